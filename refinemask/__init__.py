@@ -1,0 +1,47 @@
+"""RefineMask instance segmentation: train, export, run and compare."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from refinemask.version import __version__
+
+if TYPE_CHECKING:
+    from refinemask.checkpoints import load_model
+    from refinemask.config import (
+        ModelConfig,
+        maskrcnn_r50,
+        maskrcnn_r101,
+        maskrcnn_small,
+        preset,
+        refinemask_r50,
+        refinemask_r101,
+        refinemask_small,
+    )
+    from refinemask.errors import GateFailed, RefineMaskError
+    from refinemask.models import build_model
+    from refinemask.structures import Detections
+
+_HOMES = {
+    "load_model": "checkpoints",
+    "build_model": "models",
+    "Detections": "structures",
+    "RefineMaskError": "errors",
+    "GateFailed": "errors",
+    "ModelConfig": "config",
+    "preset": "config",
+    "refinemask_r50": "config",
+    "refinemask_r101": "config",
+    "refinemask_small": "config",
+    "maskrcnn_r50": "config",
+    "maskrcnn_r101": "config",
+    "maskrcnn_small": "config",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names on first use, so that engines run where torch is not installed."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'refinemask' has no attribute {name!r}")
+    return getattr(import_module(f"refinemask.{_HOMES[name]}"), name)

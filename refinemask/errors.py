@@ -1,0 +1,9 @@
+"""Errors that a user can act on; the command line prints them in one line and exits non-zero."""
+
+
+class RefineMaskError(Exception):
+    """What was wrong, the value got, what is allowed and the next thing to try."""
+
+
+class GateFailed(RefineMaskError):
+    """A parity or accuracy gate failed; the command line exits with code 3."""

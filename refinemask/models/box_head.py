@@ -1,0 +1,95 @@
+"""Box head: class scores and class-specific boxes of the proposals (SPEC 3.5)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from refinemask.models.boxes import clip_boxes, decode_boxes
+from refinemask.models.fpn import STRIDES
+from refinemask.models.rpn import MAX_PROPOSALS
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+from refinemask.ops.nms import batched_nms
+
+ROI_SIZE = 7
+BOX_STD = (0.1, 0.1, 0.2, 0.2)
+NMS_IOU = 0.5
+
+
+
+class BoxHead(nn.Module):
+    """Two shared fully connected layers, a classifier and a class-specific regressor."""
+
+    def __init__(self, in_channels: int, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.fc_cls = nn.Linear(channels, num_classes + 1)
+        self.fc_reg = nn.Linear(channels, num_classes * 4)
+        self.shared_fcs = nn.ModuleList(
+            (nn.Linear(in_channels * ROI_SIZE**2, channels), nn.Linear(channels, channels))
+        )
+
+    def forward(self, features: Sequence[Tensor], rois: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify and regress RoIs.
+
+        Args:
+            features: P2..P5 (or more levels, unused), each (B, C, H_l, W_l).
+            rois: float32 (K, 5): image index and xyxy in resized-image pixels.
+
+        Returns:
+            logits (K, num_classes + 1), background last, and deltas (K, num_classes, 4).
+        """
+        x = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4]).flatten(1)
+        for layer in self.shared_fcs:
+            x = F.relu(layer(x))
+        return self.fc_cls(x), self.fc_reg(x).unflatten(1, (self.num_classes, 4))
+
+
+def select_detections(
+    logits: Tensor,
+    deltas: Tensor,
+    rois: Tensor,
+    image_sizes: Tensor,
+    score_threshold: float,
+    max_detections: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Turn box-head outputs into the detections of every image.
+
+    Args:
+        logits: (K, num_classes + 1).
+        deltas: (K, num_classes, 4).
+        rois: float32 (K, 5), grouped by image, at most 1000 of each.
+        image_sizes: int64 (B, 2), height and width of the valid area.
+
+    Returns:
+        image_index int64 (N,), boxes float32 (N, 4) xyxy in resized-image pixels, scores (N,) and
+        labels int64 (N,), by image and then by descending score.
+    """
+    batch = image_sizes.shape[0]
+    image_of_roi = rois[:, 0].long()
+    scores = logits.float().softmax(1)[:, :-1]
+    sizes = image_sizes[image_of_roi]
+    boxes = clip_boxes(decode_boxes(rois[:, None, 1:], deltas.float(), BOX_STD), sizes)
+    table = _slots(image_of_roi, batch)
+    padded_scores = _pad(scores, table, batch, -1.0)
+    padded_boxes = _pad(boxes, table, batch, 0.0)
+    image, row, label = batched_nms(
+        padded_boxes, padded_scores, NMS_IOU, score_threshold, max_detections
+    ).unbind(1)
+    return image, padded_boxes[image, row, label], padded_scores[image, row, label], label
+
+
+def _slots(image_of_roi: Tensor, batch: int) -> Tensor:
+    """Return each RoI's place (K,) in a table that holds 1000 rows for every image."""
+    images = torch.arange(batch, device=image_of_roi.device)
+    counts = (image_of_roi[:, None] == images).sum(0)
+    first = counts.cumsum(0) - counts
+    position = torch.arange(image_of_roi.shape[0], device=image_of_roi.device)
+    return position - first[image_of_roi] + image_of_roi * MAX_PROPOSALS
+
+
+def _pad(values: Tensor, slots: Tensor, batch: int, filler: float) -> Tensor:
+    """Scatter rows (K, ...) to (B, 1000, ...); rows of no RoI hold `filler`."""
+    table = values.new_full((batch * MAX_PROPOSALS, *values.shape[1:]), filler)
+    return table.index_copy(0, slots, values).unflatten(0, (batch, MAX_PROPOSALS))

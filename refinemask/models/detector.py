@@ -1,0 +1,180 @@
+"""The whole detector: Mask R-CNN with either mask head."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from refinemask import processing
+from refinemask.config import InputConfig, ModelConfig, RefineMaskConfig
+from refinemask.models.box_head import BoxHead, select_detections
+from refinemask.models.efficientnet_lite import EfficientNetLite
+from refinemask.models.fcn_mask_head import FCNMaskHead
+from refinemask.models.fpn import FPN
+from refinemask.models.refine_mask_head import RefineMaskHead
+from refinemask.models.resnet import ResNet
+from refinemask.models.rpn import RPNHead, level_anchors, propose
+from refinemask.structures import Detections, MaskFormat
+
+
+class RawDetections(NamedTuple):
+    """Detections of a batch, by image and then by descending score (DESIGN 3)."""
+
+    boxes: Tensor
+    """float32 (N, 4), xyxy in resized-image pixels."""
+    scores: Tensor
+    """float32 (N,)."""
+    labels: Tensor
+    """int64 (N,)."""
+    image_index: Tensor
+    """int64 (N,)."""
+    masks: Tensor
+    """float32 (N, M, M): mask logits of the network, probabilities of `Detector.detect`."""
+
+
+class RoIHead(nn.Module):
+    """The box head and the mask head."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels, classes = config.fpn_channels, config.num_classes
+        self.bbox_head = BoxHead(channels, config.box_head_channels, classes)
+        self.mask_head: RefineMaskHead | FCNMaskHead
+        if isinstance(config.mask_head, RefineMaskConfig):
+            self.mask_head = RefineMaskHead(config.mask_head, channels, classes)
+        else:
+            self.mask_head = FCNMaskHead(config.mask_head, channels, classes)
+
+
+class Detector(nn.Module):
+    """Detect and segment objects; parameters are named as in official checkpoints."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone: ResNet | EfficientNetLite
+        if config.backbone == "efficientnet_lite0":
+            self.backbone = EfficientNetLite()
+        else:
+            self.backbone = ResNet(config.backbone)
+        self.neck = FPN(self.backbone.channels, config.fpn_channels)
+        self.rpn_head = RPNHead(config.fpn_channels)
+        self.roi_head = RoIHead(config)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each label."""
+        return self.config.class_names
+
+    @property
+    def category_ids(self) -> tuple[int, ...]:
+        """Dataset category id of each label."""
+        return self.config.category_ids
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Map normalised images (B, 3, H, W) to P2..P6."""
+        return self.neck(self.backbone(images))
+
+    def forward(self, images: Tensor, image_sizes: Tensor) -> RawDetections:
+        """Detect objects in normalised images.
+
+        Args:
+            images: float32 (B, 3, H, W), zero-padded to a multiple of 32.
+            image_sizes: int64 (B, 2), height and width of the valid area.
+
+        Returns:
+            Detections with mask logits.
+        """
+        features = self.features(images)
+        logits, deltas = self.rpn_head(features)
+        image, boxes, _ = propose(logits, deltas, level_anchors(features), image_sizes)
+        return self.detect_in_proposals(features, make_rois(image, boxes), image_sizes)
+
+    def detect_in_proposals(
+        self, features: Sequence[Tensor], rois: Tensor, image_sizes: Tensor
+    ) -> RawDetections:
+        """Run the box head and the mask head on proposals (K, 5), grouped by image."""
+        image, boxes, scores, labels = select_detections(
+            *self.roi_head.bbox_head(features, rois),
+            rois,
+            image_sizes,
+            self.config.score_threshold,
+            self.config.max_detections,
+        )
+        masks = self.roi_head.mask_head.final_logits(features, make_rois(image, boxes), labels)
+        return RawDetections(boxes, scores, labels, image, masks[:, 0])
+
+    def detect(self, images: Tensor, image_sizes: Tensor) -> RawDetections:
+        """Detect objects by the input contract of every artifact.
+
+        Args:
+            images: uint8 (B, H, W, 3) RGB, padded bottom and right to a multiple of 32.
+            image_sizes: int64 (B, 2), height and width of the valid area.
+
+        Returns:
+            Detections with mask probabilities.
+        """
+        raw = self(normalise(images, image_sizes, self.config.input), image_sizes)
+        return raw._replace(masks=raw.masks.sigmoid())
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        masks: MaskFormat = "bitmap",
+        score_threshold: float = 0.0,
+        max_detections: int | None = None,
+    ) -> Detections:
+        """Detect objects in one uint8 RGB image (H, W, 3).
+
+        Args:
+            image: the image as it is; resizing is done here.
+            masks: how masks are returned, see `Detections`.
+            score_threshold: lowest score that is returned.
+            max_detections: how many of the best are returned; all by default.
+        """
+        sizes = self.config.input
+        prepared = processing.prepare(image, sizes.short_side, sizes.long_side)
+        raw = self.detect(
+            torch.from_numpy(prepared.image)[None].to(self.device),
+            torch.tensor([prepared.size], device=self.device),
+        )
+        return processing.postprocess(
+            raw.boxes.cpu().numpy(),
+            raw.scores.cpu().numpy(),
+            raw.labels.cpu().numpy(),
+            raw.masks.cpu().numpy(),
+            prepared,
+            masks,
+            score_threshold,
+            max_detections,
+        )
+
+
+def build_model(config: ModelConfig) -> Detector:
+    """Build the detector of a configuration, in evaluation mode, with random weights."""
+    return Detector(config).eval()
+
+
+def make_rois(image_index: Tensor, boxes: Tensor) -> Tensor:
+    """Join int64 (K,) image indices and xyxy boxes (K, 4) to float32 RoIs (K, 5)."""
+    return torch.cat((image_index[:, None].to(boxes.dtype), boxes), 1)
+
+
+def normalise(images: Tensor, image_sizes: Tensor, config: InputConfig) -> Tensor:
+    """Normalise uint8 RGB (B, H, W, 3) to float32 (B, 3, H, W), zero outside the valid area."""
+    mean = torch.tensor(config.mean, device=images.device)
+    std = torch.tensor(config.std, device=images.device)
+    x = ((images.float() - mean) / std).permute(0, 3, 1, 2)
+    rows = torch.arange(images.shape[1], device=images.device) < image_sizes[:, :1]
+    columns = torch.arange(images.shape[2], device=images.device) < image_sizes[:, 1:]
+    valid = rows[:, None, :, None] & columns[:, None, None, :]
+    return torch.where(valid, x, 0.0)

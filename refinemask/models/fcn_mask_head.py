@@ -1,0 +1,48 @@
+"""The mask head of Mask R-CNN (SPEC 3.10)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from refinemask.config import FCNMaskConfig
+from refinemask.models.fpn import STRIDES
+from refinemask.models.layers import ConvReLU
+from refinemask.models.mask_logits import class_logits
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+
+ROI_SIZE = 14
+
+
+class FCNMaskHead(nn.Module):
+    """Four convolutions, one transposed convolution and a classifier at 28x28."""
+
+    def __init__(self, config: FCNMaskConfig, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        channels = config.channels
+        self.convs = nn.ModuleList(
+            ConvReLU(in_channels if i == 0 else channels, channels)
+            for i in range(config.num_convs)
+        )
+        self.upsample = nn.ConvTranspose2d(channels, channels, 2, stride=2)
+        self.conv_logits = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> list[Tensor]:
+        """Predict the mask of each RoI for its class.
+
+        Args:
+            features: P2..P5 (or more levels, unused), each (B, C, H_l, W_l).
+            rois: float32 (K, 5): image index and xyxy in resized-image pixels.
+            labels: int64 (K,).
+
+        Returns:
+            One stage: logits (K, 1, 28, 28).
+        """
+        x = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
+        for conv in self.convs:
+            x = conv(x)
+        return [class_logits(F.relu(self.upsample(x), inplace=True), self.conv_logits, labels)]
+
+    def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
+        """Return the mask logits (K, 1, 28, 28); arguments as in `forward`."""
+        return self(features, rois, labels)[-1]

@@ -1,0 +1,154 @@
+"""The mask head of RefineMask (Sec. 3.2; SPEC 3.6)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from refinemask.config import RefineMaskConfig
+from refinemask.models.fpn import STRIDES
+from refinemask.models.layers import Conv, ConvReLU
+from refinemask.models.mask_logits import class_logits
+from refinemask.ops.boundary import boundary_refine, resize_aligned
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+
+ROI_SIZE = 14
+STAGE_SIZES = (14, 28, 56, 112)
+DILATIONS = (1, 3, 5)
+
+
+class RefineMaskOutput(NamedTuple):
+    """Logits before the boundary-aware refinement."""
+
+    stages: list[Tensor]
+    """(K, 1, S, S) for S in 14, 28, 56, 112."""
+    semantic: Tensor
+    """(B, 1, H / 4, W / 4): foreground of any class, on the grid of P2."""
+
+
+class MultiBranchFusion(nn.Module):
+    """Merge three dilated convolutions."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        for index, dilation in enumerate(DILATIONS, start=1):
+            conv = ConvReLU(channels, channels, dilation=dilation)
+            self.add_module(f"dilation_conv_{index}", conv)
+        self.merge_conv = Conv(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        merged = self.dilation_conv_1(x) + self.dilation_conv_2(x) + self.dilation_conv_3(x)
+        return self.merge_conv(merged)
+
+
+class RefineStage(nn.Module):
+    """Fuse instance features with the semantic ones of P2 and double their resolution."""
+
+    def __init__(self, channels: int, semantic_channels: int, num_classes: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.semantic_transform_in = nn.Conv2d(semantic_channels, channels, 1)
+        self.semantic_transform_out = nn.Conv2d(channels, channels, 1)
+        self.instance_logits = nn.Conv2d(channels, num_classes, 1)
+        self.fuse_conv = nn.ModuleList(
+            (nn.Conv2d(2 * channels + 2, channels, 1), MultiBranchFusion(channels))
+        )
+        self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 2, 1)
+
+    def forward(
+        self, instance: Tensor, semantic: Tensor, semantic_probs: Tensor, rois: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Refine once.
+
+        Args:
+            instance: (K, C, S, S) features.
+            semantic: (B, C_s, H / 4, W / 4) features on the grid of P2.
+            semantic_probs: (B, 1, H / 4, W / 4).
+            rois: float32 (K, 5).
+            labels: int64 (K,).
+
+        Returns:
+            The stage's logits (K, 1, S, S) and the next instance features (K, C / 2, 2S, 2S).
+        """
+        fine = F.relu(self.semantic_transform_in(semantic), inplace=True)
+        fine = multiscale_roi_align(rois, [fine], self.size, STRIDES[:1])
+        fine = F.relu(self.semantic_transform_out(fine), inplace=True)
+        logits = class_logits(instance, self.instance_logits, labels)
+        pooled_probs = multiscale_roi_align(rois, [semantic_probs], self.size, STRIDES[:1])
+        probs = torch.cat((logits.sigmoid(), pooled_probs), 1)
+        x = torch.cat((instance, fine, probs), 1)
+        for layer in self.fuse_conv:
+            x = F.relu(layer(x), inplace=True)
+        x = F.relu(self.fuse_transform_out(x), inplace=True)
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return logits, torch.cat((x, resize_aligned(probs, 2 * self.size)), 1)
+
+
+class RefineMaskHead(nn.Module):
+    """Three refinement stages, from 14x14 RoI features to 112x112 mask logits."""
+
+    def __init__(self, config: RefineMaskConfig, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        widths = [config.channels >> stage for stage in range(4)]
+        self.instance_convs = nn.ModuleList(
+            ConvReLU(in_channels if i == 0 else widths[0], widths[0])
+            for i in range(config.instance_convs)
+        )
+        self.semantic_convs = nn.ModuleList(
+            ConvReLU(in_channels if i == 0 else config.semantic_channels, config.semantic_channels)
+            for i in range(config.semantic_convs)
+        )
+        self.stages = nn.ModuleList(
+            RefineStage(width, config.semantic_channels, num_classes, size)
+            for width, size in zip(widths[:3], STAGE_SIZES[:3], strict=True)
+        )
+        self.final_instance_logits = nn.Conv2d(widths[3], num_classes, 1)
+        self.semantic_logits = nn.Conv2d(config.semantic_channels, 1, 1)
+
+    def forward(
+        self, features: Sequence[Tensor], rois: Tensor, labels: Tensor
+    ) -> RefineMaskOutput:
+        """Predict the masks of all stages.
+
+        Args:
+            features: P2..P5 (or more levels, unused), each (B, C, H_l, W_l).
+            rois: float32 (K, 5): image index and xyxy in resized-image pixels.
+            labels: int64 (K,), the class whose mask is predicted.
+        """
+        pooled = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
+        return self.refine(pooled, features[0], rois, labels)
+
+    def refine(self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor) -> RefineMaskOutput:
+        """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
+        for conv in self.instance_convs:
+            instance = conv(instance)
+        semantic = p2
+        for conv in self.semantic_convs:
+            semantic = conv(semantic)
+        semantic_logits = self.semantic_logits(semantic)
+        semantic_probs = semantic_logits.sigmoid()
+        stage_logits = []
+        for stage in self.stages:
+            logits, instance = stage(instance, semantic, semantic_probs, rois, labels)
+            stage_logits.append(logits)
+        stage_logits.append(class_logits(instance, self.final_instance_logits, labels))
+        return RefineMaskOutput(stage_logits, semantic_logits)
+
+    def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
+        """Return the refined mask logits (K, 1, 112, 112); arguments as in `forward`."""
+        return refine_stages(self(features, rois, labels).stages)[-1]
+
+
+def refine_stages(stages: Sequence[Tensor]) -> list[Tensor]:
+    """Apply the boundary-aware refinement at inference (Sec. 3.3; SPEC 3.8).
+
+    Args:
+        stages: logits (K, 1, S, S) for S in 14, 28, 56, 112; the first is not used.
+
+    Returns:
+        The refined logits at 56 and 112.
+    """
+    half = boundary_refine(stages[1], stages[2])
+    return [half, boundary_refine(half, stages[3])]

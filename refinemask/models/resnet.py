@@ -1,0 +1,36 @@
+"""ResNet trunks (SPEC 3.2): torchvision's network without its classifier."""
+
+from typing import Self
+
+from torch import Tensor
+from torchvision.models import resnet
+
+from refinemask.models.layers import freeze_batch_norm
+
+_BLOCKS = {"resnet50": [3, 4, 6, 3], "resnet101": [3, 4, 23, 3]}
+
+
+class ResNet(resnet.ResNet):
+    """Feature maps C2 to C5; batch norms never update, stem and first stage are frozen."""
+
+    channels = (256, 512, 1024, 2048)
+
+    def __init__(self, name: str) -> None:
+        super().__init__(resnet.Bottleneck, _BLOCKS[name])
+        del self.avgpool, self.fc
+        for part in (self.conv1, self.bn1, self.layer1):
+            part.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map normalised images (B, 3, H, W) to C2..C5 at strides 4, 8, 16, 32."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        features = []
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+            features.append(x)
+        return features
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        freeze_batch_norm(self)
+        return self

@@ -1,0 +1,57 @@
+"""Greedy non-maximum suppression of a batch, separately in each group of boxes (SPEC 3.3, 3.5)."""
+
+import torch
+from torch import Tensor
+from torchvision.ops import nms
+
+
+@torch.library.custom_op("refinemask::batched_nms", mutates_args=())
+def batched_nms(
+    boxes: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    score_threshold: float,
+    max_per_image: int,
+) -> Tensor:
+    """Keep the best boxes of every image, suppressing only within a group.
+
+    As in the official code, groups are kept apart by moving their boxes by group * (largest
+    coordinate of the image's candidates + 1) in float32 before one suppression per image.
+
+    Args:
+        boxes: float32 (B, K, G, 4) xyxy.
+        scores: float32 (B, K, G); G is the number of classes or of FPN levels.
+        iou_threshold: boxes of a higher IoU with a better one are suppressed.
+        score_threshold: only boxes with a higher score are candidates.
+        max_per_image: the best that are kept of each image.
+
+    Returns:
+        int64 (N, 3): image, box and group index, by image and then by descending score.
+    """
+    groups = scores.shape[2]
+    selected = []
+    for image, (image_boxes, image_scores) in enumerate(
+        zip(boxes.reshape(boxes.shape[0], -1, 4), scores.flatten(1), strict=True)
+    ):
+        candidates = torch.nonzero(image_scores > score_threshold)[:, 0]
+        if not len(candidates):
+            continue
+        group = candidates % groups
+        shifted = image_boxes[candidates]
+        shifted = shifted + (group * (shifted.max() + 1))[:, None]
+        kept = nms(shifted, image_scores[candidates], iou_threshold)[:max_per_image]
+        index = candidates[kept]
+        selected.append(torch.stack((torch.full_like(index, image), index // groups, group[kept]), 1))
+    return torch.cat(selected) if selected else boxes.new_zeros((0, 3), dtype=torch.int64)
+
+
+@batched_nms.register_fake
+def _(
+    boxes: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    score_threshold: float,
+    max_per_image: int,
+) -> Tensor:
+    count = torch.library.get_ctx().new_dynamic_size(min=0)
+    return boxes.new_empty((count, 3), dtype=torch.int64)

@@ -1,0 +1,59 @@
+"""What a model or an engine returns for one image (NumPy only, shared by every runtime)."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+MaskFormat = Literal["bitmap", "rle", "probs"]
+
+
+class Rle(TypedDict):
+    """A COCO run-length encoded mask: (height, width) and compressed counts as ASCII text."""
+
+    size: list[int]
+    counts: str
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The detections of one image, sorted by descending score.
+
+    Attributes:
+        boxes: float32 (N, 4), xyxy in pixels of the original image.
+        scores: float32 (N,).
+        labels: int64 (N,), class indices contiguous from 0.
+        masks: bool (N, H, W) for the format "bitmap"; a list of N COCO run-length encodings for
+            "rle"; float32 (N, M, M) probabilities inside the box for "probs".
+        image_size: (height, width) of the original image.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    masks: NDArray[np.bool_] | NDArray[np.float32] | list[Rle]
+    image_size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class Predictor(Protocol):
+    """The interface that the model and every engine share."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def category_ids(self) -> tuple[int, ...]: ...
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        masks: MaskFormat = "bitmap",
+        score_threshold: float = 0.0,
+        max_detections: int | None = None,
+    ) -> Detections:
+        """Detect objects in one uint8 RGB image (H, W, 3)."""
+        ...

@@ -1,0 +1,43 @@
+"""Access to the outputs of the official implementation."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from refinemask.checkpoints.synthetic import synthetic_tensor
+from refinemask.config import ModelConfig
+from refinemask.models import Detector, build_model
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """Read every array of an .npz file."""
+    with np.load(path) as file:
+        return {name: torch.from_numpy(file[name]) for name in file.files}
+
+
+def recipe(shared: Path) -> ModuleType:
+    """Import the normative weight recipe."""
+    spec = importlib.util.spec_from_file_location("recipe", shared / "golden" / "recipe.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def official_shapes(shared: Path, name: str) -> dict[str, tuple[int, ...]]:
+    """Return the parameter names and shapes of an official model."""
+    listed = json.loads((shared / "golden" / "detector" / f"{name}.state_dict.json").read_text())
+    return {key: tuple(shape) for key, (shape, _) in listed.items()}
+
+
+def official_model(shared: Path, name: str, config: ModelConfig) -> Detector:
+    """Build our model with the recipe weights under the official names."""
+    model = build_model(config)
+    shapes = official_shapes(shared, name)
+    model.load_state_dict({key: torch.from_numpy(synthetic_tensor(key, s)) for key, s in shapes.items()})
+    return model
