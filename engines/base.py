@@ -1,0 +1,167 @@
+"""What all engines have in common: the input contract of artifacts, and prediction around it."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinemask.errors import RefineMaskError
+from refinemask.metadata import METADATA_KEY, ArtifactMetadata
+from refinemask.processing import Prepared, postprocess, prepare
+from refinemask.structures import Detections, MaskFormat
+
+Outputs = dict[str, NDArray[Any]]
+"""The detections of a batch, N in all, ordered by image, then by descending score.
+
+boxes: float32 (N, 4), xyxy in pixels of the resized image; scores: float32 (N,); labels: int64
+(N,); image_index: int64 (N,), which image of the batch; masks: float32 (N, M, M), probabilities
+inside the box.
+"""
+OUTPUT_NAMES = ("boxes", "scores", "labels", "image_index", "masks")
+
+
+class Engine(ABC):
+    """Runs one artifact; `predict` is `prepare`, `run` and `processing.postprocess`.
+
+    Every engine may be used from several threads at a time.
+
+    Attributes:
+        metadata: what the artifact says about itself.
+    """
+
+    def __init__(self, metadata: ArtifactMetadata) -> None:
+        self.metadata = metadata
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each label."""
+        return self.metadata.class_names
+
+    @property
+    def category_ids(self) -> tuple[int, ...]:
+        """The dataset's category id of each label."""
+        return self.metadata.category_ids
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        masks: MaskFormat = "bitmap",
+        score_threshold: float = 0.0,
+        max_detections: int | None = None,
+    ) -> Detections:
+        """Detect objects in one uint8 RGB image (H, W, 3); see `processing.postprocess`."""
+        prepared = self.prepare(image)
+        outputs = self.run(prepared.image[None], np.array([prepared.size], np.int64))
+        return postprocess(
+            outputs["boxes"],
+            outputs["scores"],
+            outputs["labels"],
+            outputs["masks"],
+            prepared,
+            masks,
+            score_threshold,
+            max_detections,
+        )
+
+    def prepare(self, image: NDArray[np.uint8]) -> Prepared:
+        """Resize and pad one uint8 RGB image (H, W, 3) as this artifact takes it."""
+        limits = self.metadata.input_limits
+        canvas = (limits.height, limits.width)
+        return prepare(image, limits.short_side, limits.long_side, limits.divisor, canvas)
+
+    def run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+        """Run the network on a batch that is resized and padded already.
+
+        Args:
+            images: uint8 RGB (B, H, W, 3), valid at the top left; H and W as the artifact allows.
+                Where its batch is fixed, fewer images may be given.
+            image_sizes: int64 (B, 2), height and width of the valid area of each image.
+
+        Raises:
+            RefineMaskError: an input is not as described.
+        """
+        self._check(images, image_sizes)
+        missing = (self.metadata.input_limits.batch or 0) - len(images)
+        if missing <= 0:
+            return self._run(np.ascontiguousarray(images), np.ascontiguousarray(image_sizes))
+        filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)])
+        sizes = np.concatenate([image_sizes, np.repeat(image_sizes[-1:], missing, axis=0)])
+        outputs = self._run(filled, sizes)
+        end = np.searchsorted(outputs["image_index"], len(images))
+        return {name: values[:end] for name, values in outputs.items()}
+
+    @abstractmethod
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+        """Run contiguous inputs that satisfy the contract."""
+
+    def _check(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> None:
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise RefineMaskError(
+                "images must be a uint8 array of shape (batch, height, width, 3), "
+                f"got {images.dtype} {images.shape}"
+            )
+        batch, height, width = images.shape[:3]
+        limits = self.metadata.input_limits
+        if not 1 <= batch <= (limits.batch or batch):
+            allowed = "1 or more" if limits.batch is None else f"1 to {limits.batch}"
+            raise RefineMaskError(f"this artifact takes {allowed} images at a time, got {batch}")
+        for name, size, fixed in (
+            ("height", height, limits.height),
+            ("width", width, limits.width),
+        ):
+            if fixed is not None and size != fixed:
+                raise RefineMaskError(f"this artifact takes images of {name} {fixed}, got {size}")
+            if not limits.min_size <= size <= limits.max_size or size % limits.divisor:
+                raise RefineMaskError(
+                    f"the padded {name} of images must be a multiple of {limits.divisor} from "
+                    f"{limits.min_size} to {limits.max_size}, got {size}; "
+                    "resize and pad with refinemask.processing.prepare"
+                )
+        if image_sizes.dtype != np.int64 or image_sizes.shape != (batch, 2):
+            raise RefineMaskError(
+                f"image_sizes must be an int64 array of shape ({batch}, 2), "
+                f"got {image_sizes.dtype} {image_sizes.shape}"
+            )
+        if (image_sizes < 1).any() or (image_sizes > (height, width)).any():
+            raise RefineMaskError(
+                f"image_sizes must be from 1 x 1 to the padded {height} x {width}, "
+                f"got {image_sizes.tolist()}"
+            )
+
+
+def check_file(path: Path) -> None:
+    """Raise RefineMaskError unless `path` is a file that is not empty."""
+    if not path.is_file():
+        raise RefineMaskError(
+            f"artifact {path} does not exist; make it with "
+            f"refinemask-export --model MODEL --output {path}"
+        )
+    if path.stat().st_size == 0:
+        raise RefineMaskError(f"artifact {path} is empty; export it again with refinemask-export")
+
+
+def damaged(path: Path, error: Exception) -> RefineMaskError:
+    """Return the error for an artifact that a runtime refuses to load."""
+    reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    return RefineMaskError(
+        f"cannot load {path} as an ONNX artifact: {reason}; export it again with refinemask-export"
+    )
+
+
+def read_metadata(path: Path, text: str | None) -> ArtifactMetadata:
+    """Parse the metadata found in an artifact.
+
+    Raises:
+        RefineMaskError: there is none, or it cannot be used.
+    """
+    if text is None:
+        raise RefineMaskError(
+            f"{path} has no metadata {METADATA_KEY!r}: it was not exported by refinemask-export; "
+            f"make an artifact with refinemask-export --model MODEL --output {path.name}"
+        )
+    try:
+        return ArtifactMetadata.from_json(text)
+    except RefineMaskError as error:
+        raise RefineMaskError(f"{path}: {error}") from error

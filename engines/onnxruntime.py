@@ -1,0 +1,76 @@
+"""Run artifacts with ONNX Runtime, on the CPU or with its CUDA provider."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinemask.engines.base import (
+    OUTPUT_NAMES,
+    Engine,
+    Outputs,
+    check_file,
+    damaged,
+    read_metadata,
+)
+from refinemask.errors import RefineMaskError
+from refinemask.metadata import METADATA_KEY
+
+try:
+    import onnxruntime
+except ImportError as error:
+    raise RefineMaskError(
+        "the onnxruntime engine needs ONNX Runtime; install it with: "
+        "pip install 'refinemask[runtime]'"
+    ) from error
+
+
+class OnnxRuntimeEngine(Engine):
+    """An `onnxruntime.InferenceSession`; safe to use from several threads."""
+
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int | None = None) -> None:
+        """Load the artifact `path`; see `refinemask.engines.open`."""
+        path = Path(path)
+        check_file(path)
+        providers = _providers(device)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # Errors only: warnings about constant folding help nobody.
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            session = onnxruntime.InferenceSession(path, options, providers=providers)
+        except Exception as error:  # The runtime's errors share no base class of their own.
+            raise damaged(path, error) from error
+        if session.get_providers()[0] != _name(providers[0]):
+            raise RefineMaskError(
+                f"ONNX Runtime could not start CUDA for device {device!r}; check the NVIDIA driver "
+                "with nvidia-smi, or use the device cpu"
+            )
+        super().__init__(
+            read_metadata(path, session.get_modelmeta().custom_metadata_map.get(METADATA_KEY))
+        )
+        self._session = session
+
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+        feeds = {"images": images, "image_sizes": image_sizes}
+        values = self._session.run(OUTPUT_NAMES, feeds)
+        return dict(zip(OUTPUT_NAMES, values, strict=True))
+
+
+def _providers(device: str) -> list[Any]:
+    kind, _, index = device.partition(":")
+    if kind == "cpu" and not index:
+        return ["CPUExecutionProvider"]
+    if kind != "cuda" or not (index or "0").isdecimal():
+        raise RefineMaskError(f"unknown device {device!r}; choose cpu, cuda or cuda:N")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise RefineMaskError(
+            f"this ONNX Runtime is built without CUDA, which device {device!r} needs; replace the "
+            "package onnxruntime with: pip install 'refinemask[gpu]', or use the device cpu"
+        )
+    return [("CUDAExecutionProvider", {"device_id": index or "0"}), "CPUExecutionProvider"]
+
+
+def _name(provider: Any) -> str:
+    return provider if isinstance(provider, str) else provider[0]

@@ -1,0 +1,65 @@
+"""Run portable artifacts with OpenVINO on the CPU."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinemask.engines.base import (
+    OUTPUT_NAMES,
+    Engine,
+    Outputs,
+    check_file,
+    damaged,
+    read_metadata,
+)
+from refinemask.errors import RefineMaskError
+from refinemask.metadata import METADATA_KEY
+
+try:
+    import openvino
+except ImportError as error:
+    raise RefineMaskError(
+        "the openvino engine needs OpenVINO; install it with: pip install 'refinemask[openvino]'"
+    ) from error
+
+
+class OpenVinoEngine(Engine):
+    """A compiled OpenVINO model; safe to use from several threads, each has its own request."""
+
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int | None = None) -> None:
+        """Load the artifact `path`; see `refinemask.engines.open`."""
+        path = Path(path)
+        check_file(path)
+        if device != "cpu":
+            raise RefineMaskError(
+                f"the openvino engine runs on the device cpu only, got {device!r}"
+            )
+        core = openvino.Core()
+        try:
+            model = core.read_model(path)
+        except RuntimeError as error:
+            raise damaged(path, error) from error
+        # OpenVINO's ONNX reader keeps `metadata_props` here.
+        key = ["framework", METADATA_KEY]
+        text = model.get_rt_info(key).astype(str) if model.has_rt_info(key) else None
+        super().__init__(read_metadata(path, text))
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if self.metadata.precision == "float32":
+            # Otherwise OpenVINO computes in bfloat16 where the processor has it.
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = threads
+        try:
+            self._model = core.compile_model(model, "CPU", settings)
+        except RuntimeError as error:
+            raise damaged(path, error) from error
+        self._local = threading.local()
+
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+        if not hasattr(self._local, "request"):
+            self._local.request = self._model.create_infer_request()
+        results = self._local.request.infer({"images": images, "image_sizes": image_sizes})
+        return {name: results[name] for name in OUTPUT_NAMES}

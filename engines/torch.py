@@ -1,0 +1,63 @@
+"""Run checkpoints with PyTorch: the one engine that imports the model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinemask.engines.base import OUTPUT_NAMES, Engine, Outputs
+from refinemask.errors import RefineMaskError
+from refinemask.metadata import ArtifactMetadata, InputLimits
+from refinemask.version import __version__
+
+try:
+    import torch
+except ImportError as error:
+    raise RefineMaskError(
+        "the torch engine needs PyTorch; install it with: pip install 'refinemask[torch]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from refinemask.models.detector import Detector
+
+
+class TorchEngine(Engine):
+    """A `Detector` behind the interface of the engines; safe to use from several threads."""
+
+    def __init__(self, model: "Detector", weights: str = "trained") -> None:
+        """Wrap `model`, whose weights are "trained" or "synthetic"."""
+        config = model.config
+        super().__init__(
+            ArtifactMetadata(
+                tool_version=__version__,
+                preset=config.preset,
+                config=config.to_dict(),
+                class_names=config.class_names,
+                category_ids=config.category_ids,
+                input_limits=InputLimits(config.input.short_side, config.input.long_side),
+                form="torch",
+                precision="float32",
+                weights=weights,
+                checkpoint_sha256=None,
+                parity={},
+            )
+        )
+        self._model = model.eval()
+
+    @staticmethod
+    def open(path: str | Path, device: str = "cpu", threads: int | None = None) -> "TorchEngine":
+        """Load a checkpoint or shipped model; `threads` holds for all of PyTorch's work."""
+        from refinemask.checkpoints import load_model
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return TorchEngine(load_model(path, device=device))
+
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+        device = next(self._model.parameters()).device
+        with torch.inference_mode():
+            raw = self._model.detect(
+                torch.from_numpy(images).to(device), torch.from_numpy(image_sizes).to(device)
+            )
+        return {name: getattr(raw, name).cpu().numpy() for name in OUTPUT_NAMES}

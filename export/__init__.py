@@ -1,0 +1,1 @@
+"""From model to artifact: the ONNX graph, its metadata and its verification."""

@@ -1,0 +1,73 @@
+"""The command line: `refinemask COMMAND` and `refinemask-export`.
+
+Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed,
+2 wrong usage, 3 a parity or accuracy gate failed, 130 interrupted.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from refinemask.commands.bench import bench, report
+from refinemask.commands.data import data
+from refinemask.commands.evaluate import evaluate
+from refinemask.commands.export import export
+from refinemask.commands.output import guarded
+from refinemask.commands.predict import predict
+from refinemask.commands.verify import verify
+from refinemask.version import __version__
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "eval": evaluate,
+    "predict": predict,
+    "export": export,
+    "verify": verify,
+    "bench": bench,
+    "report": report,
+    "data": data,
+}
+
+
+def main() -> None:
+    """Run `refinemask`."""
+    app(prog_name="refinemask")
+
+
+def export_main() -> None:
+    """Run `refinemask-export`, the same program as `refinemask export`."""
+    export_app(prog_name="refinemask-export")
+
+
+def _typer(no_args_is_help: bool) -> typer.Typer:
+    return typer.Typer(
+        no_args_is_help=no_args_is_help,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+app = _typer(no_args_is_help=True)
+export_app = _typer(no_args_is_help=True)
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(guarded(_command))
+export_app.command()(guarded(export))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"refinemask {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    """Train, export, run and compare RefineMask and Mask R-CNN."""

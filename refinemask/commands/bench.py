@@ -1,0 +1,97 @@
+"""`refinemask bench` and `refinemask report`: speed of artifacts and models side by side."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from refinemask.commands import options
+from refinemask.commands.output import note, setup, show
+
+Artifacts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--artifact",
+        metavar="FILE[@RUNTIME]",
+        help="What to measure; may be repeated. Ratios are to the first.",
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="CHECKPOINT|NAME",
+        help="A model to measure in PyTorch, after the artifacts; may be repeated.",
+    ),
+]
+Images = Annotated[
+    list[Path],
+    typer.Option(metavar="DIR", help="A folder of images, or an image; may be repeated."),
+]
+DefaultRuntime = Annotated[
+    options.RuntimeName, typer.Option(help="What runs an --artifact that names no runtime.")
+]
+WarmUp = Annotated[int, typer.Option(min=0, help="Runs before measuring, per target.")]
+Iterations = Annotated[int, typer.Option(min=1, help="Measured runs per target.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads of one inference.")]
+
+
+def bench(
+    images: Images,
+    artifact: Artifacts = None,
+    model: Models = None,
+    runtime: DefaultRuntime = "onnxruntime",
+    warm_up: WarmUp = 3,
+    iterations: Iterations = 20,
+    threads: Threads = None,
+    json: options.Json = None,
+) -> None:
+    """Measure latency, throughput and memory, interleaving what is compared."""
+    result = _measure(artifact, model, images, runtime, warm_up, iterations, threads)
+    from refinemask.benchmarks.latency import format_table
+
+    show(format_table(result), result, json)
+
+
+def report(
+    images: Images,
+    output: Annotated[Path, typer.Option(metavar="FILE.html", help="The report to write.")],
+    artifact: Artifacts = None,
+    model: Models = None,
+    runtime: DefaultRuntime = "onnxruntime",
+    warm_up: WarmUp = 3,
+    iterations: Iterations = 20,
+    threads: Threads = None,
+) -> None:
+    """Measure as `bench` does and write a page with pictures to look at."""
+    result = _measure(artifact, model, images, runtime, warm_up, iterations, threads)
+    from refinemask.benchmarks.report import write_report
+
+    write_report(output, result | {"setup": setup()}, images)
+    typer.echo(f"wrote {output}")
+
+
+def _measure(
+    artifacts: list[str] | None,
+    models: list[str] | None,
+    images: list[Path],
+    runtime: str,
+    warm_up: int,
+    iterations: int,
+    threads: int | None,
+) -> dict[str, Any]:
+    targets = [*(artifacts or []), *(f"{model}@torch" for model in models or [])]
+    if not targets:
+        raise typer.BadParameter("give at least one --artifact FILE or --model CHECKPOINT|NAME")
+    from refinemask.benchmarks.latency import bench as measure
+    from refinemask.images import list_images
+
+    return measure(
+        targets,
+        list_images(images),
+        runtime=runtime,
+        warm_up=warm_up,
+        iterations=iterations,
+        threads=threads,
+        progress=note,
+    )

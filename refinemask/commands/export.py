@@ -1,0 +1,69 @@
+"""`refinemask export` and `refinemask-export`: a model becomes a verified ONNX artifact."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from refinemask.commands import options
+from refinemask.commands.output import note, show
+from refinemask.commands.selection import ModelChoice
+
+
+def export(
+    output: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The artifact to write.")],
+    model: options.Model = None,
+    preset: options.Preset = None,
+    weights: options.Weights = None,
+    num_classes: options.NumClasses = None,
+    form: Annotated[
+        Literal["portable"], typer.Option(help="portable: standard ONNX operators only.")
+    ] = "portable",
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Fix the batch size; dynamic by default.")
+    ] = None,
+    height: Annotated[
+        int | None,
+        typer.Option(min=32, max=2048, help="Fix the padded height, a multiple of 32."),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(min=32, max=2048, help="Fix the padded width, a multiple of 32."),
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="A photograph to verify the artifact on; may be repeated. "
+            "By default one that ships with scikit-image.",
+        ),
+    ] = None,
+    keep_failed: Annotated[
+        bool, typer.Option("--keep-failed", help="Keep an artifact that failed the parity gate.")
+    ] = False,
+    json: options.Json = None,
+) -> None:
+    """Export a model to ONNX and verify it against PyTorch."""
+    for name, value in (("--height", height), ("--width", width)):
+        if value is not None and value % 32:
+            raise typer.BadParameter(f"{name} must be a multiple of 32, got {value}")
+    choice = ModelChoice(model, preset, weights, num_classes)
+    reference = choice.load("cpu")
+    from refinemask.export import export_model
+    from refinemask.metadata import sidecar_path
+
+    metadata = export_model(
+        reference,
+        output,
+        form=form,
+        weights=weights or "trained",
+        checkpoint=choice.checkpoint(),
+        batch=batch,
+        height=height,
+        width=width,
+        images=image,
+        keep_failed=keep_failed,
+        progress=note,
+    )
+    result = {"artifact": str(output), "parity": metadata.parity}
+    show(f"wrote {output} and its metadata {sidecar_path(output)}", result, json)

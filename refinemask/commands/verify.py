@@ -1,0 +1,42 @@
+"""`refinemask verify`: the parity gate for an artifact and the model it came from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from refinemask.commands import options
+from refinemask.commands.output import progress, show
+from refinemask.commands.selection import ModelChoice
+from refinemask.errors import GateFailed
+
+
+def verify(
+    artifact: Annotated[Path, typer.Option(metavar="FILE", help="The artifact to check.")],
+    images: Annotated[
+        list[Path],
+        typer.Option(metavar="DIR", help="A folder of images, or an image; may be repeated."),
+    ],
+    model: options.Model = None,
+    preset: options.Preset = None,
+    weights: options.Weights = None,
+    num_classes: options.NumClasses = None,
+    json: options.Json = None,
+) -> None:
+    """Compare an artifact with its PyTorch model; exit with 3 if they differ too much."""
+    choice = ModelChoice(model, preset, weights, num_classes)
+    choice.check([])
+    from refinemask.images import list_images
+
+    paths = list_images(images)
+    reference = choice.load("cpu")
+    from refinemask.export import verify_artifact
+
+    with progress("images") as advance:
+        report = verify_artifact(artifact, reference, paths, progress=advance)
+    show(report.table(), report.to_dict(), json)
+    if not report.passed:
+        raise GateFailed(
+            f"{artifact} does not give the numbers of its model on {len(paths)} images; "
+            "see the table, and export it again"
+        )

@@ -1,0 +1,1 @@
+"""Images with instance masks: datasets, augmentation, batches and training targets."""

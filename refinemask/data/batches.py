@@ -1,0 +1,150 @@
+"""An endless, reproducible stream of training batches."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from refinemask.data.dataset import Sample, Samples
+from refinemask.data.masks import InstanceMask
+from refinemask.errors import RefineMaskError
+
+_DIVISOR = 32
+_ORDER, _AUGMENTATION = 0, 1  # what a seed is for: keeps the two streams of numbers apart
+
+
+@dataclass(frozen=True)
+class Target:
+    """The instances of one image of a batch.
+
+    Attributes:
+        boxes: float32 (N, 4), xyxy in pixels of the resized image.
+        labels: int64 (N,), class indices.
+        masks: N masks on the grid of the resized image.
+        size: (h, w) of the resized image, without padding.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    masks: tuple[InstanceMask, ...]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images padded at the right and bottom to one canvas, and their targets.
+
+    Attributes:
+        images: uint8 RGB (B, H, W, 3).
+        image_sizes: int64 (B, 2), (height, width) of each valid area.
+        targets: B targets.
+    """
+
+    images: Tensor
+    image_sizes: Tensor
+    targets: list[Target]
+
+
+class Batches(Dataset[Batch]):
+    """The batches of a training run: item i is the batch of iteration i.
+
+    Item i depends on the seed and i alone, in any process and order, so a resumed run sees what the
+    uninterrupted run would have seen. Sample j of the stream comes from dataset j mod n, and each
+    dataset is shuffled again whenever it is exhausted. There is no last item: give a `DataLoader`
+    the range of iterations as `sampler`, and `batch_size=None`.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[Samples],
+        batch_size: int,
+        seed: int,
+        transform: Callable[[Sample, torch.Generator], Sample],
+        pad_to: tuple[int, int] | None = None,
+    ) -> None:
+        """Describe the stream.
+
+        Args:
+            datasets: where samples come from in turn; none may be empty.
+            batch_size: images of a batch.
+            seed: not negative.
+            transform: makes a sample into one for training, with a generator of its own.
+            pad_to: canvas (H, W) of every batch; None pads to a multiple of 32 of the batch.
+
+        Raises:
+            RefineMaskError: a number is out of its range, or a dataset is empty.
+        """
+        if batch_size < 1 or seed < 0:
+            raise RefineMaskError(
+                f"the batch size must be 1 or more and the seed 0 or more, got {batch_size} "
+                f"and {seed}"
+            )
+        if not datasets or not all(len(dataset) for dataset in datasets):
+            raise RefineMaskError("training needs at least one dataset and no empty one")
+        if pad_to is not None and any(side < 1 or side % _DIVISOR for side in pad_to):
+            raise RefineMaskError(
+                f"the canvas must have sides that are multiples of {_DIVISOR}, got {pad_to}"
+            )
+        self._datasets = tuple(datasets)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._transform = transform
+        self._pad_to = pad_to
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        """Iterations in which as many samples pass as the datasets have together."""
+        return math.ceil(sum(len(dataset) for dataset in self._datasets) / self._batch_size)
+
+    def __getitem__(self, index: int) -> Batch:
+        """Make the batch of iteration `index`."""
+        first = index * self._batch_size
+        return collate([self._sample(first + k) for k in range(self._batch_size)], self._pad_to)
+
+    def _sample(self, position: int) -> Sample:
+        turn, which = divmod(position, len(self._datasets))
+        dataset = self._datasets[which]
+        epoch, place = divmod(turn, len(dataset))
+        order = torch.randperm(len(dataset), generator=self._generator(_ORDER, which, epoch))
+        return self._transform(
+            dataset[int(order[place])], self._generator(_AUGMENTATION, position, 0)
+        )
+
+    def _generator(self, purpose: int, first: int, second: int) -> torch.Generator:
+        sequence = np.random.SeedSequence((self._seed, purpose, first, second))
+        return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+
+
+def collate(samples: Sequence[Sample], pad_to: tuple[int, int] | None = None) -> Batch:
+    """Pad samples to one canvas and turn their instances into tensors.
+
+    Raises:
+        RefineMaskError: a sample is larger than `pad_to`.
+    """
+    sizes = torch.tensor([sample.image.shape[:2] for sample in samples], dtype=torch.int64)
+    largest = sizes.amax(0)
+    canvas = torch.tensor(pad_to) if pad_to else -(-largest // _DIVISOR) * _DIVISOR
+    if (largest > canvas).any():
+        raise RefineMaskError(
+            f"an image of {tuple(largest.tolist())} pixels does not fit the canvas {pad_to}; "
+            "enlarge the canvas or train with smaller images"
+        )
+    height, width = canvas.tolist()
+    images = torch.zeros(len(samples), height, width, 3, dtype=torch.uint8)
+    for image, sample in zip(images, samples, strict=True):
+        h, w = sample.image.shape[:2]
+        image[:h, :w] = torch.from_numpy(sample.image)
+    return Batch(images, sizes, [_target(sample) for sample in samples])
+
+
+def _target(sample: Sample) -> Target:
+    return Target(
+        torch.from_numpy(sample.boxes),
+        torch.from_numpy(sample.labels),
+        sample.masks,
+        (sample.image.shape[0], sample.image.shape[1]),
+    )

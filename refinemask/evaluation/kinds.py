@@ -1,0 +1,10 @@
+"""What is measured: the kinds of overlap and the metrics of each."""
+
+from typing import Literal
+
+Kind = Literal["box", "mask", "boundary"]
+KINDS: tuple[Kind, ...] = ("box", "mask", "boundary")
+
+METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
+"""Average precision over IoU 0.5 to 0.95, at 0.5, at 0.75, of small, medium and large objects, and
+average recall with up to 100 detections an image: fractions, -1 where there is nothing to find."""

@@ -1,0 +1,84 @@
+"""Weights at the start of training (SPEC 3.11)."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from refinemask.errors import RefineMaskError
+from refinemask.models import Detector
+from refinemask.models.efficientnet_lite import EfficientNetLite
+
+
+def initialise(model: Detector) -> None:
+    """Give every part but the trunk its random start; the trunk starts from ImageNet weights.
+
+    Raises:
+        RefineMaskError: the trunk's ImageNet weights cannot be had.
+    """
+    load_imagenet(model)
+    for module in _convolutions(model.neck):
+        _set(nn.init.xavier_uniform_, module)
+    for module in _convolutions(model.rpn_head):
+        _set(lambda weight: nn.init.normal_(weight, std=0.01), module)
+    box_head = model.roi_head.bbox_head
+    for layer in box_head.shared_fcs:
+        _set(nn.init.xavier_uniform_, layer)
+    _set(lambda weight: nn.init.normal_(weight, std=0.01), box_head.fc_cls)
+    _set(lambda weight: nn.init.normal_(weight, std=0.001), box_head.fc_reg)
+    initialise_mask_head(model)
+
+
+def initialise_mask_head(model: Detector) -> None:
+    """Give the mask head its random start."""
+    for module in _convolutions(model.roi_head.mask_head):
+        _set(lambda w: nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"), module)
+    if isinstance(model.backbone, EfficientNetLite):
+        for name, module in model.roi_head.mask_head.named_modules():
+            if "logits" in name and isinstance(module, nn.Conv2d):
+                _set(lambda weight: nn.init.normal_(weight, std=0.01), module)
+
+
+def load_imagenet(model: Detector) -> None:
+    """Load ImageNet weights into the trunk."""
+    if isinstance(model.backbone, EfficientNetLite):
+        model.backbone.load_imagenet_weights()
+        return
+    from torchvision.models import get_model_weights
+
+    name = model.config.backbone
+    try:
+        weights = get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(progress=False)
+    except OSError as error:
+        raise RefineMaskError(
+            f"the ImageNet weights of {name} could not be downloaded ({error}); "
+            "start from a checkpoint with --init, or train a small preset"
+        ) from error
+    model.backbone.load_state_dict({k: v for k, v in weights.items() if not k.startswith("fc.")})
+
+
+@torch.no_grad()
+def calibrate(model: Detector, images: Tensor) -> None:
+    """Scale the FPN so that its maps have unit standard deviation on a few images.
+
+    EfficientNet-Lite ends its stages in linear layers of very different scale; without this the
+    first losses are in the thousands.
+
+    Args:
+        model: a freshly initialised model.
+        images: normalised float32 (B, 3, H, W).
+    """
+    channels = model.backbone(images)
+    for conv, feature in zip(model.neck.lateral_convs, channels, strict=True):
+        conv.conv.weight.div_(conv(feature).std())
+    for conv, feature in zip(model.neck.fpn_convs, model.neck(channels), strict=False):
+        conv.conv.weight.div_(feature.std())
+
+
+def _convolutions(module: nn.Module) -> Iterable[nn.Module]:
+    return (m for m in module.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
+
+
+def _set(initialiser: Callable[[Tensor], object], module: nn.Module) -> None:
+    initialiser(module.weight)
+    nn.init.zeros_(module.bias)

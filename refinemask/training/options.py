@@ -1,0 +1,98 @@
+"""What `refinemask train` can be told."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from refinemask.errors import RefineMaskError
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """One training run; two runs with equal options give equal weights on the same machine."""
+
+    output: Path
+    """Folder of checkpoints and metrics."""
+    datasets: tuple[str, ...]
+    """Training sets, drawn from in turn: `shapes` or ANNOTATIONS.json[@IMAGES_DIR]."""
+    preset: str | None = None
+    """Configuration of a new model; `init` or `resume` otherwise give it."""
+    classes: tuple[str, ...] | None = None
+    """Class names to train; all of the first data set by default."""
+    validation: tuple[str, ...] = ()
+    """Sets that are evaluated while training."""
+    init: Path | str | None = None
+    """Checkpoint or shipped name whose weights training starts from."""
+    resume: bool = False
+    """Continue the interrupted run in `output` exactly."""
+    freeze_detector: bool = False
+    """Train the mask head only, on a detector that stays as `init` has it."""
+    reset_mask_head: bool = False
+    """Start from a new mask head, possibly of another kind, on the detector of `init`."""
+    epochs: int = 12
+    iterations: int | None = None
+    """Length of the run instead of `epochs`."""
+    batch_size: int = 2
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    schedule: Literal["step", "cosine"] = "step"
+    """step: x0.1 after 8/12 and 11/12 of the run (SPEC 3.14)."""
+    learning_rate: float | None = None
+    """0.02 for SGD at a batch of 16, in proportion for others; 5e-4 for AdamW."""
+    backbone_factor: float = 1.0
+    """What the learning rate of the trunk is multiplied by."""
+    weight_decay: float = 1e-4
+    warm_up: int = 500
+    """Iterations of linear warm-up from 0.001 of the learning rate."""
+    clip_norm: float = 35.0
+    """L2 norm to which gradients are clipped."""
+    short_sides: tuple[int, ...] | None = None
+    """Lengths of the shorter side to draw from; the preset's by default."""
+    long_side: int | None = None
+    """Upper bound of the longer side; the preset's by default."""
+    canvas: int | None = None
+    """Pad every batch to this square, which spares the CPU new shapes; a multiple of 32."""
+    color_jitter: bool = False
+    rois: int = 512
+    """Sampled RoIs of each image for the box head."""
+    mask_rois: int | None = None
+    """Largest number of positive RoIs of each image for the mask head."""
+    evaluate_every: int = 1
+    """Epochs between evaluations on the validation sets."""
+    seed: int = 0
+    workers: int = 0
+    device: str = "auto"
+    extra: dict[str, str] = field(default_factory=dict)
+    """Notes kept with the checkpoint, such as the command line."""
+
+    def __post_init__(self) -> None:
+        if not self.datasets:
+            raise RefineMaskError("training needs at least one --dataset")
+        for name in ("epochs", "batch_size", "rois", "evaluate_every"):
+            if getattr(self, name) < 1:
+                flag = name.replace("_", "-")
+                raise RefineMaskError(f"--{flag} must be at least 1, got {getattr(self, name)}")
+        if self.iterations is not None and self.iterations < 1:
+            raise RefineMaskError(f"--iterations must be at least 1, got {self.iterations}")
+        if self.canvas is not None and (self.canvas < 32 or self.canvas % 32):
+            raise RefineMaskError(f"--canvas must be a multiple of 32, got {self.canvas}")
+        if self.preset is None and self.init is None and not self.resume:
+            raise RefineMaskError("say what to train with --preset, --init or --resume")
+        if (self.freeze_detector or self.reset_mask_head) and self.init is None:
+            raise RefineMaskError("--freeze-detector and --reset-mask-head need a detector: --init")
+
+    @property
+    def base_learning_rate(self) -> float:
+        """The peak learning rate of this run."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 5e-4 if self.optimizer == "adamw" else 0.02 * self.batch_size / 16
+
+    def rate_at(self, iteration: int, total: int) -> float:
+        """Return the factor on the peak learning rate at an iteration of a run of `total`."""
+        import math
+
+        warm = min((iteration + 1) / self.warm_up, 1.0) if self.warm_up else 1.0
+        factor = 0.001 + 0.999 * warm
+        if self.schedule == "cosine":
+            return factor * 0.5 * (1 + math.cos(math.pi * iteration / total))
+        return factor * 0.1 ** sum(iteration >= total * share for share in (8 / 12, 11 / 12))

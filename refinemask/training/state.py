@@ -1,0 +1,77 @@
+"""What an interrupted run needs to continue exactly: weights, optimizer and place in the data.
+
+One safetensors file holds all of it, so that a crash can never leave halves of different ages.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from refinemask.config import ModelConfig
+from refinemask.errors import RefineMaskError
+from refinemask.files import atomic_path
+
+_KEY = "refinemask-training"
+
+
+def save_state(
+    path: Path,
+    model: nn.Module,
+    config: ModelConfig,
+    optimizer: torch.optim.Optimizer,
+    progress: dict[str, Any],
+) -> None:
+    """Write the state of a run; `progress` is JSON, read back by `load_state`."""
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
+    header = json.dumps({"config": config.to_dict(), "progress": progress})
+    with atomic_path(path) as temporary:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {_KEY: header})
+
+
+def read_config(path: Path) -> ModelConfig:
+    """Return the configuration of the model in a state file."""
+    return ModelConfig.from_dict(_open(path)[0]["config"])
+
+
+def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Restore model and optimizer in place and return the progress that was saved.
+
+    Raises:
+        RefineMaskError: the file is missing, damaged or belongs to another model.
+    """
+    header, tensors = _open(path)
+    model_tensors: dict[str, Tensor] = {}
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition("/")
+        if kind == "model":
+            model_tensors[rest] = tensor
+        else:
+            index, _, key = rest.partition("/")
+            state.setdefault(int(index), {})[key] = tensor
+    try:
+        model.load_state_dict(model_tensors)
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (RuntimeError, ValueError) as error:
+        raise RefineMaskError(f"{path} belongs to another model or optimizer: {error}") from error
+    progress: dict[str, Any] = header["progress"]
+    return progress
+
+
+def _open(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if not path.is_file():
+        raise RefineMaskError(f"nothing to resume: {path} does not exist; start without --resume")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[_KEY])
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        raise RefineMaskError(f"{path} is not the state of a training run: {error!r}") from error

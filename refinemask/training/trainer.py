@@ -1,0 +1,253 @@
+"""The training loop."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from refinemask.checkpoints import load_model, save_checkpoint
+from refinemask.config import ModelConfig, preset
+from refinemask.data.batches import Batch, Batches, Target
+from refinemask.data.dataset import InstanceDataset, open_dataset
+from refinemask.data.transforms import TrainTransform
+from refinemask.errors import RefineMaskError
+from refinemask.evaluation import evaluate
+from refinemask.models import Detector, build_model
+from refinemask.models.detector import normalise
+from refinemask.models.efficientnet_lite import EfficientNetLite
+from refinemask.training.assignment import random_choice
+from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
+from refinemask.training.losses import Losses, SamplingOptions, detector_losses
+from refinemask.training.options import TrainOptions
+from refinemask.training.state import load_state, read_config, save_state
+
+Report = Callable[[int, int, dict[str, float]], None]
+"""Called after every iteration with its number, the number of iterations and the losses."""
+
+CHECKPOINT = "model.safetensors"
+STATE = "state.safetensors"
+METRICS = "metrics.jsonl"
+
+
+def train(options: TrainOptions, report: Report | None = None) -> Path:
+    """Train a detector and return the path of its checkpoint.
+
+    An interruption (KeyboardInterrupt) saves the run before it is raised again, so that the same
+    options with `resume` continue it exactly.
+
+    Raises:
+        RefineMaskError: data, checkpoint or options do not fit together, or a loss is not finite.
+    """
+    run = _Run(options)
+    state_path = options.output / STATE
+    start = load_state(state_path, run.model, run.optimizer)["iteration"] if options.resume else 0
+    if not options.resume and state_path.exists():
+        raise RefineMaskError(f"{options.output} holds a run already; --resume it or choose another")
+    options.output.mkdir(parents=True, exist_ok=True)
+    iteration = start
+    try:
+        for iteration, batch in run.batches(start):
+            losses = run.step(iteration, batch)
+            if report:
+                report(iteration + 1, run.total, losses)
+            if (iteration + 1) % run.epoch_length == 0 or iteration + 1 == run.total:
+                run.save(iteration + 1)
+                run.validate(iteration + 1)
+    except KeyboardInterrupt:
+        run.save(iteration)
+        raise
+    return options.output / CHECKPOINT
+
+
+class _Run:
+    """Everything that one run carries through its iterations."""
+
+    def __init__(self, options: TrainOptions) -> None:
+        self.options = options
+        self.device = pick_device(options.device)
+        torch.manual_seed(options.seed)
+        first = open_dataset(options.datasets[0], options.classes)
+        classes = first.class_names
+        others = [open_dataset(spec, classes) for spec in options.datasets[1:]]
+        datasets = [dataset.for_training() for dataset in (first, *others)]
+        self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
+        self.model = _build(options, datasets[0]).to(
+            device=self.device, memory_format=torch.channels_last
+        )
+        sizes = self.model.config.input
+        transform = TrainTransform(
+            options.short_sides or (sizes.short_side,),
+            options.long_side or sizes.long_side,
+            color_jitter=options.color_jitter,
+        )
+        canvas = (options.canvas, options.canvas) if options.canvas else None
+        self.data = Batches(datasets, options.batch_size, options.seed, transform, canvas)
+        self.epoch_length = self.data.iterations_per_epoch
+        self.total = options.iterations or options.epochs * self.epoch_length
+        self.sampling = SamplingOptions(rois=options.rois, mask_rois=options.mask_rois)
+        if options.init is None and not options.resume:
+            self._initialise()
+        self.optimizer = _optimizer(self.model, options)
+        self.started = time.monotonic()
+
+    def _initialise(self) -> None:
+        initialise(self.model)
+        if isinstance(self.model.backbone, EfficientNetLite):
+            calibrate(self.model, self._images(self.data[0]))
+
+    def _images(self, batch: Batch) -> torch.Tensor:
+        images = batch.images.to(self.device)
+        sizes = batch.image_sizes.to(self.device)
+        x = normalise(images, sizes, self.model.config.input)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def batches(self, start: int) -> Iterator[tuple[int, Batch]]:
+        loader = DataLoader(
+            self.data,
+            batch_size=None,
+            sampler=range(start, self.total),
+            num_workers=self.options.workers,
+        )
+        return enumerate(loader, start)
+
+    def step(self, iteration: int, batch: Batch) -> dict[str, float]:
+        options = self.options
+        self.model.train()
+        factor = options.rate_at(iteration, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        losses = self._losses(iteration, batch)
+        total = torch.stack(list(losses.values())).sum()
+        values = {name: loss.item() for name, loss in losses.items()} | {"total": total.item()}
+        if not torch.isfinite(total):
+            raise RefineMaskError(
+                f"the loss is not finite at iteration {iteration + 1} ({values}); "
+                "lower --learning-rate or lengthen --warm-up"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(trained, options.clip_norm)
+        self.optimizer.step()
+        rate = options.base_learning_rate * factor
+        self._log({"iteration": iteration + 1, "lr": rate, "grad_norm": norm.item()} | values)
+        return values
+
+    def _losses(self, iteration: int, batch: Batch) -> Losses:
+        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + iteration)
+        return detector_losses(
+            self.model,
+            self._images(batch),
+            batch.image_sizes.to(self.device),
+            [_to(target, self.device) for target in batch.targets],
+            self.sampling,
+            random_choice(generator),
+            masks_only=self.options.freeze_detector,
+        )
+
+    def save(self, iteration: int) -> None:
+        training = {"iteration": iteration, "iterations": self.total, **_provenance(self.options)}
+        save_checkpoint(self.model, self.options.output / CHECKPOINT, training=training)
+        progress = {"iteration": iteration}
+        state = self.options.output / STATE
+        save_state(state, self.model, self.model.config, self.optimizer, progress)
+
+    def validate(self, iteration: int) -> None:
+        epoch, last = iteration // self.epoch_length, iteration == self.total
+        if not last and epoch % self.options.evaluate_every:
+            return
+        self.model.eval()
+        for name, dataset in self.validation.items():
+            results = evaluate(self.model, dataset)
+            self._log({"iteration": iteration, "validation": name} | results)
+
+    def _log(self, values: dict[str, Any]) -> None:
+        line = json.dumps(values | {"seconds": round(time.monotonic() - self.started, 2)})
+        with (self.options.output / METRICS).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def pick_device(device: str) -> torch.device:
+    """Return the torch device of `auto`, `cpu` or `cuda:N`.
+
+    Raises:
+        RefineMaskError: there is no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise RefineMaskError(f"device {device!r} cannot be used: {error}") from error
+    return chosen
+
+
+def _build(options: TrainOptions, dataset: InstanceDataset) -> Detector:
+    if options.resume:
+        return build_model(read_config(options.output / STATE))
+    if options.init is None:
+        assert options.preset is not None
+        return build_model(_for_data(preset(options.preset), dataset))
+    model = load_model(options.init)
+    if options.reset_mask_head:
+        model = _with_new_mask_head(model, options.preset)
+    if model.class_names != dataset.class_names:
+        raise RefineMaskError(
+            f"{options.init} knows the classes {', '.join(model.class_names)}, the data set "
+            f"{', '.join(dataset.class_names)}; select the same ones with --classes"
+        )
+    return model
+
+
+def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
+    if preset_name is None:
+        initialise_mask_head(model)
+        return model
+    chosen = preset(preset_name)
+    changed = build_model(
+        dataclasses.replace(
+            chosen, class_names=model.class_names, category_ids=model.category_ids
+        )
+    )
+    kept = {k: v for k, v in model.state_dict().items() if ".mask_head." not in k}
+    changed.load_state_dict(kept, strict=False)
+    initialise_mask_head(changed)
+    return changed
+
+
+def _for_data(config: ModelConfig, dataset: InstanceDataset) -> ModelConfig:
+    return config.with_classes(dataset.class_names, dataset.category_ids)
+
+
+def _optimizer(model: Detector, options: TrainOptions) -> torch.optim.Optimizer:
+    if options.freeze_detector:
+        for part in (model.backbone, model.neck, model.rpn_head, model.roi_head.bbox_head):
+            part.requires_grad_(False)
+    trunk = [p for p in model.backbone.parameters() if p.requires_grad]
+    in_trunk = {id(p) for p in trunk}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in in_trunk]
+    rate = options.base_learning_rate
+    groups = [{"params": rest, "lr": rate, "base_lr": rate}]
+    if trunk:
+        trunk_rate = rate * options.backbone_factor
+        groups.append({"params": trunk, "lr": trunk_rate, "base_lr": trunk_rate})
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+    return torch.optim.SGD(groups, momentum=0.9, weight_decay=options.weight_decay)
+
+
+def _to(target: Target, device: torch.device) -> Target:
+    return dataclasses.replace(
+        target, boxes=target.boxes.to(device), labels=target.labels.to(device)
+    )
+
+
+def _provenance(options: TrainOptions) -> dict[str, Any]:
+    values = dataclasses.asdict(options)
+    return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}

@@ -1,0 +1,83 @@
+"""A tiny genuine ONNX graph that keeps the contract of artifacts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from refinemask.config import refinemask_small
+from refinemask.metadata import METADATA_KEY, ArtifactMetadata, InputLimits
+
+GRAPH = """
+<ir_version: 10, opset_import: ["" : 18]>
+bright_images (uint8[B, H, W, 3] images, int64[B, 2] image_sizes) => (
+    float[N, 4] boxes, float[N] scores, int64[N] labels, int64[N] image_index, float[N, 4, 4] masks
+)
+<float[1] limit = {64.0}, float[1] white = {255.0}, float[1] two = {2.0}, float[1] one = {1.0},
+ int64[3] pixels = {1, 2, 3}, int64[1] first = {0}, int64[1] last = {1},
+ int64[2] box_tail = {4, 4}, int64[2] swap = {1, 0}>
+{
+    values = Cast<to = 1>(images)
+    means = ReduceMean<keepdims = 0>(values, pixels)
+    bright = Greater(means, limit)
+    indices = NonZero(bright)
+    image_index = Squeeze(indices, first)
+    kept_means = Gather(means, image_index)
+    scores = Div(kept_means, white)
+    labels = Sub(image_index, image_index)
+    sizes = Gather(image_sizes, image_index)
+    flipped = Gather<axis = 1>(sizes, swap)
+    far = Cast<to = 1>(flipped)
+    corner = Div(far, two)
+    zeros = Sub(corner, corner)
+    boxes = Concat<axis = 1>(zeros, corner)
+    count = Shape(scores)
+    shape = Concat<axis = 0>(count, box_tail)
+    masks = Expand(one, shape)
+}
+"""
+"""One detection for every image whose mean is above 64: its top left quarter, filled."""
+
+
+@pytest.fixture
+def metadata() -> Callable[..., ArtifactMetadata]:
+    """Return a function that makes metadata with the given fields changed."""
+
+    def make(limits: InputLimits | None = None, **changes: Any) -> ArtifactMetadata:
+        config = refinemask_small()
+        fields: dict[str, Any] = {
+            "tool_version": "0.1.0",
+            "preset": config.preset,
+            "config": config.to_dict(),
+            "class_names": ("person",),
+            "category_ids": (1,),
+            "input_limits": limits or InputLimits(64, 96),
+            "form": "portable",
+            "precision": "float32",
+            "weights": "trained",
+            "checkpoint_sha256": None,
+            "parity": {},
+        }
+        return ArtifactMetadata(**(fields | changes))
+
+    return make
+
+
+@pytest.fixture
+def make_artifact(tmp_path: Path, metadata: Callable[..., ArtifactMetadata]) -> Callable[..., Path]:
+    """Return a function that writes the toy artifact; keywords change its metadata."""
+
+    def make(text: str | None = "", **changes: Any) -> Path:
+        model = onnx.parser.parse_model(GRAPH)
+        onnx.checker.check_model(model)
+        if text is not None:
+            entry = model.metadata_props.add()
+            entry.key = METADATA_KEY
+            entry.value = text or metadata(**changes).to_json()
+        path = tmp_path / "toy.onnx"
+        onnx.save(model, path)
+        return path
+
+    return make

@@ -1,0 +1,222 @@
+"""Engines on a toy artifact: the contract, the errors, and life without torch."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import refinemask.engines
+from refinemask.errors import RefineMaskError
+from refinemask.metadata import InputLimits
+
+RUNTIMES = ("onnxruntime", "openvino")
+WHITE, BLACK = np.uint8(255), np.uint8(0)
+
+
+def batch(*colours: np.uint8, size=(64, 96)):
+    images = np.stack([np.full((*size, 3), colour, np.uint8) for colour in colours])
+    return images, np.array([[60, 80]] * len(colours), np.int64)
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request):
+    pytest.importorskip(request.param)
+    return request.param
+
+
+def test_run_returns_the_contract(make_artifact, runtime):
+    engine = refinemask.engines.open(make_artifact(), runtime, threads=1)
+    outputs = engine.run(*batch(WHITE, BLACK, WHITE))
+    assert list(outputs) == ["boxes", "scores", "labels", "image_index", "masks"]
+    assert {k: (v.dtype.name, v.shape) for k, v in outputs.items()} == {
+        "boxes": ("float32", (2, 4)),
+        "scores": ("float32", (2,)),
+        "labels": ("int64", (2,)),
+        "image_index": ("int64", (2,)),
+        "masks": ("float32", (2, 4, 4)),
+    }
+    assert outputs["image_index"].tolist() == [0, 2]
+    assert outputs["boxes"].tolist() == [[0, 0, 40, 30]] * 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_run_without_detections(make_artifact, runtime, count):
+    engine = refinemask.engines.open(make_artifact(), runtime)
+    outputs = engine.run(*batch(*[BLACK] * count))
+    assert {name: value.shape for name, value in outputs.items()} == {
+        "boxes": (0, 4),
+        "scores": (0,),
+        "labels": (0,),
+        "image_index": (0,),
+        "masks": (0, 4, 4),
+    }
+    assert len(engine.run(*batch(WHITE))["scores"]) == 1  # and the call after
+
+
+def test_predict_returns_to_the_original_image(make_artifact, runtime):
+    engine = refinemask.engines.open(make_artifact(), runtime)
+    image = np.full((128, 160, 3), 255, np.uint8)  # resized to 64 x 80, padded to 64 x 96
+    detections = engine.predict(image)
+    np.testing.assert_allclose(detections.boxes, [[0, 0, 80, 64]])
+    assert detections.image_size == (128, 160)
+    masks = np.asarray(detections.masks)
+    assert masks.shape == (1, 128, 160)
+    assert masks[0, 8:56, :80].all() and masks[0, :64, 10:70].all()  # all but rounded corners
+    assert not masks[0, 64:].any() and not masks[0, :, 80:].any()
+    assert len(engine.predict(image, score_threshold=0.9)) == 0
+    assert len(engine.predict(image, max_detections=0)) == 0
+    assert (engine.class_names, engine.category_ids) == (("person",), (1,))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 20000), (20000, 20), (333, 500)])
+def test_predict_any_image_size(make_artifact, runtime, size):
+    engine = refinemask.engines.open(make_artifact(), runtime)
+    detections = engine.predict(np.full((*size, 3), 255, np.uint8), masks="rle")
+    assert detections.image_size == size
+    for rle in detections.masks:
+        assert rle["size"] == list(size)
+
+
+def test_fixed_inputs(make_artifact, runtime):
+    limits = InputLimits(64, 96, batch=3, height=64, width=96)
+    engine = refinemask.engines.open(make_artifact(limits=limits), runtime)
+    assert engine.run(*batch(WHITE, WHITE))["image_index"].tolist() == [0, 1]
+    assert engine.run(*batch(BLACK, WHITE))["image_index"].tolist() == [1]
+    portrait = engine.predict(np.full((120, 60, 3), 255, np.uint8))  # fits as 64 x 32
+    np.testing.assert_allclose(portrait.boxes, [[0, 0, 30, 60]], rtol=1e-6)
+    with pytest.raises(RefineMaskError, match=r"takes 1 to 3 images at a time, got 4"):
+        engine.run(*batch(WHITE, WHITE, WHITE, WHITE))
+    with pytest.raises(RefineMaskError, match=r"images of height 64, got 96"):
+        engine.run(*batch(WHITE, size=(96, 96)))
+
+
+def test_run_from_several_threads(make_artifact, runtime):
+    engine = refinemask.engines.open(make_artifact(), runtime)
+    wrong = []
+
+    def work(colour):
+        for _ in range(30):
+            outputs = engine.run(*batch(np.uint8(colour)))
+            if abs(outputs["scores"][0] - colour / 255) > 1e-5:
+                wrong.append(colour)
+
+    workers = [threading.Thread(target=work, args=(colour,)) for colour in (100, 150, 200, 250)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("images", "sizes", "message"),
+    [
+        (np.zeros((1, 64, 64, 3), np.float32), [[64, 64]], "uint8 array of shape"),
+        (np.zeros((64, 64, 3), np.uint8), [[64, 64]], r"uint8 array of shape"),
+        (np.zeros((1, 3, 64, 64), np.uint8), [[64, 64]], r"got uint8 \(1, 3, 64, 64\)"),
+        (np.zeros((0, 64, 64, 3), np.uint8), np.zeros((0, 2)), r"1 or more images .* got 0"),
+        (np.zeros((1, 60, 64, 3), np.uint8), [[60, 64]], "multiple of 32 from 32 to 2048, got 60"),
+        (np.zeros((1, 64, 2080, 3), np.uint8), [[64, 64]], "width .* got 2080"),
+        (np.zeros((1, 64, 64, 3), np.uint8), [[64, 65]], r"got \[\[64, 65\]\]"),
+        (np.zeros((1, 64, 64, 3), np.uint8), [[0, 64]], r"got \[\[0, 64\]\]"),
+        (np.zeros((2, 64, 64, 3), np.uint8), [[64, 64]], r"shape \(2, 2\), got int64 \(1, 2\)"),
+    ],
+)
+def test_run_checks_its_inputs(make_artifact, images, sizes, message):
+    engine = refinemask.engines.open(make_artifact())
+    with pytest.raises(RefineMaskError, match=message):
+        engine.run(images, np.asarray(sizes, np.int64))
+
+
+def test_open_unknown_runtime(make_artifact):
+    with pytest.raises(RefineMaskError, match="'tflite'; choose one of onnxruntime, openvino"):
+        refinemask.engines.open(make_artifact(), "tflite")
+
+
+def test_open_wrong_threads_and_device(make_artifact, runtime):
+    with pytest.raises(RefineMaskError, match="threads must be at least 1, got 0"):
+        refinemask.engines.open(make_artifact(), runtime, threads=0)
+    with pytest.raises(RefineMaskError, match=r"device.*'tpu'"):
+        refinemask.engines.open(make_artifact(), runtime, device="tpu")
+
+
+def test_open_missing_file(tmp_path, runtime):
+    with pytest.raises(RefineMaskError, match=r"absent.onnx does not exist; make it with"):
+        refinemask.engines.open(tmp_path / "absent.onnx", runtime)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an artifact " * 9])
+def test_open_damaged_file(tmp_path, runtime, content):
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(content)
+    with pytest.raises(RefineMaskError, match=r"damaged\.onnx .*export it again"):
+        refinemask.engines.open(path, runtime)
+
+
+def test_open_truncated_file(make_artifact, runtime):
+    path = make_artifact()
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(RefineMaskError, match=r"toy\.onnx"):
+        refinemask.engines.open(path, runtime)
+
+
+def test_open_foreign_graph(make_artifact, runtime):
+    with pytest.raises(RefineMaskError, match="was not exported by refinemask-export"):
+        refinemask.engines.open(make_artifact(text=None), runtime)
+
+
+def test_open_newer_metadata(make_artifact, runtime):
+    with pytest.raises(RefineMaskError, match=r"toy\.onnx: .*schema version 99.*export"):
+        refinemask.engines.open(make_artifact(schema_version=99), runtime)
+
+
+BLOCK = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import numpy as np
+import refinemask.engines
+from refinemask.errors import RefineMaskError
+"""
+
+
+def run_without(blocked: set[str], code: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", BLOCK.format(blocked=blocked) + code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_engines_work_without_torch(make_artifact, runtime):
+    code = f"""
+engine = refinemask.engines.open({str(make_artifact())!r}, {runtime!r})
+sys.stdout.write(str(len(engine.predict(np.full((50, 70, 3), 255, np.uint8)))))
+"""
+    blocked = {"torch", "torchvision", "onnx", "onnxscript", "safetensors", "pycocotools"}
+    assert run_without(blocked, code) == "1"
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("onnxruntime", "runtime"), ("openvino", "openvino"), ("torch", "torch")],
+)
+def test_absent_runtime_names_the_extra(name, extra):
+    code = f"""
+try:
+    refinemask.engines.open("model.onnx", {name!r})
+except RefineMaskError as error:
+    sys.stdout.write(str(error))
+"""
+    assert f"pip install 'refinemask[{extra}]'" in run_without({name}, code)
