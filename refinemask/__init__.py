@@ -37,7 +37,22 @@ _HOMES = {
     "maskrcnn_small": "config",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "Detections",
+    "GateFailed",
+    "ModelConfig",
+    "RefineMaskError",
+    "__version__",
+    "build_model",
+    "load_model",
+    "maskrcnn_r50",
+    "maskrcnn_r101",
+    "maskrcnn_small",
+    "preset",
+    "refinemask_r50",
+    "refinemask_r101",
+    "refinemask_small",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,10 +15,12 @@ from refinemask.commands.evaluate import evaluate
 from refinemask.commands.export import export
 from refinemask.commands.output import guarded
 from refinemask.commands.predict import predict
+from refinemask.commands.train import train
 from refinemask.commands.verify import verify
 from refinemask.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
     "eval": evaluate,
     "predict": predict,
     "export": export,

@@ -132,7 +132,9 @@ class ModelConfig:
             values["input"] = InputConfig(**{k: _tuples(v) for k, v in values["input"].items()})
             return ModelConfig(**values)
         except (KeyError, TypeError, AttributeError) as error:
-            raise RefineMaskError(f"not a model configuration of this version: {error!r}") from error
+            raise RefineMaskError(
+                f"not a model configuration of this version: {error!r}"
+            ) from error
 
 
 def _tuples(value: Any) -> Any:

@@ -17,8 +17,8 @@ def atomic_path(destination: str | Path) -> Iterator[Path]:
         RefineMaskError: the folder of `destination` cannot be created or written.
     """
     destination = Path(destination)
+    make_folder(destination.parent)
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{destination.name}.", dir=destination.parent)
     except OSError as error:
         raise RefineMaskError(
@@ -35,6 +35,20 @@ def atomic_path(destination: str | Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it, if they are not there.
+
+    Raises:
+        RefineMaskError: it cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RefineMaskError(
+            f"cannot create the folder {folder}: {error.strerror or error}; choose a writable one"
+        ) from error
 
 
 def write_text(destination: str | Path, text: str) -> None:

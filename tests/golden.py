@@ -39,5 +39,7 @@ def official_model(shared: Path, name: str, config: ModelConfig) -> Detector:
     """Build our model with the recipe weights under the official names."""
     model = build_model(config)
     shapes = official_shapes(shared, name)
-    model.load_state_dict({key: torch.from_numpy(synthetic_tensor(key, s)) for key, s in shapes.items()})
+    model.load_state_dict(
+        {key: torch.from_numpy(synthetic_tensor(key, s)) for key, s in shapes.items()}
+    )
     return model

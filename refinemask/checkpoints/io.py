@@ -59,7 +59,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Detector
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
-        raise RefineMaskError(f"{path} does not fit its own configuration: {_differ(expected, found)}")
+        raise RefineMaskError(
+            f"{path} does not fit its own configuration: {_differ(expected, found)}"
+        )
     model.load_state_dict(tensors)
     return model.to(device)
 
@@ -81,7 +83,8 @@ def find_checkpoint(path: str | Path) -> Path:
     if not path.is_file():
         shipped = ", ".join(shipped_models()) or "none"
         raise RefineMaskError(
-            f"checkpoint {path} does not exist; give a .safetensors file or a shipped model ({shipped})"
+            f"checkpoint {path} does not exist; "
+            f"give a .safetensors file or a model that ships ({shipped})"
         )
     return path
 
@@ -99,7 +102,7 @@ def _read(path: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise RefineMaskError(
-            f"{path} is not a readable safetensors checkpoint (truncated, or another kind of file): "
+            f"{path} is no readable safetensors checkpoint (truncated, or another kind of file): "
             f"{error}"
         ) from error
     if header is None:

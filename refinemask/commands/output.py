@@ -109,3 +109,22 @@ def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def losses_bar() -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    """Show a bar with losses on standard error; call what it yields with (done, total, losses)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    losses = TextColumn("{task.fields[losses]}")
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeLeft(), losses)
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("training", total=None, losses="")
+
+        def report(done: int, total: int, values: dict[str, float]) -> None:
+            text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
+            bar.update(task, completed=done, total=total, losses=text)
+
+        yield report

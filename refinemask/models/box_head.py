@@ -17,7 +17,6 @@ BOX_STD = (0.1, 0.1, 0.2, 0.2)
 NMS_IOU = 0.5
 
 
-
 class BoxHead(nn.Module):
     """Two shared fully connected layers, a classifier and a class-specific regressor."""
 

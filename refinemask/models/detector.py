@@ -102,8 +102,10 @@ class Detector(nn.Module):
         self, features: Sequence[Tensor], rois: Tensor, image_sizes: Tensor
     ) -> RawDetections:
         """Run the box head and the mask head on proposals (K, 5), grouped by image."""
+        logits, deltas = self.roi_head.bbox_head(features, rois)
         image, boxes, scores, labels = select_detections(
-            *self.roi_head.bbox_head(features, rois),
+            logits,
+            deltas,
             rois,
             image_sizes,
             self.config.score_threshold,

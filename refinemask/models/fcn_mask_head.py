@@ -21,8 +21,7 @@ class FCNMaskHead(nn.Module):
         super().__init__()
         channels = config.channels
         self.convs = nn.ModuleList(
-            ConvReLU(in_channels if i == 0 else channels, channels)
-            for i in range(config.num_convs)
+            ConvReLU(in_channels if i == 0 else channels, channels) for i in range(config.num_convs)
         )
         self.upsample = nn.ConvTranspose2d(channels, channels, 2, stride=2)
         self.conv_logits = nn.Conv2d(channels, num_classes, 1)

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 class Conv(nn.Module):
-    """A convolution with bias that keeps the size of its input, named as in official checkpoints."""
+    """A convolution with bias that keeps its input's size, named as in official checkpoints."""
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int = 3, dilation: int = 1

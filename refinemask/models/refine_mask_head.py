@@ -16,7 +16,6 @@ from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 
 ROI_SIZE = 14
 STAGE_SIZES = (14, 28, 56, 112)
-DILATIONS = (1, 3, 5)
 
 
 class RefineMaskOutput(NamedTuple):
@@ -33,9 +32,9 @@ class MultiBranchFusion(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        for index, dilation in enumerate(DILATIONS, start=1):
-            conv = ConvReLU(channels, channels, dilation=dilation)
-            self.add_module(f"dilation_conv_{index}", conv)
+        self.dilation_conv_1 = ConvReLU(channels, channels, dilation=1)
+        self.dilation_conv_2 = ConvReLU(channels, channels, dilation=3)
+        self.dilation_conv_3 = ConvReLU(channels, channels, dilation=5)
         self.merge_conv = Conv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +57,12 @@ class RefineStage(nn.Module):
         self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 2, 1)
 
     def forward(
-        self, instance: Tensor, semantic: Tensor, semantic_probs: Tensor, rois: Tensor, labels: Tensor
+        self,
+        instance: Tensor,
+        semantic: Tensor,
+        semantic_probs: Tensor,
+        rois: Tensor,
+        labels: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Refine once.
 
@@ -107,9 +111,7 @@ class RefineMaskHead(nn.Module):
         self.final_instance_logits = nn.Conv2d(widths[3], num_classes, 1)
         self.semantic_logits = nn.Conv2d(config.semantic_channels, 1, 1)
 
-    def forward(
-        self, features: Sequence[Tensor], rois: Tensor, labels: Tensor
-    ) -> RefineMaskOutput:
+    def forward(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> RefineMaskOutput:
         """Predict the masks of all stages.
 
         Args:
@@ -120,7 +122,9 @@ class RefineMaskHead(nn.Module):
         pooled = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
         return self.refine(pooled, features[0], rois, labels)
 
-    def refine(self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor) -> RefineMaskOutput:
+    def refine(
+        self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
+    ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
         for conv in self.instance_convs:
             instance = conv(instance)

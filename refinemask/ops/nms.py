@@ -41,7 +41,9 @@ def batched_nms(
         shifted = shifted + (group * (shifted.max() + 1))[:, None]
         kept = nms(shifted, image_scores[candidates], iou_threshold)[:max_per_image]
         index = candidates[kept]
-        selected.append(torch.stack((torch.full_like(index, image), index // groups, group[kept]), 1))
+        selected.append(
+            torch.stack((torch.full_like(index, image), index // groups, group[kept]), 1)
+        )
     return torch.cat(selected) if selected else boxes.new_zeros((0, 3), dtype=torch.int64)
 
 

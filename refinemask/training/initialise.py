@@ -17,26 +17,26 @@ def initialise(model: Detector) -> None:
         RefineMaskError: the trunk's ImageNet weights cannot be had.
     """
     load_imagenet(model)
-    for module in _convolutions(model.neck):
-        _set(nn.init.xavier_uniform_, module)
-    for module in _convolutions(model.rpn_head):
-        _set(lambda weight: nn.init.normal_(weight, std=0.01), module)
-    box_head = model.roi_head.bbox_head
-    for layer in box_head.shared_fcs:
+    for layer in _convolutions(model.neck):
         _set(nn.init.xavier_uniform_, layer)
-    _set(lambda weight: nn.init.normal_(weight, std=0.01), box_head.fc_cls)
-    _set(lambda weight: nn.init.normal_(weight, std=0.001), box_head.fc_reg)
+    for layer in _convolutions(model.rpn_head):
+        _set(_normal(0.01), layer)
+    box_head = model.roi_head.bbox_head
+    for connected in (m for m in box_head.shared_fcs if isinstance(m, nn.Linear)):
+        _set(nn.init.xavier_uniform_, connected)
+    _set(_normal(0.01), box_head.fc_cls)
+    _set(_normal(0.001), box_head.fc_reg)
     initialise_mask_head(model)
 
 
 def initialise_mask_head(model: Detector) -> None:
     """Give the mask head its random start."""
-    for module in _convolutions(model.roi_head.mask_head):
-        _set(lambda w: nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"), module)
+    for layer in _convolutions(model.roi_head.mask_head):
+        _set(lambda w: nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"), layer)
     if isinstance(model.backbone, EfficientNetLite):
         for name, module in model.roi_head.mask_head.named_modules():
             if "logits" in name and isinstance(module, nn.Conv2d):
-                _set(lambda weight: nn.init.normal_(weight, std=0.01), module)
+                _set(_normal(0.01), module)
 
 
 def load_imagenet(model: Detector) -> None:
@@ -69,16 +69,25 @@ def calibrate(model: Detector, images: Tensor) -> None:
         images: normalised float32 (B, 3, H, W).
     """
     channels = model.backbone(images)
-    for conv, feature in zip(model.neck.lateral_convs, channels, strict=True):
-        conv.conv.weight.div_(conv(feature).std())
-    for conv, feature in zip(model.neck.fpn_convs, model.neck(channels), strict=False):
-        conv.conv.weight.div_(feature.std())
+    for lateral, feature in zip(_convolutions(model.neck.lateral_convs), channels, strict=True):
+        lateral.weight.div_(lateral(feature).std())
+    outputs = model.neck(channels)[:-1]
+    for output, feature in zip(_convolutions(model.neck.fpn_convs), outputs, strict=True):
+        output.weight.div_(feature.std())
 
 
-def _convolutions(module: nn.Module) -> Iterable[nn.Module]:
+Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
+
+
+def _convolutions(module: nn.Module) -> Iterable[nn.Conv2d | nn.ConvTranspose2d]:
     return (m for m in module.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
 
 
-def _set(initialiser: Callable[[Tensor], object], module: nn.Module) -> None:
-    initialiser(module.weight)
-    nn.init.zeros_(module.bias)
+def _normal(std: float) -> Callable[[Tensor], object]:
+    return lambda weight: nn.init.normal_(weight, std=std)
+
+
+def _set(initialiser: Callable[[Tensor], object], layer: Layer) -> None:
+    initialiser(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -1,8 +1,9 @@
 """What `refinemask train` can be told."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from refinemask.errors import RefineMaskError
 
@@ -60,9 +61,8 @@ class TrainOptions:
     """Epochs between evaluations on the validation sets."""
     seed: int = 0
     workers: int = 0
-    device: str = "auto"
-    extra: dict[str, str] = field(default_factory=dict)
-    """Notes kept with the checkpoint, such as the command line."""
+    device: str = "cpu"
+    """torch's name of the device."""
 
     def __post_init__(self) -> None:
         if not self.datasets:
@@ -87,10 +87,31 @@ class TrainOptions:
             return self.learning_rate
         return 5e-4 if self.optimizer == "adamw" else 0.02 * self.batch_size / 16
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as plain JSON values."""
+        values = asdict(self)
+        return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
+
+    def check_continues(self, saved: dict[str, Any]) -> None:
+        """Check that a run with these options continues the one whose `to_dict` was saved.
+
+        Raises:
+            RefineMaskError: an option differs that decides the result.
+        """
+        free = {"output", "resume", "init", "preset", "validation", "evaluate_every"}
+        free |= {"workers", "device"}
+        mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
+        changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
+        if changed:
+            listed = ", ".join(
+                f"--{k.replace('_', '-')} {mine[k]} (was {saved.get(k)})" for k in changed
+            )
+            raise RefineMaskError(
+                f"--resume continues a run with its own options, but got {listed}"
+            )
+
     def rate_at(self, iteration: int, total: int) -> float:
         """Return the factor on the peak learning rate at an iteration of a run of `total`."""
-        import math
-
         warm = min((iteration + 1) / self.warm_up, 1.0) if self.warm_up else 1.0
         factor = 0.001 + 0.999 * warm
         if self.schedule == "cosine":

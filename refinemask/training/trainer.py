@@ -17,6 +17,7 @@ from refinemask.data.dataset import InstanceDataset, open_dataset
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate
+from refinemask.files import make_folder
 from refinemask.models import Detector, build_model
 from refinemask.models.detector import normalise
 from refinemask.models.efficientnet_lite import EfficientNetLite
@@ -43,12 +44,18 @@ def train(options: TrainOptions, report: Report | None = None) -> Path:
     Raises:
         RefineMaskError: data, checkpoint or options do not fit together, or a loss is not finite.
     """
-    run = _Run(options)
     state_path = options.output / STATE
-    start = load_state(state_path, run.model, run.optimizer)["iteration"] if options.resume else 0
-    if not options.resume and state_path.exists():
-        raise RefineMaskError(f"{options.output} holds a run already; --resume it or choose another")
-    options.output.mkdir(parents=True, exist_ok=True)
+    if state_path.exists() and not options.resume:
+        raise RefineMaskError(
+            f"{options.output} holds a run already; --resume it or choose another"
+        )
+    make_folder(options.output)
+    run = _Run(options)
+    start = 0
+    if options.resume:
+        progress = load_state(state_path, run.model, run.optimizer)
+        options.check_continues(progress["options"])
+        start = progress["iteration"]
     iteration = start
     try:
         for iteration, batch in run.batches(start):
@@ -69,16 +76,15 @@ class _Run:
 
     def __init__(self, options: TrainOptions) -> None:
         self.options = options
-        self.device = pick_device(options.device)
+        self.device = torch.device(options.device)
         torch.manual_seed(options.seed)
         first = open_dataset(options.datasets[0], options.classes)
         classes = first.class_names
         others = [open_dataset(spec, classes) for spec in options.datasets[1:]]
         datasets = [dataset.for_training() for dataset in (first, *others)]
         self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
-        self.model = _build(options, datasets[0]).to(
-            device=self.device, memory_format=torch.channels_last
-        )
+        self.model = _build(options, datasets[0]).to(self.device)
+        self.model = self.model.to(memory_format=torch.channels_last)
         sizes = self.model.config.input
         transform = TrainTransform(
             options.short_sides or (sizes.short_side,),
@@ -151,9 +157,8 @@ class _Run:
         )
 
     def save(self, iteration: int) -> None:
-        training = {"iteration": iteration, "iterations": self.total, **_provenance(self.options)}
-        save_checkpoint(self.model, self.options.output / CHECKPOINT, training=training)
-        progress = {"iteration": iteration}
+        progress = {"iteration": iteration, "options": self.options.to_dict()}
+        save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
         state = self.options.output / STATE
         save_state(state, self.model, self.model.config, self.optimizer, progress)
 
@@ -170,22 +175,6 @@ class _Run:
         line = json.dumps(values | {"seconds": round(time.monotonic() - self.started, 2)})
         with (self.options.output / METRICS).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-
-
-def pick_device(device: str) -> torch.device:
-    """Return the torch device of `auto`, `cpu` or `cuda:N`.
-
-    Raises:
-        RefineMaskError: there is no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise RefineMaskError(f"device {device!r} cannot be used: {error}") from error
-    return chosen
 
 
 def _build(options: TrainOptions, dataset: InstanceDataset) -> Detector:
@@ -211,9 +200,7 @@ def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
         return model
     chosen = preset(preset_name)
     changed = build_model(
-        dataclasses.replace(
-            chosen, class_names=model.class_names, category_ids=model.category_ids
-        )
+        dataclasses.replace(chosen, class_names=model.class_names, category_ids=model.category_ids)
     )
     kept = {k: v for k, v in model.state_dict().items() if ".mask_head." not in k}
     changed.load_state_dict(kept, strict=False)
@@ -246,8 +233,3 @@ def _to(target: Target, device: torch.device) -> Target:
     return dataclasses.replace(
         target, boxes=target.boxes.to(device), labels=target.labels.to(device)
     )
-
-
-def _provenance(options: TrainOptions) -> dict[str, Any]:
-    values = dataclasses.asdict(options)
-    return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
