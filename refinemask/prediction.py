@@ -11,6 +11,7 @@ import numpy as np
 
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.results import to_coco_results
+from refinemask.files import make_folder
 from refinemask.images import load_image, save_image
 from refinemask.processing import paste_rle
 from refinemask.structures import Detections, Predictor
@@ -79,12 +80,7 @@ def _image_ids(images: Sequence[Path]) -> list[str]:
 
 
 def _picture_paths(images: Sequence[Path], output: Path) -> list[Path]:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RefineMaskError(
-            f"cannot create the output folder {output}: {error.strerror}; choose another"
-        ) from error
+    make_folder(output)
     if not os.access(output, os.W_OK):
         raise RefineMaskError(f"cannot write into the output folder {output}; choose another")
     sources = {path.resolve() for path in images}

@@ -113,5 +113,5 @@ def test_inputs_are_never_replaced(folder):
 def test_unwritable_output(folder, tmp_path):
     (tmp_path / "file").touch()
     for output in (tmp_path / "file", tmp_path / "file" / "folder"):
-        with pytest.raises(RefineMaskError, match=r"cannot create the output folder .*file"):
+        with pytest.raises(RefineMaskError, match=r"cannot create the folder .*file"):
             predict_images(OneBox(), [folder / "white.png"], output)

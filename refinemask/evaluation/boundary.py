@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.errors import RefineMaskError
-from refinemask.rle import _decompress, column_edges
+from refinemask.rle import column_edges, run_lengths
 from refinemask.structures import Rle
 
 DISTANCE_RATIO = 0.02
@@ -67,14 +66,7 @@ def mask_edges(mask: Rle) -> NDArray[np.int64]:
     Raises:
         RefineMaskError: the counts are malformed or do not add up to the size.
     """
-    height, width = mask["size"]
-    counts = _decompress(mask["counts"])
-    if (counts < 0).any() or counts.sum() != height * width:
-        raise RefineMaskError(
-            f"the counts of a run-length encoded mask must add up to {height} x {width} pixels, "
-            f"got {counts.sum()}"
-        )
-    bounds = np.cumsum(counts)
+    bounds = np.cumsum(run_lengths(mask))
     starts, ends = bounds[: len(bounds) // 2 * 2 : 2], bounds[1::2]
     filled = ends > starts
     return np.stack([starts[filled], ends[filled]], axis=1).ravel()
