@@ -49,6 +49,13 @@ TRAIN = [
     "scikit-learn>=1.5",  # ships two photographs: the texture of the `shapes` dataset
 ]
 
+DEMO = [
+    *RUNTIME,
+    *TORCH,
+    "matplotlib>=3.9",  # ships a portrait, one of the demo's photographs
+    "scikit-learn>=1.5",  # ships another
+]
+
 OPENVINO = [
     "openvino>=2025.0",  # runs the same artifacts on Intel hardware
 ]
@@ -65,6 +72,8 @@ setup(
     name="refinemask",
     version=version(),
     description="Train, export, run and compare RefineMask and Mask R-CNN",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license_expression="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
@@ -85,6 +94,7 @@ setup(
         "gpu": GPU,
         "torch": TORCH,
         "train": TRAIN,
+        "demo": DEMO,
         "openvino": OPENVINO,
         "dev": DEV,
     },

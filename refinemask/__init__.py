@@ -18,12 +18,14 @@ if TYPE_CHECKING:
         refinemask_small,
     )
     from refinemask.errors import GateFailed, RefineMaskError
+    from refinemask.images import load_image
     from refinemask.models import build_model
     from refinemask.structures import Detections
 
 _HOMES = {
     "load_model": "checkpoints",
     "build_model": "models",
+    "load_image": "images",
     "Detections": "structures",
     "RefineMaskError": "errors",
     "GateFailed": "errors",
@@ -44,6 +46,7 @@ __all__ = [
     "RefineMaskError",
     "__version__",
     "build_model",
+    "load_image",
     "load_model",
     "maskrcnn_r50",
     "maskrcnn_r101",

@@ -1,4 +1,4 @@
-"""Access to the outputs of the official implementation."""
+"""The outputs of the official implementation, and how near to them ours must come."""
 
 import importlib.util
 import json
@@ -12,6 +12,16 @@ from torch import Tensor
 from refinemask.checkpoints.synthetic import synthetic_tensor
 from refinemask.config import ModelConfig
 from refinemask.models import Detector, build_model
+
+STAGE = {"atol": 1e-4, "rtol": 0}
+"""One stage from golden inputs."""
+BOXES = {"atol": 2e-3, "rtol": 0}
+"""Boxes end to end, in pixels."""
+SCORES = {"atol": 5e-5, "rtol": 0}
+LOGITS = {"atol": 1e-3, "rtol": 0}
+"""Mask logits end to end."""
+MASK_IOU = 0.999
+"""Pasted masks end to end."""
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
@@ -37,9 +47,16 @@ def official_shapes(shared: Path, name: str) -> dict[str, tuple[int, ...]]:
 
 def official_model(shared: Path, name: str, config: ModelConfig) -> Detector:
     """Build our model with the recipe weights under the official names."""
-    model = build_model(config)
-    shapes = official_shapes(shared, name)
-    model.load_state_dict(
-        {key: torch.from_numpy(synthetic_tensor(key, s)) for key, s in shapes.items()}
-    )
+    weights = {
+        key: torch.from_numpy(synthetic_tensor(key, shape))
+        for key, shape in official_shapes(shared, name).items()
+    }
+    with torch.device("meta"):
+        model = build_model(config)
+    model.load_state_dict(weights, assign=True)
     return model
+
+
+def unpack(packed: Tensor, width: int) -> Tensor:
+    """Return the bool maps (..., width) that were packed into bits along their last axis."""
+    return torch.from_numpy(np.unpackbits(packed.numpy(), axis=-1)[..., :width]).bool()

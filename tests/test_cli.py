@@ -15,7 +15,6 @@ import typer
 from typer.testing import CliRunner, Result
 
 import refinemask.checkpoints
-import refinemask.export
 from refinemask import cli
 from refinemask.commands.output import guarded, show
 from refinemask.errors import GateFailed, RefineMaskError
@@ -132,7 +131,7 @@ def test_an_export_that_fails_its_gate_exits_3(
     def export_model(*_: object, **__: object) -> None:
         raise GateFailed("boxes differ by 3 px")
 
-    monkeypatch.setattr(refinemask.export, "export_model", export_model, raising=False)
+    monkeypatch.setattr("refinemask.export.artifact.export_model", export_model)
     monkeypatch.setattr(refinemask.checkpoints, "synthetic_model", lambda _: _Model())
     done = invoke("export", *SYNTHETIC, "--output", tmp_path / "m.onnx")
     assert (done.exit_code, done.stderr) == (3, "error: boxes differ by 3 px\n")
@@ -145,9 +144,7 @@ def test_verify_shows_the_report_and_exits_by_it(
     report = SimpleNamespace(
         passed=passed, table=lambda: "the table", to_dict=lambda: {"passed": passed}
     )
-    monkeypatch.setattr(
-        refinemask.export, "verify_artifact", lambda *_, **__: report, raising=False
-    )
+    monkeypatch.setattr("refinemask.export.verify.verify_artifact", lambda *_, **__: report)
     monkeypatch.setattr(refinemask.checkpoints, "synthetic_model", lambda _: _Model())
     (tmp_path / "image.png").touch()
     written = tmp_path / "parity.json"
@@ -191,7 +188,7 @@ def test_predict_refuses_what_is_no_image(name: str, tmp_path: Path) -> None:
 def test_predict_refuses_an_output_that_is_a_file(photograph: Path) -> None:
     done = invoke("predict", photograph, *SYNTHETIC, "--output", photograph)
     assert done.exit_code == 1
-    assert "error: cannot create the output folder" in done.stderr
+    assert "error: cannot create the folder" in done.stderr
 
 
 def test_eval_measures_a_dataset_on_disk(photograph: Path) -> None:
@@ -245,5 +242,5 @@ def test_json_in_a_file_comes_with_the_table(
 
 def test_json_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match="cannot write"):
+    with pytest.raises(RefineMaskError, match=r"cannot .* choose a writable"):
         show("a table", [], str(tmp_path / "file" / "result.json"))

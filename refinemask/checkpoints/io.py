@@ -55,14 +55,23 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Detector
     """
     path = find_checkpoint(path)
     config, tensors = _read(path)
-    model = build_model(config)
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    try:
+        with torch.device("meta"):  # no memory and no random start for what is replaced anyway
+            model = build_model(config)
+    except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise RefineMaskError(
+            f"{path}: no model can be built from its configuration: {error!r}"
+        ) from error
+    slots = model.state_dict()
+    expected = {name: tuple(tensor.shape) for name, tensor in slots.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if expected != found:
         raise RefineMaskError(
             f"{path} does not fit its own configuration: {_differ(expected, found)}"
         )
-    model.load_state_dict(tensors)
+    # Copied, because tensors straight from safetensors live in the file.
+    weights = {name: tensor.to(slots[name].dtype, copy=True) for name, tensor in tensors.items()}
+    model.load_state_dict(weights, assign=True)
     return model.to(device)
 
 
@@ -111,9 +120,9 @@ def _read(path: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
             "use a checkpoint written by refinemask train"
         )
     try:
-        config = ModelConfig.from_dict(json.loads(header)["config"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise RefineMaskError(f"{path}: its configuration cannot be read: {error!r}") from error
+        config = ModelConfig.from_dict(json.loads(header).get("config"))
+    except (json.JSONDecodeError, AttributeError, RefineMaskError) as error:
+        raise RefineMaskError(f"{path}: its configuration cannot be read: {error}") from error
     return config, tensors
 
 

@@ -38,7 +38,12 @@ _WINDOW_MEANS = (
 _ZERO_INPUT_MEAN = re.compile(
     r"roi_head\.mask_head\..*(logits|merge_conv\.conv|fuse_conv\.0|fuse_transform_out)\.weight$"
 )
-_BATCH_NORM = re.compile(r"backbone\..*(bn\d|downsample\.1)\.")
+_BATCH_NORM = re.compile(r"backbone\..*(bn\d|\.1)\.(weight|bias)$")
+_BATCH_NORM_GAINS = (
+    (r"backbone\.layer3\.([6-9]|\d\d)\.bn3\.", 0.1),
+    (r"backbone\..*\.bn3\.", 0.5),
+    (r"backbone\.stages\..*layers\.2\.", 3.0),
+)
 _BACKGROUND_BIAS = 15.0
 
 
@@ -70,10 +75,7 @@ def synthetic_tensor(name: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
 def _batch_norm_parameter(name: str, normal: NDArray[np.float32]) -> NDArray[np.float32]:
     if name.endswith(".bias"):
         return np.float32(0.1) * normal
-    gain = 1.0
-    if name.endswith(".bn3.weight"):
-        block = re.match(r"backbone\.layer3\.(\d+)\.", name)
-        gain = 0.1 if block and int(block[1]) >= 6 else 0.5
+    gain = _match(_BATCH_NORM_GAINS, name, 1.0)
     return np.float32(gain) * (np.float32(1) + np.float32(0.1) * normal)
 
 

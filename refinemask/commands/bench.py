@@ -35,6 +35,16 @@ WarmUp = Annotated[int, typer.Option(min=0, help="Runs before measuring, per tar
 Iterations = Annotated[int, typer.Option(min=1, help="Measured runs per target.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads of one inference.")]
 
+Evaluations = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--eval",
+        metavar="FILE.json",
+        help="What `refinemask eval --json` wrote, for the table of accuracy; may be repeated.",
+    ),
+]
+Photos = Annotated[int, typer.Option(min=1, help="Show at most so many of the images.")]
+
 
 def bench(
     images: Images,
@@ -62,12 +72,18 @@ def report(
     warm_up: WarmUp = 3,
     iterations: Iterations = 20,
     threads: Threads = None,
+    evaluation: Evaluations = None,
+    photos: Photos = 12,
+    title: Annotated[str, typer.Option(help="The heading.")] = "Instance segmentation, compared",
 ) -> None:
     """Measure as `bench` does and write a page with pictures to look at."""
     result = _measure(artifact, model, images, runtime, warm_up, iterations, threads)
-    from refinemask.benchmarks.report import write_report
+    from refinemask.benchmarks.photos import plain_photos
+    from refinemask.benchmarks.report import report_on, write_report
+    from refinemask.images import list_images
 
-    write_report(output, result | {"setup": setup()}, images)
+    shown = plain_photos(list_images(images)[:photos])
+    write_report(output, report_on(title, result, shown, evaluation or [], setup()))
     typer.echo(f"wrote {output}")
 
 

@@ -49,7 +49,7 @@ def export(
             raise typer.BadParameter(f"{name} must be a multiple of 32, got {value}")
     choice = ModelChoice(model, preset, weights, num_classes)
     reference = choice.load("cpu")
-    from refinemask.export import export_model
+    from refinemask.export.artifact import export_model
     from refinemask.metadata import sidecar_path
 
     metadata = export_model(

@@ -1,7 +1,7 @@
 """`refinemask verify`: the parity gate for an artifact and the model it came from."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,6 +21,9 @@ def verify(
     preset: options.Preset = None,
     weights: options.Weights = None,
     num_classes: options.NumClasses = None,
+    runtime: Annotated[
+        Literal["onnxruntime", "openvino"], typer.Option(help="What runs the artifact.")
+    ] = "onnxruntime",
     json: options.Json = None,
 ) -> None:
     """Compare an artifact with its PyTorch model; exit with 3 if they differ too much."""
@@ -30,10 +33,10 @@ def verify(
 
     paths = list_images(images)
     reference = choice.load("cpu")
-    from refinemask.export import verify_artifact
+    from refinemask.export.verify import verify_artifact
 
     with progress("images") as advance:
-        report = verify_artifact(artifact, reference, paths, progress=advance)
+        report = verify_artifact(artifact, reference, paths, runtime=runtime, progress=advance)
     show(report.table(), report.to_dict(), json)
     if not report.passed:
         raise GateFailed(

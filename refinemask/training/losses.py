@@ -192,13 +192,14 @@ def _mask_losses(
     assert isinstance(config, RefineMaskConfig)
     output = head(features, rois, labels)
     losses = {"semantic": semantic_loss(output.semantic, _semantic(targets, features[0], canvas))}
-    if len(rois):
-        losses["mask"] = boundary_aware_loss(
-            output.stages,
-            [stage_target(size) for size in STAGE_SIZES],
-            config.loss_weights,
-            config.boundary_width,
-        )
+    if not len(rois):
+        return losses | {"mask": output.stages[-1].sum() * 0}
+    losses["mask"] = boundary_aware_loss(
+        output.stages,
+        [stage_target(size) for size in STAGE_SIZES],
+        config.loss_weights,
+        config.boundary_width,
+    )
     return losses
 
 

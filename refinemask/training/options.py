@@ -67,16 +67,28 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if not self.datasets:
             raise RefineMaskError("training needs at least one --dataset")
-        for name in ("epochs", "batch_size", "rois", "evaluate_every"):
-            if getattr(self, name) < 1:
-                flag = name.replace("_", "-")
-                raise RefineMaskError(f"--{flag} must be at least 1, got {getattr(self, name)}")
-        if self.iterations is not None and self.iterations < 1:
-            raise RefineMaskError(f"--iterations must be at least 1, got {self.iterations}")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise RefineMaskError(f"{_flag(name)} must be at least {least}, got {value}")
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise RefineMaskError(f"{_flag(name)} must be more than 0, got {value}")
+        for name, allowed in (("optimizer", ("sgd", "adamw")), ("schedule", ("step", "cosine"))):
+            if getattr(self, name) not in allowed:
+                raise RefineMaskError(
+                    f"{_flag(name)} must be {' or '.join(allowed)}, got {getattr(self, name)!r}"
+                )
         if self.canvas is not None and (self.canvas < 32 or self.canvas % 32):
             raise RefineMaskError(f"--canvas must be a multiple of 32, got {self.canvas}")
         if self.preset is None and self.init is None and not self.resume:
             raise RefineMaskError("say what to train with --preset, --init or --resume")
+        if self.preset is not None and self.init is not None and not self.reset_mask_head:
+            raise RefineMaskError(
+                "--init brings its own configuration; leave --preset out, "
+                "or add --reset-mask-head to take the mask head from it"
+            )
         if (self.freeze_detector or self.reset_mask_head) and self.init is None:
             raise RefineMaskError("--freeze-detector and --reset-mask-head need a detector: --init")
 
@@ -103,17 +115,34 @@ class TrainOptions:
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
         if changed:
-            listed = ", ".join(
-                f"--{k.replace('_', '-')} {mine[k]} (was {saved.get(k)})" for k in changed
-            )
+            listed = ", ".join(f"{_flag(k)} {mine[k]} (was {saved.get(k)})" for k in changed)
             raise RefineMaskError(
                 f"--resume continues a run with its own options, but got {listed}"
             )
 
     def rate_at(self, iteration: int, total: int) -> float:
-        """Return the factor on the peak learning rate at an iteration of a run of `total`."""
-        warm = min((iteration + 1) / self.warm_up, 1.0) if self.warm_up else 1.0
+        """Return the factor on the peak rate at an iteration, counted from 0, of `total`."""
+        warm = min(iteration / self.warm_up, 1.0) if self.warm_up else 1.0
         factor = 0.001 + 0.999 * warm
         if self.schedule == "cosine":
             return factor * 0.5 * (1 + math.cos(math.pi * iteration / total))
-        return factor * 0.1 ** sum(iteration >= total * share for share in (8 / 12, 11 / 12))
+        return factor * 0.1 ** sum(12 * iteration >= epoch * total for epoch in (8, 11))
+
+
+_LEAST = {
+    "epochs": 1,
+    "iterations": 1,
+    "batch_size": 1,
+    "rois": 1,
+    "mask_rois": 1,
+    "evaluate_every": 1,
+    "backbone_factor": 0,
+    "weight_decay": 0,
+    "warm_up": 0,
+    "seed": 0,
+    "workers": 0,
+}
+
+
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"

@@ -36,8 +36,12 @@ def save_state(
 
 
 def read_config(path: Path) -> ModelConfig:
-    """Return the configuration of the model in a state file."""
-    return ModelConfig.from_dict(_open(path)[0]["config"])
+    """Return the configuration of the model in a state file.
+
+    Raises:
+        RefineMaskError: the file is missing or damaged.
+    """
+    return _open(path)[0]
 
 
 def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -46,32 +50,32 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
     Raises:
         RefineMaskError: the file is missing, damaged or belongs to another model.
     """
-    header, tensors = _open(path)
+    _, progress, tensors = _open(path)
     model_tensors: dict[str, Tensor] = {}
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition("/")
-        if kind == "model":
-            model_tensors[rest] = tensor
-        else:
-            index, _, key = rest.partition("/")
-            state.setdefault(int(index), {})[key] = tensor
     try:
+        for name, tensor in tensors.items():
+            kind, _, rest = name.partition("/")
+            if kind == "model":
+                model_tensors[rest] = tensor
+            else:
+                index, _, key = rest.partition("/")
+                state.setdefault(int(index), {})[key] = tensor
         model.load_state_dict(model_tensors)
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     except (RuntimeError, ValueError) as error:
         raise RefineMaskError(f"{path} belongs to another model or optimizer: {error}") from error
-    progress: dict[str, Any] = header["progress"]
     return progress
 
 
-def _open(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
     if not path.is_file():
         raise RefineMaskError(f"nothing to resume: {path} does not exist; start without --resume")
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return ModelConfig.from_dict(header["config"]), header["progress"], tensors
+    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise RefineMaskError(f"{path} is not the state of a training run: {error!r}") from error

@@ -1,11 +1,8 @@
 """The training loop."""
 
 import dataclasses
-import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -23,7 +20,9 @@ from refinemask.models.detector import normalise
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.training.assignment import random_choice
 from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
+from refinemask.training.interruption import uninterrupted
 from refinemask.training.losses import Losses, SamplingOptions, detector_losses
+from refinemask.training.metrics import MetricsLog
 from refinemask.training.options import TrainOptions
 from refinemask.training.state import load_state, read_config, save_state
 
@@ -44,29 +43,24 @@ def train(options: TrainOptions, report: Report | None = None) -> Path:
     Raises:
         RefineMaskError: data, checkpoint or options do not fit together, or a loss is not finite.
     """
-    state_path = options.output / STATE
-    if state_path.exists() and not options.resume:
+    if not options.resume and any((options.output / name).exists() for name in (CHECKPOINT, STATE)):
         raise RefineMaskError(
             f"{options.output} holds a run already; --resume it or choose another"
         )
     make_folder(options.output)
     run = _Run(options)
-    start = 0
-    if options.resume:
-        progress = load_state(state_path, run.model, run.optimizer)
-        options.check_continues(progress["options"])
-        start = progress["iteration"]
-    iteration = start
     try:
-        for iteration, batch in run.batches(start):
-            losses = run.step(iteration, batch)
+        if run.at_end_of_epoch:  # resumed: the evaluation may have been interrupted
+            run.validate()
+        for batch in run.batches():
+            losses = run.step(batch)
             if report:
-                report(iteration + 1, run.total, losses)
-            if (iteration + 1) % run.epoch_length == 0 or iteration + 1 == run.total:
-                run.save(iteration + 1)
-                run.validate(iteration + 1)
+                report(run.completed, run.total, losses)
+            if run.at_end_of_epoch:
+                run.save()
+                run.validate()
     except KeyboardInterrupt:
-        run.save(iteration)
+        run.save()
         raise
     return options.output / CHECKPOINT
 
@@ -99,12 +93,18 @@ class _Run:
         if options.init is None and not options.resume:
             self._initialise()
         self.optimizer = _optimizer(self.model, options)
-        self.started = time.monotonic()
+        self.completed = self._resume() if options.resume else 0
+        self.log = MetricsLog(options.output / METRICS, self.completed)
 
     def _initialise(self) -> None:
         initialise(self.model)
         if isinstance(self.model.backbone, EfficientNetLite):
             calibrate(self.model, self._images(self.data[0]))
+
+    def _resume(self) -> int:
+        progress = load_state(self.options.output / STATE, self.model, self.optimizer)
+        self.options.check_continues(progress["options"])
+        return int(progress["iteration"])
 
     def _images(self, batch: Batch) -> torch.Tensor:
         images = batch.images.to(self.device)
@@ -112,40 +112,47 @@ class _Run:
         x = normalise(images, sizes, self.model.config.input)
         return x.contiguous(memory_format=torch.channels_last)
 
-    def batches(self, start: int) -> Iterator[tuple[int, Batch]]:
+    @property
+    def at_end_of_epoch(self) -> bool:
+        whole = self.completed % self.epoch_length == 0 or self.completed == self.total
+        return whole and self.completed > 0
+
+    def batches(self) -> Iterator[Batch]:
         loader = DataLoader(
             self.data,
             batch_size=None,
-            sampler=range(start, self.total),
+            sampler=range(self.completed, self.total),
             num_workers=self.options.workers,
         )
-        return enumerate(loader, start)
+        return iter(loader)
 
-    def step(self, iteration: int, batch: Batch) -> dict[str, float]:
+    def step(self, batch: Batch) -> dict[str, float]:
         options = self.options
         self.model.train()
-        factor = options.rate_at(iteration, self.total)
+        factor = options.rate_at(self.completed, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        losses = self._losses(iteration, batch)
+        losses = self._losses(batch)
         total = torch.stack(list(losses.values())).sum()
         values = {name: loss.item() for name, loss in losses.items()} | {"total": total.item()}
         if not torch.isfinite(total):
             raise RefineMaskError(
-                f"the loss is not finite at iteration {iteration + 1} ({values}); "
+                f"the loss is not finite at iteration {self.completed + 1} ({values}); "
                 "lower --learning-rate or lengthen --warm-up"
             )
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(trained, options.clip_norm)
-        self.optimizer.step()
-        rate = options.base_learning_rate * factor
-        self._log({"iteration": iteration + 1, "lr": rate, "grad_norm": norm.item()} | values)
+        line = {"lr": options.base_learning_rate * factor, "grad_norm": norm.item()} | values
+        with uninterrupted():
+            self.optimizer.step()
+            self.completed += 1
+            self.log.write({"iteration": self.completed} | line)
         return values
 
-    def _losses(self, iteration: int, batch: Batch) -> Losses:
-        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + iteration)
+    def _losses(self, batch: Batch) -> Losses:
+        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.completed)
         return detector_losses(
             self.model,
             self._images(batch),
@@ -156,25 +163,20 @@ class _Run:
             masks_only=self.options.freeze_detector,
         )
 
-    def save(self, iteration: int) -> None:
-        progress = {"iteration": iteration, "options": self.options.to_dict()}
+    def save(self) -> None:
+        progress = {"iteration": self.completed, "options": self.options.to_dict()}
         save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
         state = self.options.output / STATE
         save_state(state, self.model, self.model.config, self.optimizer, progress)
 
-    def validate(self, iteration: int) -> None:
-        epoch, last = iteration // self.epoch_length, iteration == self.total
+    def validate(self) -> None:
+        epoch, last = self.completed // self.epoch_length, self.completed == self.total
         if not last and epoch % self.options.evaluate_every:
             return
         self.model.eval()
         for name, dataset in self.validation.items():
             results = evaluate(self.model, dataset)
-            self._log({"iteration": iteration, "validation": name} | results)
-
-    def _log(self, values: dict[str, Any]) -> None:
-        line = json.dumps(values | {"seconds": round(time.monotonic() - self.started, 2)})
-        with (self.options.output / METRICS).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            self.log.write({"iteration": self.completed, "validation": name} | results)
 
 
 def _build(options: TrainOptions, dataset: InstanceDataset) -> Detector:
@@ -202,10 +204,19 @@ def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
     changed = build_model(
         dataclasses.replace(chosen, class_names=model.class_names, category_ids=model.category_ids)
     )
-    kept = {k: v for k, v in model.state_dict().items() if ".mask_head." not in k}
+    kept, wanted = _detector_tensors(model), _detector_tensors(changed)
+    if {k: v.shape for k, v in kept.items()} != {k: v.shape for k, v in wanted.items()}:
+        raise RefineMaskError(
+            f"the detector of a {model.config.preset} does not fit --preset {preset_name}; "
+            "choose a preset with the same trunk"
+        )
     changed.load_state_dict(kept, strict=False)
     initialise_mask_head(changed)
     return changed
+
+
+def _detector_tensors(model: Detector) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in model.state_dict().items() if ".mask_head." not in k}
 
 
 def _for_data(config: ModelConfig, dataset: InstanceDataset) -> ModelConfig:

@@ -1,0 +1,116 @@
+"""The whole way in one command: `python -m refinemask.benchmarks.demo --output demo`.
+
+Both shipped models are exported to ONNX, checked against PyTorch, run with ONNX Runtime on
+photographs that installed packages ship, and compared; the report is `report.html`.
+"""
+
+import shlex
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from refinemask.commands.options import SHIPPED_NAMES
+from refinemask.commands.output import guarded, note, progress
+
+if TYPE_CHECKING:
+    from refinemask.benchmarks.photos import Photo
+    from refinemask.benchmarks.report import Subject
+
+TITLE = "RefineMask and Mask R-CNN, exported and compared"
+
+Output = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where artifacts, pictures and report go.")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="CHECKPOINT|NAME",
+        help="What to compare, the baseline first; may be repeated. By default what ships.",
+    ),
+]
+Iterations = Annotated[int, typer.Option(min=1, help="Measured runs of each.")]
+
+
+def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> None:
+    """Export, check, run and compare the models that ship."""
+    start = time.monotonic()
+    from refinemask.benchmarks.latency import bench, format_table
+    from refinemask.benchmarks.photos import demo_photos
+    from refinemask.benchmarks.report import Report, compare_photos, summary, write_report
+    from refinemask.environment import describe
+
+    models = model or list(reversed(SHIPPED_NAMES))
+    photos = demo_photos()
+    exported = [
+        _export(name, output / f"{stem}.onnx", photos)
+        for name, stem in zip(models, _stems(models), strict=True)
+    ]
+    subjects = [subject for subject, _ in exported]
+    for subject in subjects:
+        _predict(subject, photos, output / "pictures" / subject.file.stem)
+    result = bench(
+        [f"{subject.file}@onnxruntime" for subject in subjects]
+        + [f"{name}@torch" for name in models],
+        [photo.path for photo in photos],
+        warm_up=len(photos),
+        iterations=iterations,
+        progress=note,
+    )
+    report = Report(
+        title=TITLE,
+        subjects=subjects,
+        photos=photos,
+        comparisons=compare_photos(subjects, photos),
+        latency=result,
+        parity={subject.name: figures for subject, figures in exported},
+        accuracy={},
+        setup=describe(shlex.join(["python", "-m", "refinemask.benchmarks.demo", *sys.argv[1:]])),
+    )
+    write_report(output / "report.html", report)
+    typer.echo(format_table(result))
+    typer.echo(f"\n{summary(report)}")
+    note(f"wrote {output / 'report.html'}: {time.monotonic() - start:.0f} s in all")
+
+
+def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject, dict[str, Any]]":
+    """Export a model and verify it over all photos; return it and the figures of its parity."""
+    from refinemask import engines
+    from refinemask.benchmarks.report import Subject
+    from refinemask.checkpoints import load_model
+    from refinemask.checkpoints.io import find_checkpoint
+    from refinemask.errors import GateFailed
+    from refinemask.export import export_model, verify_artifact
+
+    note(f"{name}: exporting")
+    model = load_model(name)
+    export_model(model, artifact, checkpoint=find_checkpoint(name), progress=note)
+    with progress(f"{name}: verifying") as advance:
+        parity = verify_artifact(artifact, model, [p.path for p in photos], progress=advance)
+    if not parity.passed:
+        raise GateFailed(f"{artifact} does not give the numbers of {name}:\n{parity.table()}")
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    subject = Subject(artifact.stem, engines.open(artifact), artifact, parameters)
+    return subject, parity.to_dict()
+
+
+def _predict(subject: "Subject", photos: "list[Photo]", folder: Path) -> None:
+    from refinemask.prediction import predict_images
+
+    with progress(f"{subject.name}: predicting") as advance:
+        predict_images(subject.engine, [photo.path for photo in photos], folder, progress=advance)
+
+
+def _stems(models: list[str]) -> list[str]:
+    """Name the artifacts after the models, with numbers where these share a name."""
+    stems = [Path(name).stem for name in models]
+    uses = Counter(stems)
+    return [stem if uses[stem] == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, 1)]
+
+
+if __name__ == "__main__":
+    typer.run(guarded(demo))

@@ -1,0 +1,131 @@
+"""Export a model to an artifact: graph, metadata and the proof that it gives the same numbers."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import onnx
+
+from refinemask import engines
+from refinemask.checkpoints.io import sha256
+from refinemask.errors import GateFailed
+from refinemask.export.graph import export_graph
+from refinemask.export.parity import MIN_DETECTIONS, ParityReport, summarise
+from refinemask.export.photographs import shipped_photographs
+from refinemask.export.verify import compare_images, verify_artifact
+from refinemask.files import atomic_path
+from refinemask.metadata import METADATA_KEY, ArtifactMetadata, InputLimits, sidecar_path
+from refinemask.models import Detector
+from refinemask.version import __version__
+
+Progress = Callable[[str], None]
+
+
+def export_model(
+    model: Detector,
+    output: Path,
+    *,
+    form: str = "portable",
+    weights: Literal["trained", "synthetic"] = "trained",
+    checkpoint: Path | None = None,
+    batch: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    images: list[Path] | None = None,
+    keep_failed: bool = False,
+    progress: Progress | None = None,
+) -> ArtifactMetadata:
+    """Write the ONNX artifact of a model and its metadata, after verifying it against PyTorch.
+
+    What is at `output` stays as it is unless the artifact passes the parity gate in ONNX Runtime.
+
+    Args:
+        model: what is exported; it is put in evaluation mode.
+        output: the ONNX file; its metadata goes into the file and to `sidecar_path(output)`.
+        form: form of the graph, see `export_graph`.
+        weights: "synthetic" if nobody has trained the model.
+        checkpoint: the file the weights come from, for its SHA-256.
+        batch: number of images of a batch; None keeps it dynamic, as for the next two.
+        height: padded height in pixels, a multiple of 32 from 32 to 2048.
+        width: padded width in pixels, likewise.
+        images: photographs to verify on; by default as many of those that packages ship as it
+            takes to see enough detections.
+        keep_failed: also write an artifact that failed the gate.
+        progress: called with one line of text about every step.
+
+    Returns:
+        The metadata, parity figures included.
+
+    Raises:
+        GateFailed: the artifact does not give the numbers of the model.
+        RefineMaskError: an argument is not allowed, `output` cannot be written, or the model
+            detects too little in the images to decide anything.
+    """
+    say = progress or (lambda line: None)
+    with atomic_path(output) as file, atomic_path(sidecar_path(output)) as sidecar:
+        with _timed(say, f"exported the {form} graph of {model.config.preset}"):
+            graph = export_graph(model, form=form, batch=batch, height=height, width=width)
+            metadata = ArtifactMetadata(
+                tool_version=__version__,
+                preset=model.config.preset,
+                config=model.config.to_dict(),
+                class_names=model.class_names,
+                category_ids=model.category_ids,
+                input_limits=_limits(model, batch, height, width),
+                form=form,
+                precision="float32",
+                weights=weights,
+                checkpoint_sha256=sha256(checkpoint) if checkpoint else None,
+                parity={},
+            )
+            _save(graph, metadata, file)
+        with _timed(say, "compared it with PyTorch"):
+            report = verify_artifact(file, model, images) if images else _verify(file, model)
+        say(report.table())
+        metadata = dataclasses.replace(metadata, parity=report.to_dict())
+        if not (report.passed or keep_failed):
+            raise _failure(output, report, "it was not written; --keep-failed keeps it")
+        _save(graph, metadata, file)
+        sidecar.write_text(metadata.to_json() + "\n", encoding="utf-8")
+    if not report.passed:
+        raise _failure(output, report, "it was kept all the same")
+    return metadata
+
+
+def _limits(
+    model: Detector, batch: int | None, height: int | None, width: int | None
+) -> InputLimits:
+    sizes = model.config.input
+    return InputLimits(
+        sizes.short_side, sizes.long_side, batch=batch, height=height, width=width
+    )
+
+
+def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> None:
+    onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
+    path.write_bytes(graph.SerializeToString())
+
+
+def _verify(artifact: Path, model: Detector) -> ParityReport:
+    """Compare on shipped photographs until there are enough detections."""
+    parts, detections = [], 0
+    for part in compare_images(engines.open(artifact), model, shipped_photographs()):
+        parts.append(part)
+        detections += part.detections
+        if detections >= MIN_DETECTIONS:
+            break
+    return summarise(parts)
+
+
+@contextmanager
+def _timed(say: Progress, done: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    say(f"{done} in {time.perf_counter() - start:.1f} s")
+
+
+def _failure(output: Path, report: ParityReport, fate: str) -> GateFailed:
+    return GateFailed(f"{output} does not give the numbers of its model; {fate}\n{report.table()}")

@@ -1,0 +1,109 @@
+"""Turn a detector into an ONNX graph that keeps the contract of artifacts (DESIGN 3)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+import torch
+
+from refinemask.errors import RefineMaskError
+from refinemask.export import portable
+from refinemask.export.capture import capture
+from refinemask.models import Detector
+
+OPSET = 18
+FORMS: dict[str, dict[Callable[..., Any], Callable[..., Any]]] = {
+    "portable": portable.TRANSLATIONS,
+}
+"""What the two data-dependent operators become in each form of the graph."""
+
+
+def export_graph(
+    model: Detector,
+    *,
+    form: str = "portable",
+    normalized_input: bool = False,
+    batch: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+) -> onnx.ModelProto:
+    """Export the graph of a model, without metadata.
+
+    Args:
+        model: what is exported; it is put in evaluation mode.
+        form: one of `FORMS`.
+        normalized_input: the input `images` is float32 (B, 3, H, W), normalised and padded with
+            zeros, instead of uint8 RGB (B, H, W, 3).
+        batch: number of images; None keeps it dynamic, as for the other two.
+        height: padded height in pixels, a multiple of 32 from 32 to 2048.
+        width: padded width in pixels, likewise.
+
+    Returns:
+        A graph from images and image_sizes to boxes (N, 4), scores (N,), labels (N,), image_index
+        (N,) and masks (N, M, M), as `Detector.detect` returns them.
+
+    Raises:
+        RefineMaskError: the form is unknown, or a fixed size is not allowed.
+    """
+    if form not in FORMS:
+        raise RefineMaskError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
+    batch_dim, height_dim, width_dim = batch or "batch", height or "height", width or "width"
+    pixels: list[int | str] = [batch_dim, height_dim, width_dim, 3]
+    if normalized_input:
+        pixels = [batch_dim, 3, height_dim, width_dim]
+    size = model.config.mask_head.mask_size
+    inputs: _Shapes = {"images": pixels, "image_sizes": [batch_dim, 2]}
+    outputs: _Shapes = {
+        "boxes": ["detections", 4],
+        "scores": ["detections"],
+        "labels": ["detections"],
+        "image_index": ["detections"],
+        "masks": ["detections", size, size],
+    }
+    exported = torch.onnx.export(
+        capture(model, normalized_input, batch, height, width),
+        dynamo=True,
+        input_names=list(inputs),
+        output_names=list(outputs),
+        opset_version=OPSET,
+        custom_translation_table=FORMS[form],
+        verbose=False,
+    )
+    assert exported is not None
+    graph = exported.model.graph
+    _set_shapes(graph.inputs, inputs)
+    _set_shapes(graph.outputs, outputs)
+    return _serialise(exported.model)
+
+
+_Shapes = dict[str, list[int | str]]
+
+
+def _set_shapes(values: Iterable[ir.Value], shapes: _Shapes) -> None:
+    for value in values:
+        assert value.name is not None
+        value.shape = ir.Shape(shapes[value.name])
+
+
+def _serialise(model: ir.Model) -> onnx.ModelProto:
+    """Return the graph as a checked message without the exporter's debugging notes.
+
+    These hold names and paths of source files, and shapes of inner values in symbols of the tracing,
+    which every runtime infers again.
+    """
+    graph = model.graph
+    graph.name = "refinemask"
+    for value in (*graph.inputs, *graph.outputs, *graph.initializers.values()):
+        value.metadata_props.clear()
+    for node in graph.all_nodes():
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+    model.metadata_props.clear()
+    graph.metadata_props.clear()
+    proto = ir.to_proto(model)
+    del proto.graph.value_info[:]
+    onnx.checker.check_model(proto, full_check=True)
+    return proto

@@ -1,0 +1,42 @@
+"""Photographs that installed packages ship, to verify an artifact on when no image is given."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from refinemask.errors import RefineMaskError
+
+_PHOTOGRAPHS = (
+    ("skimage", "data/astronaut.png"),
+    ("skimage", "data/motorcycle_left.png"),
+    ("skimage", "data/coffee.png"),
+    ("skimage", "data/chelsea.png"),
+    ("skimage", "data/camera.png"),
+    ("sklearn", "datasets/images/china.jpg"),
+    ("sklearn", "datasets/images/flower.jpg"),
+)
+
+
+def shipped_photographs() -> list[Path]:
+    """Return the photographs found, the one that shows a person first.
+
+    Raises:
+        RefineMaskError: neither scikit-image nor scikit-learn is installed.
+    """
+    folders = {package: _folder(package) for package, _ in _PHOTOGRAPHS}
+    found = [
+        path
+        for package, name in _PHOTOGRAPHS
+        if (folder := folders[package]) and (path := folder / name).is_file()
+    ]
+    if not found:
+        raise RefineMaskError(
+            "no photograph to verify the artifact on: install scikit-image, or give photographs "
+            "that show the model's classes with --image"
+        )
+    return found
+
+
+def _folder(package: str) -> Path | None:
+    """Return where a package is installed, without importing it."""
+    spec = find_spec(package)
+    return Path(spec.origin).parent if spec and spec.origin else None

@@ -1,0 +1,66 @@
+"""Verify an artifact: run it and its model on photographs, and compare."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from refinemask import engines
+from refinemask.config import ModelConfig
+from refinemask.engines import Engine
+from refinemask.engines.torch import TorchEngine
+from refinemask.errors import RefineMaskError
+from refinemask.export.parity import Comparison, ParityReport, compare, summarise
+from refinemask.models import Detector
+from refinemask.processing import load_image
+
+
+def verify_artifact(
+    artifact: Path,
+    model: Detector,
+    images: Iterable[Path],
+    *,
+    runtime: str = "onnxruntime",
+    progress: Callable[[int, int], None] | None = None,
+) -> ParityReport:
+    """Compare the detections of an artifact with those of the model it was exported from.
+
+    Both get the same resized and padded images, of the size that the artifact takes.
+
+    Args:
+        artifact: an ONNX file written by `export_model`.
+        model: the reference, run in PyTorch.
+        images: files to compare on.
+        runtime: what runs the artifact, see `refinemask.engines.open`.
+        progress: called with the number of images done and their total.
+
+    Raises:
+        RefineMaskError: the artifact or an image cannot be read, the artifact is of another
+            configuration, or the model detects too little to decide anything.
+    """
+    engine = engines.open(artifact, runtime)
+    if ModelConfig.from_dict(engine.metadata.config) != model.config:
+        raise RefineMaskError(
+            f"{artifact} was exported from a {engine.metadata.preset} of "
+            f"{len(engine.class_names)} classes, and its configuration differs from that of the "
+            f"model, a {model.config.preset} of {model.config.num_classes}; verify it against its "
+            "own model"
+        )
+    paths = list(images)
+    parts = []
+    for comparison in compare_images(engine, model, paths):
+        parts.append(comparison)
+        if progress is not None:
+            progress(len(parts), len(paths))
+    return summarise(parts)
+
+
+def compare_images(
+    engine: Engine, model: Detector, images: Iterable[Path]
+) -> Iterator[Comparison]:
+    """Yield the comparison of each image file."""
+    reference = TorchEngine(model)
+    for path in images:
+        prepared = engine.prepare(load_image(path))
+        batch, sizes = prepared.image[None], np.array([prepared.size], np.int64)
+        yield compare(reference.run(batch, sizes), engine.run(batch, sizes), prepared)

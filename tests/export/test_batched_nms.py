@@ -1,0 +1,108 @@
+"""`batched_nms` in standard ONNX against the operator in PyTorch."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from refinemask.export.portable import TRANSLATIONS
+from refinemask.ops.nms import batched_nms
+
+GROUPS = 3
+IOU, SCORE, LIMIT = 0.5, 0.3, 20
+
+
+class Suppress(nn.Module):
+    def forward(self, boxes, scores):
+        return batched_nms(boxes, scores, IOU, SCORE, LIMIT)
+
+
+def candidates(batch: int, count: int, seed: int = 0):
+    """Return clustered boxes (B, K, G, 4) and distinct scores (B, K, G)."""
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 60, (batch, count, GROUPS, 2))
+    size = rng.uniform(10, 60, (batch, count, GROUPS, 2))
+    boxes = np.concatenate([corner, corner + size], 3).astype(np.float32)
+    scores = rng.permutation(batch * count * GROUPS) / (batch * count * GROUPS)
+    return boxes, scores.reshape(batch, count, GROUPS).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def graph() -> onnx.ModelProto:
+    example = tuple(torch.from_numpy(array) for array in candidates(2, 5))
+    dims = {0: torch.export.Dim("batch"), 1: torch.export.Dim("count")}
+    program = torch.export.export(Suppress(), example, dynamic_shapes=(dims, dims))
+    exported = torch.onnx.export(
+        program,
+        dynamo=True,
+        opset_version=18,
+        input_names=["boxes", "scores"],
+        custom_translation_table=TRANSLATIONS,
+        verbose=False,
+    )
+    return exported.model_proto
+
+
+@pytest.fixture(scope="module")
+def check(graph, load):
+    """Return a function that compares both and gives back what was selected."""
+    run = load(graph)
+
+    def compare(boxes, scores):
+        expected = batched_nms(torch.from_numpy(boxes), torch.from_numpy(scores), IOU, SCORE, LIMIT)
+        (selected,) = run(boxes=boxes, scores=scores)
+        assert selected.dtype == np.int64
+        assert selected.tolist() == expected.tolist()
+        return selected
+
+    return compare
+
+
+def test_graph_has_standard_operators_only(graph):
+    assert [opset.domain for opset in graph.opset_import] == [""]
+    assert not graph.functions
+    assert [node.op_type for node in graph.graph.node].count("NonMaxSuppression") == 1
+
+
+def test_one_box(check):
+    boxes = np.array([[[[0, 0, 9, 9]] * GROUPS]], np.float32)
+    scores = np.array([[[0.1, 0.9, 0.3]]], np.float32)
+    assert check(boxes, scores).tolist() == [[0, 0, 1]]  # a score at the threshold is too low
+
+
+def test_suppression_is_by_group(check):
+    boxes = np.tile(np.array([10, 10, 50, 50], np.float32), (1, 2, GROUPS, 1))
+    scores = np.array([[[0.9, 0.5, 0.7], [0.8, 0.6, 0.75]]], np.float32)
+    assert check(boxes, scores).tolist() == [[0, 0, 0], [0, 1, 2], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_several_images(check, seed):
+    selected = check(*candidates(3, 40, seed))
+    assert set(selected[:, 0]) == {0, 1, 2}
+
+
+def test_at_most_the_limit_of_each_image(check):
+    boxes, scores = candidates(2, 200)
+    boxes *= np.arange(1, 201, dtype=np.float32)[:, None, None]
+    assert np.bincount(check(boxes, scores)[:, 0]).tolist() == [LIMIT, LIMIT]
+
+
+def test_images_without_candidates(check):
+    boxes, scores = candidates(3, 12)
+    for empty in ([1], [0, 2], [0, 1, 2]):
+        some = scores.copy()
+        some[empty] = -1
+        assert set(check(boxes, some)[:, 0]) == {0, 1, 2} - set(empty)
+
+
+def test_the_shift_is_taken_from_the_candidates_alone(check):
+    """Far boxes below the threshold would blur the others if they entered the largest coordinate."""
+    boxes, scores = candidates(1, 40)
+    far = np.full((1, 1, GROUPS, 4), 1e9, np.float32)
+    far[..., :2] = 0
+    low = np.zeros((1, 1, GROUPS), np.float32)
+    expected = check(boxes, scores)
+    selected = check(np.concatenate([boxes, far], 1), np.concatenate([scores, low], 1))
+    assert selected.tolist() == expected.tolist()
