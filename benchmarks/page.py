@@ -142,7 +142,7 @@ body {
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
 main { max-width: 1120px; margin: 0 auto; padding: 3rem 1.5rem 5rem; }
-h1 { font-size: 2rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 1rem; }
+h1 { text-wrap: balance; font-size: 2rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 1rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 3.5rem 0 0.75rem; }
 h3 { font-size: 1rem; margin: 2rem 0 0.5rem; }
 p { max-width: 44rem; margin: 0 0 1rem; }

@@ -60,7 +60,7 @@ def report_on(
     title: str,
     result: Mapping[str, Any],
     photos: Sequence[Photo],
-    evaluations: Sequence[Path],
+    accuracy: Mapping[str, Mapping[str, Any]],
     setup: Mapping[str, Any],
 ) -> Report:
     """Gather a report on what `bench` has measured.
@@ -69,11 +69,11 @@ def report_on(
         title: the heading.
         result: the result of `bench`; its targets are opened again.
         photos: what to show.
-        evaluations: files that `refinemask eval --json` wrote.
-        setup: see `Report`.
+        accuracy: see `Report`, as `setup`.
+        setup: the machine and the command.
 
     Raises:
-        RefineMaskError: a target, a photo or an evaluation cannot be read.
+        RefineMaskError: a target or a photo cannot be read.
     """
     targets = [parse_target(one["target"], one["runtime"]) for one in result["artifacts"]]
     names = [one["name"] for one in result["artifacts"]]
@@ -91,7 +91,7 @@ def report_on(
         parity={
             one.name: one.engine.metadata.parity for one in subjects if one.engine.metadata.parity
         },
-        accuracy={path.stem: _read_evaluation(path) for path in evaluations},
+        accuracy=accuracy,
         setup=setup,
     )
 
@@ -118,6 +118,26 @@ def write_report(output: Path, report: Report) -> None:
     write_text(output, page.document(report.title, [part for part in body if part]))
 
 
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Read what `refinemask eval --json` wrote.
+
+    Raises:
+        RefineMaskError: it cannot be read, or is something else.
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        complete = all(metric in result[kind] for kind in KINDS for metric in METRICS)
+        if complete and isinstance(result["images"], int):
+            return result
+    except OSError as error:
+        raise RefineMaskError(f"cannot read {path}: {error.strerror}; check the path") from error
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise RefineMaskError(
+        f"{path} is not a result of an evaluation; write one with refinemask eval --json {path}"
+    )
+
+
 def summary(report: Report) -> str:
     """Say what came out, in one paragraph of text."""
     photos = len(report.comparisons)
@@ -125,25 +145,25 @@ def summary(report: Report) -> str:
         sum(counts) for counts in zip(*(one.found for one in report.comparisons), strict=True)
     ]
     found = _join(
-        [f"{subject.name} {n}" for subject, n in zip(report.subjects, totals, strict=True)]
+        [f"{one.name} detects {count}" for one, count in zip(report.subjects, totals, strict=True)]
     )
     sentences = [
-        f"Detections with a score of at least {SCORE_THRESHOLD} on "
-        f"{photos} {'photograph' if photos == 1 else 'photographs'}: {found}."
+        f"On {photos} {'photograph' if photos == 1 else 'photographs'}, with scores from "
+        f"{SCORE_THRESHOLD}, {found}."
     ]
     shared = sum(one.shared for one in report.comparisons)
     if len(report.subjects) > 1 and shared:
         masks = sections.mean([iou for one in report.comparisons for iou in one.mask_ious])
         outlines = sections.mean([iou for one in report.comparisons for iou in one.boundary_ious])
         sentences.append(
-            f"Of the {shared} that they share, the masks overlap with a mean IoU of {masks}, and "
-            f"the boundaries with {outlines}."
+            f"They share {shared}, whose masks overlap with a mean IoU of {masks}, and whose "
+            f"boundaries with {outlines}."
         )
     first, *others = report.latency["artifacts"]
     sentences.append(
-        f"From the decoded image to its masks {first['name']} takes "
+        f"From a decoded image to its masks {first['name']} takes "
         f"{first['end_to_end']['median']:.0f} ms (median)"
-        + ("; " if others else "")
+        + (", " if others else "")
         + _join([f"{one['name']} {one['ratio']:.2f} times as long" for one in others])
         + "."
     )
@@ -163,8 +183,8 @@ def _models(subjects: Sequence[Subject]) -> str:
         metadata = subject.engine.metadata
         config = ModelConfig.from_dict(metadata.config)
         parameters = subject.parameters
-        classes = ", ".join(config.class_names[:5])
-        more = config.num_classes - 5
+        classes = ", ".join(metadata.class_names[:5])
+        more = len(metadata.class_names) - 5
         rows.append(
             [
                 subject.name,
@@ -180,22 +200,6 @@ def _models(subjects: Sequence[Subject]) -> str:
         )
     head = ["Model", "Preset", "Weights", "Classes", "Form", "Input, px", "Mask, px"]
     return page.section("Models", page.table([*head, "Parameters", "File"], rows, 5))
-
-
-def _read_evaluation(path: Path) -> dict[str, Any]:
-    """Read a result of `refinemask eval --json`."""
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        complete = all(metric in result[kind] for kind in KINDS for metric in METRICS)
-        if complete and isinstance(result["images"], int):
-            return result
-    except OSError as error:
-        raise RefineMaskError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise RefineMaskError(
-        f"{path} is not a result of an evaluation; write one with refinemask eval --json {path}"
-    )
 
 
 def _join(parts: Sequence[str]) -> str:

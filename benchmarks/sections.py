@@ -18,13 +18,16 @@ def pictures(
 ) -> str:
     """Show each photograph with the detections of each model, and a region of it enlarged."""
     note = (
-        f"Detections from a score of {SCORE_THRESHOLD}. The white frame is enlarged below: of the "
-        "object that the models share and the first is surest of, the region in which their masks "
-        "differ in the most pixels, so it shows them at their most different. Outlines are drawn "
-        "inside the mask, at the full resolution of the mask."
+        f"Detections from a score of {SCORE_THRESHOLD}. Framed in white and enlarged below, "
+        "alone: a part of the object that all models detect and the first is surest of, where "
+        "their masks differ most along visible edges. So it shows them at their most different."
     )
     parts = [paragraph(note, "note")]
+    empty = []
     for photo, comparison in zip(photos, comparisons, strict=True):
+        if not any(comparison.found):
+            empty.append((comparison.pictures[0], photo.title))
+            continue
         counts = [
             f"{name}: {count} {'detection' if count == 1 else 'detections'}"
             for name, count in zip(names, comparison.found, strict=True)
@@ -32,6 +35,8 @@ def pictures(
         parts += [subheading(photo.title), figures(comparison.pictures, counts)]
         if comparison.zooms:
             parts.append(figures(comparison.zooms, ["Photograph", *names]))
+    if empty:
+        parts += [subheading("Nothing found"), figures(*zip(*empty, strict=True))]
     return section("Pictures", *parts)
 
 
@@ -95,17 +100,26 @@ def parity(reports: Mapping[str, Mapping[str, Any]]) -> str:
     """Tabulate the parity gate, by artifact."""
     if not reports:
         return ""
-    head = ["Artifact", "Images", "Detections", *(figure.title for figure in GATE), "Verdict"]
-    allowed = [f"{figure.relation} {figure.allowed:g}" for figure in GATE]
-    rows = [["allowed", "", "", *allowed, ""]]
-    for name, report in reports.items():
-        measured = [_number(report[figure.name]) for figure in GATE]
-        verdict = "passed" if report["passed"] else "FAILED"
-        rows.append([name, str(report["images"]), str(report["detections"]), *measured, verdict])
+    rows = [
+        [title, "", *(str(report[name]) for report in reports.values())]
+        for name, title in (("images", "images"), ("detections", "detections compared"))
+    ]
+    signs = {"<=": "≤", ">=": "≥", ">": ">"}
+    rows += [
+        [
+            figure.title,
+            f"{signs[figure.relation]} {figure.allowed:g}",
+            *(_number(report[figure.name]) for report in reports.values()),
+        ]
+        for figure in GATE
+    ]
+    verdicts = ["passed" if report["passed"] else "FAILED" for report in reports.values()]
+    rows.append(["verdict", "", *verdicts])
     note = (
-        "Each artifact against its PyTorch model on the same resized images: the largest "
-        "difference of any detection, not an average; pixels are those of the resized image."
+        "Each artifact against its PyTorch model on the same resized images: the worst of all "
+        "detections, not an average; box differences are in pixels of the resized image."
     )
+    head = ["Figure", "Allowed", *reports]
     return section("Parity with PyTorch", table(head, rows), paragraph(note, "note"))
 
 

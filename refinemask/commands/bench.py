@@ -57,7 +57,8 @@ def bench(
     json: options.Json = None,
 ) -> None:
     """Measure latency, throughput and memory, interleaving what is compared."""
-    result = _measure(artifact, model, images, runtime, warm_up, iterations, threads)
+    targets = _targets(artifact, model)
+    result = _measure(targets, images, runtime, warm_up, iterations, threads)
     from refinemask.benchmarks.latency import format_table
 
     show(format_table(result), result, json)
@@ -77,28 +78,34 @@ def report(
     title: Annotated[str, typer.Option(help="The heading.")] = "Instance segmentation, compared",
 ) -> None:
     """Measure as `bench` does and write a page with pictures to look at."""
-    result = _measure(artifact, model, images, runtime, warm_up, iterations, threads)
+    targets = _targets(artifact, model)
     from refinemask.benchmarks.photos import plain_photos
-    from refinemask.benchmarks.report import report_on, write_report
+    from refinemask.benchmarks.report import read_evaluation, report_on, write_report
     from refinemask.images import list_images
 
+    # What can fail at once comes before what takes long.
     shown = plain_photos(list_images(images)[:photos])
-    write_report(output, report_on(title, result, shown, evaluation or [], setup()))
+    accuracy = {path.stem: read_evaluation(path) for path in evaluation or []}
+    result = _measure(targets, images, runtime, warm_up, iterations, threads)
+    write_report(output, report_on(title, result, shown, accuracy, setup()))
     typer.echo(f"wrote {output}")
 
 
+def _targets(artifacts: list[str] | None, models: list[str] | None) -> list[str]:
+    targets = [*(artifacts or []), *(f"{model}@torch" for model in models or [])]
+    if not targets:
+        raise typer.BadParameter("give at least one --artifact FILE or --model CHECKPOINT|NAME")
+    return targets
+
+
 def _measure(
-    artifacts: list[str] | None,
-    models: list[str] | None,
+    targets: list[str],
     images: list[Path],
     runtime: str,
     warm_up: int,
     iterations: int,
     threads: int | None,
 ) -> dict[str, Any]:
-    targets = [*(artifacts or []), *(f"{model}@torch" for model in models or [])]
-    if not targets:
-        raise typer.BadParameter("give at least one --artifact FILE or --model CHECKPOINT|NAME")
     from refinemask.benchmarks.latency import bench as measure
     from refinemask.images import list_images
 

@@ -1,15 +1,32 @@
 """Graphs in both runtimes, and the small models that most export tests share."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
 
+from refinemask import engines
+from refinemask.checkpoints import synthetic_model
+from refinemask.config import refinemask_small
+from refinemask.engines import Engine
+from refinemask.export import export_model
+from refinemask.metadata import ArtifactMetadata
+from refinemask.models import Detector
+
 RUNTIMES = ("onnxruntime", "openvino")
 Run = Callable[..., list[NDArray[Any]]]
+
+
+class Exported(NamedTuple):
+    """An artifact, and what the export returned and said."""
+
+    path: Path
+    metadata: ArtifactMetadata
+    lines: tuple[str, ...]
 
 
 @pytest.fixture(scope="session", params=RUNTIMES)
@@ -38,3 +55,24 @@ def load(runtime: str) -> Callable[[onnx.ModelProto], Run]:
         return lambda **feeds: [np.array(value) for value in model(feeds).values()]
 
     return {"onnxruntime": onnxruntime, "openvino": openvino}[runtime]
+
+
+@pytest.fixture(scope="session")
+def model() -> Detector:
+    """Return a small RefineMask of five classes."""
+    return synthetic_model(refinemask_small(5))
+
+
+@pytest.fixture(scope="session")
+def exported(model: Detector, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Export that model once, with everything dynamic."""
+    path = tmp_path_factory.mktemp("artifact") / "model.onnx"
+    lines: list[str] = []
+    metadata = export_model(model, path, weights="synthetic", progress=lines.append)
+    return Exported(path, metadata, tuple(lines))
+
+
+@pytest.fixture(scope="session")
+def engine(exported: Exported, runtime: str) -> Engine:
+    """Open the exported artifact."""
+    return engines.open(exported.path, runtime)

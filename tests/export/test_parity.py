@@ -78,7 +78,7 @@ def test_one_pixel_in_ten_thousand_may_differ():
 def test_masks_that_differ_in_the_image_fail():
     result = report(changed("masks", (4, slice(None), 14), 1.0))
     assert set(failures(result)) == {"probability_share", "mask_iou"}
-    assert result.mask_iou == pytest.approx(14 / 15, abs=0.02)
+    assert result.mask_iou == pytest.approx(1 - 1 / 15 / 5, abs=0.004)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -128,7 +128,7 @@ def test_fewer_than_five_detections_decide_nothing():
 def test_images_without_detections_are_compared():
     nothing = outputs(0)
     empty = compare(nothing, nothing, PREPARED)
-    assert (empty.detections, empty.unmatched, empty.mask_iou) == (0, 0, 1.0)
+    assert (empty.detections, empty.unmatched, empty.mask_ious) == (0, 0, ())
     assert compare(nothing, outputs(2), PREPARED).unmatched == 2
     assert compare(outputs(2), nothing, PREPARED).unmatched == 2
 

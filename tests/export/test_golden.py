@@ -1,0 +1,66 @@
+"""The exported graph of the official models against the official numbers, end to end."""
+
+import numpy as np
+import pytest
+import torch
+
+from refinemask.config import maskrcnn_r50, refinemask_r50
+from refinemask.export import export_graph
+from refinemask.processing import Prepared, postprocess
+from tests import golden
+
+MODELS = {
+    "refinemask_r50_coco": refinemask_r50,
+    "mask_rcnn_r50_coco": maskrcnn_r50,
+}
+PROBABILITIES = {"atol": 1e-3, "rtol": 0}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "refinemask_r50_coco",
+        pytest.param("mask_rcnn_r50_coco", marks=pytest.mark.slow),
+    ],
+)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def graph(shared, name):
+    model = golden.official_model(shared, name, MODELS[name]()).eval()
+    return export_graph(model, normalized_input=True)
+
+
+def test_end_to_end(shared, name, graph, load):
+    folder = shared / "golden" / "detector"
+    expected = golden.tensors(folder / f"{name}.npz")
+    image = golden.tensors(folder / "shared.npz")["img"][None].numpy()
+    boxes, scores, labels, image_index, masks = load(graph)(
+        images=image, image_sizes=np.array([[250, 310]])
+    )
+    assert not image_index.any()
+    probabilities = expected["norescale/mask/final_logits"][:, 0].sigmoid().numpy()
+    np.testing.assert_allclose(masks[:8], probabilities, **PROBABILITIES)
+    for kind in ("norescale", "rescale"):
+        prepared = Prepared(
+            np.zeros((256, 320, 3), np.uint8),
+            (250, 310),
+            expected[f"{kind}/scale_factor"].numpy(),
+            tuple(expected[f"{kind}/ori_shape"].tolist()),
+        )
+        found = postprocess(boxes, scores, labels, masks, prepared)
+        official = expected[f"{kind}/det_bboxes"].numpy()
+        np.testing.assert_array_equal(found.labels, expected[f"{kind}/det_labels"])
+        np.testing.assert_allclose(found.boxes, official[:, :4], **golden.BOXES)
+        np.testing.assert_allclose(found.scores, official[:, 4], **golden.SCORES)
+        assert_same_masks(torch.from_numpy(np.asarray(found.masks)), expected, kind)
+
+
+def assert_same_masks(pasted, expected, kind):
+    width = expected[f"{kind}/masks_shape"].tolist()[-1]
+    official = golden.unpack(expected[f"{kind}/masks_packed"], width)
+    union = (pasted | official).sum((1, 2))
+    iou = (pasted & official).sum((1, 2)) / union
+    assert (iou[union > 0] > golden.MASK_IOU).all(), iou.min()

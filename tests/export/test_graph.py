@@ -1,0 +1,228 @@
+"""The exported graph: what it is made of, and that it holds for every batch and size."""
+
+import collections
+import hashlib
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto
+
+from refinemask import engines
+from refinemask.checkpoints import synthetic_model
+from refinemask.config import maskrcnn_small
+from refinemask.engines.torch import TorchEngine
+from refinemask.errors import RefineMaskError
+from refinemask.export import export_graph, export_model
+from refinemask.export.parity import compare, summarise
+from refinemask.processing import Prepared
+
+OUTPUTS = ("boxes", "scores", "labels", "image_index", "masks")
+
+
+@pytest.fixture(scope="session")
+def graph(exported) -> onnx.ModelProto:
+    return onnx.load(exported.path)
+
+
+@pytest.fixture(scope="session")
+def reference(model):
+    return TorchEngine(model)
+
+
+def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Return smooth noise, which has objects for a random network."""
+    rng = np.random.default_rng(seed)
+    coarse = torch.from_numpy(rng.uniform(0, 255, (1, 3, height // 16, width // 16)))
+    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
+    return smooth[0].clamp(0, 255).byte().permute(1, 2, 0).numpy()
+
+
+def assert_parity(expected, outputs, size) -> int:
+    """Apply the gate, but to fewer mask pixels; return the number of detections.
+
+    The masks of a random network have outlines everywhere, and rounding flips more of their
+    decisions than in a trained one.
+    """
+    prepared = Prepared(np.zeros((*size, 3), np.uint8), size, np.ones(4, np.float32), size)
+    comparison = compare(expected, outputs, prepared)
+    assert comparison.unmatched == 0
+    if comparison.detections < 5:
+        return comparison.detections
+    report = summarise([comparison])
+    assert report.box_difference <= 2e-3
+    assert report.score_difference <= 5e-5
+    assert report.probability_share >= 0.999
+    assert report.mask_iou > 0.999
+    return report.detections
+
+
+def test_only_standard_operators(graph):
+    assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", 18)]
+    assert not graph.functions
+    assert {node.domain for node in graph.graph.node} == {""}
+    onnx.checker.check_model(graph, full_check=True)
+
+
+def test_inputs_and_outputs_are_the_contract(graph):
+    def described(values):
+        return {
+            value.name: (
+                value.type.tensor_type.elem_type,
+                [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim],
+            )
+            for value in values
+        }
+
+    assert described(graph.graph.input) == {
+        "images": (TensorProto.UINT8, ["batch", "height", "width", 3]),
+        "image_sizes": (TensorProto.INT64, ["batch", 2]),
+    }
+    assert described(graph.graph.output) == {
+        "boxes": (TensorProto.FLOAT, ["detections", 4]),
+        "scores": (TensorProto.FLOAT, ["detections"]),
+        "labels": (TensorProto.INT64, ["detections"]),
+        "image_index": (TensorProto.INT64, ["detections"]),
+        "masks": (TensorProto.FLOAT, ["detections", 112, 112]),
+    }
+
+
+def test_weights_are_stored_once_and_nothing_else_is_large(graph, model):
+    stored = [onnx.numpy_helper.to_array(tensor) for tensor in graph.graph.initializer]
+    stored += [
+        onnx.numpy_helper.to_array(attribute.t)
+        for node in graph.graph.node
+        for attribute in node.attribute
+        if attribute.type == onnx.AttributeProto.TENSOR
+    ]
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    assert sum(array.size for array in stored) < 1.01 * weights
+    hashes = collections.Counter(
+        hashlib.sha256(array.tobytes()).digest() for array in stored if array.size > 1000
+    )
+    assert set(hashes.values()) == {1}
+
+
+def test_no_traces_of_the_exporter(graph):
+    """Debugging notes of the exporter would name source files of this machine."""
+    assert [prop.key for prop in graph.metadata_props] == ["refinemask"]
+    assert not graph.graph.value_info
+    for node in graph.graph.node:
+        assert not node.metadata_props
+        assert not node.doc_string
+    assert b".py" not in graph.SerializeToString()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 32), (96, 256), (288, 160), (320, 416)])
+def test_any_height_and_width(engine, reference, size):
+    images = photo(*size)[None]
+    sizes = np.array([[size[0] - 5, size[1] - 9]])
+    assert_parity(reference.run(images, sizes), engine.run(images, sizes), size)
+
+
+def test_one_of_those_sizes_has_detections(reference):
+    assert len(reference.run(photo(320, 416)[None], np.array([[315, 407]]))["scores"]) >= 5
+
+
+def test_a_batch_equals_its_single_images(engine, reference):
+    images = np.stack([photo(224, 288, seed) for seed in (1, 2, 3)])
+    sizes = np.array([[224, 288], [200, 280], [220, 150]])
+    together = engine.run(images, sizes)
+    assert (np.diff(together["image_index"]) >= 0).all()
+    total = 0
+    for index in range(3):
+        own = together["image_index"] == index
+        part = {name: values[own] for name, values in together.items()}
+        assert (np.diff(part["scores"]) <= 0).all()
+        part["image_index"] = part["image_index"] - index
+        single = engine.run(images[index : index + 1], sizes[index : index + 1])
+        total += assert_parity(single, part, (224, 288))
+    assert total >= 15
+    assert_parity(reference.run(images, sizes), together, (224, 288))
+
+
+@pytest.fixture(scope="module")
+def blank(reference):
+    """Return an image of one colour that has no detections, and its size."""
+    for value in range(0, 256, 5):
+        images = np.full((1, 64, 96, 3), value, np.uint8)
+        sizes = np.array([[1, 1]])
+        if not len(reference.run(images, sizes)["scores"]):
+            return images[0], sizes[0]
+    pytest.fail("the synthetic model sees objects in every blank image")
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_no_detections_and_the_call_after(engine, reference, blank, batch):
+    image, size = blank
+    outputs = engine.run(np.stack([image] * batch), np.stack([size] * batch))
+    assert {name: outputs[name].shape for name in OUTPUTS} == {
+        "boxes": (0, 4),
+        "scores": (0,),
+        "labels": (0,),
+        "image_index": (0,),
+        "masks": (0, 112, 112),
+    }
+    images, sizes = photo(224, 288, 1)[None], np.array([[224, 288]])
+    assert assert_parity(reference.run(images, sizes), engine.run(images, sizes), (224, 288)) >= 5
+
+
+def test_a_batch_with_and_without_detections(engine, reference, blank):
+    image, size = blank
+    for place in range(3):
+        images = np.zeros((3, 224, 288, 3), np.uint8)
+        sizes = np.array([size] * 3)
+        images[:, :64, :96] = image
+        images[place], sizes[place] = photo(224, 288, 1), (224, 288)
+        expected, outputs = reference.run(images, sizes), engine.run(images, sizes)
+        assert assert_parity(expected, outputs, (224, 288)) >= 5
+        assert np.unique(outputs["image_index"]).tolist() == [place]
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory):
+    """Return a small Mask R-CNN and its artifact for two images of 256 x 320."""
+    model = synthetic_model(maskrcnn_small(5))
+    path = tmp_path_factory.mktemp("fixed") / "model.onnx"
+    metadata = export_model(model, path, weights="synthetic", batch=2, height=256, width=320)
+    return model, path, metadata
+
+
+def test_fixed_sizes(fixed, runtime):
+    model, path, metadata = fixed
+    limits = metadata.input_limits
+    assert (limits.batch, limits.height, limits.width) == (2, 256, 320)
+    inputs = onnx.load(path).graph.input
+    shapes = [[dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inputs]
+    assert shapes == [[2, 256, 320, 3], [2, 2]]
+    engine = engines.open(path, runtime)
+    images = np.stack([photo(256, 320, 4), photo(256, 320, 5)])
+    sizes = np.array([[256, 320], [200, 300]])
+    expected = TorchEngine(model).run(images, sizes)
+    assert assert_parity(expected, engine.run(images, sizes), (256, 320)) >= 10
+    with pytest.raises(RefineMaskError, match="height 256, got 288"):
+        engine.run(np.zeros((2, 288, 320, 3), np.uint8), sizes)
+
+
+def test_fixed_artifacts_resize_images_to_fit(fixed):
+    model, path, metadata = fixed
+    assert metadata.parity["passed"]
+    assert metadata.parity["detections"] >= 5
+    tall = engines.open(path).prepare(np.zeros((900, 300, 3), np.uint8))
+    assert tall.image.shape == (256, 320, 3)
+    assert tall.size == (256, 85)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch": 0}, "batch of an artifact must be at least 1, got 0"),
+        ({"height": 100}, "height of an artifact must be a multiple of 32 from 32 to 2048, got 100"),
+        ({"width": 4096}, "width of an artifact must be a multiple of 32 from 32 to 2048, got 4096"),
+        ({"form": "fast"}, "unknown form 'fast'; choose one of portable"),
+    ],
+)
+def test_arguments_that_are_not_allowed(model, arguments, message):
+    with pytest.raises(RefineMaskError, match=message):
+        export_graph(model, **arguments)
