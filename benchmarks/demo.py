@@ -39,7 +39,7 @@ Iterations = Annotated[int, typer.Option(min=1, help="Measured runs of each.")]
 def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> None:
     """Export, check, run and compare the models that ship."""
     start = time.monotonic()
-    from refinemask.benchmarks.latency import bench, format_table
+    from refinemask.benchmarks.latency import bench
     from refinemask.benchmarks.photos import demo_photos
     from refinemask.benchmarks.report import Report, compare_photos, summary, write_report
     from refinemask.environment import describe
@@ -72,8 +72,7 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
         setup=describe(shlex.join(["python", "-m", "refinemask.benchmarks.demo", *sys.argv[1:]])),
     )
     write_report(output / "report.html", report)
-    typer.echo(format_table(result))
-    typer.echo(f"\n{summary(report)}")
+    typer.echo(f"{_table(result)}\n\n{summary(report)}")
     note(f"wrote {output / 'report.html'}: {time.monotonic() - start:.0f} s in all")
 
 
@@ -103,6 +102,16 @@ def _predict(subject: "Subject", photos: "list[Photo]", folder: Path) -> None:
 
     with progress(f"{subject.name}: predicting") as advance:
         predict_images(subject.engine, [photo.path for photo in photos], folder, progress=advance)
+
+
+def _table(result: dict[str, Any]) -> str:
+    lines = [f"{'':<30}{'median ms':>10}{'ratio':>8}{'images/s':>10}{'peak MiB':>10}"]
+    for entry in result["artifacts"]:
+        lines.append(
+            f"{entry['name']:<30}{entry['end_to_end']['median']:>10.1f}{entry['ratio']:>8.2f}"
+            f"{entry['throughput']:>10.2f}{entry['peak_memory_bytes'] / 2**20:>10.0f}"
+        )
+    return "\n".join(lines)
 
 
 def _stems(models: list[str]) -> list[str]:

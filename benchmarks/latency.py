@@ -36,6 +36,7 @@ def bench(
     runtime: str = "onnxruntime",
     warm_up: int = 3,
     iterations: int = 20,
+    device: str = "cpu",
     threads: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -48,15 +49,16 @@ def bench(
         runtime: what runs a target that names no runtime.
         warm_up: runs of each target before measuring.
         iterations: measured runs of each target, one image each.
+        device: where all of it runs: "cpu", "cuda" or "cuda:N".
         threads: processor threads of one inference; None leaves it to the runtime.
         progress: called with a line of text now and then.
 
     Returns:
-        `images`, `warm_up`, `iterations`, `threads`, `load_average` (of the last minute before the
-        measurement), and `artifacts`, one dictionary for each target in order: `target`, `name`,
-        `model` (its preset), `runtime`, `weights`, each of `PHASES` with its `STATISTICS` in
-        milliseconds, `throughput` in images per second, `ratio` of the end-to-end medians to the
-        first target, `peak_memory_bytes` (see `peak_memory`).
+        `images`, `warm_up`, `iterations`, `device`, `threads`, `load_average` (of the last minute
+        before the measurement), and `artifacts`, one dictionary for each target in order:
+        `target`, `name`, `model` (its preset), `runtime`, `weights`, each of `PHASES` with its
+        `STATISTICS` in milliseconds, `throughput` in images per second, `ratio` of the end-to-end
+        medians to the first target, `peak_memory_bytes` (see `peak_memory`).
 
     Raises:
         RefineMaskError: nothing to measure, or a target or an image that cannot be opened.
@@ -64,7 +66,7 @@ def bench(
     _check(targets, images, warm_up, iterations)
     tell = progress or (lambda _: None)
     parsed = [parse_target(target, runtime) for target in targets]
-    opened = [target.open(threads) for target in parsed]
+    opened = [target.open(device, threads) for target in parsed]
     names = target_names(parsed, [engine.metadata.preset for engine in opened])
     used = list(images[: max(warm_up, iterations)])
     load_average = os.getloadavg()[0]
@@ -87,13 +89,14 @@ def bench(
                 **{phase: summarise(times[phase]) for phase in PHASES},
                 "throughput": iterations / sum(times["end_to_end"]),
                 "ratio": median / medians[0],
-                "peak_memory_bytes": peak_memory(target, used, threads),
+                "peak_memory_bytes": peak_memory(target, used, device, threads),
             }
         )
     return {
         "images": len(used),
         "warm_up": warm_up,
         "iterations": iterations,
+        "device": device,
         "threads": threads,
         "load_average": load_average,
         "artifacts": entries,
@@ -136,7 +139,7 @@ def format_table(result: dict[str, Any]) -> str:
     threads = result["threads"] or "as the runtime chooses"
     lines = [
         f"{result['iterations']} iterations over {result['images']} images after "
-        f"{result['warm_up']} to warm up; threads: {threads}; "
+        f"{result['warm_up']} to warm up; device: {result['device']}; threads: {threads}; "
         f"load average before: {result['load_average']:.2f}"
     ]
     for entry in result["artifacts"]:

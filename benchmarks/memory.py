@@ -15,11 +15,14 @@ from refinemask.errors import RefineMaskError
 from refinemask.images import load_image
 
 
-def peak_memory(target: Target, images: Sequence[Path], threads: int | None = None) -> int:
+def peak_memory(
+    target: Target, images: Sequence[Path], device: str = "cpu", threads: int | None = None
+) -> int:
     """Return the peak resident memory of a process that loads `target` and predicts `images`.
 
     It includes everything in the process: Python, NumPy, OpenCV, the runtime's libraries, the
-    model, one decoded image at a time, and the masks as run-length encodings.
+    model, one decoded image at a time, and the masks as run-length encodings. The memory of a GPU
+    is not in it.
 
     Returns:
         bytes.
@@ -31,6 +34,7 @@ def peak_memory(target: Target, images: Sequence[Path], threads: int | None = No
         "path": target.path,
         "runtime": target.runtime,
         "images": [str(path) for path in images],
+        "device": device,
         "threads": threads,
     }
     command = [sys.executable, "-m", "refinemask.benchmarks.memory"]
@@ -46,7 +50,7 @@ def peak_memory(target: Target, images: Sequence[Path], threads: int | None = No
 
 def _main() -> None:
     work = json.load(sys.stdin)
-    engine = Target(work["path"], work["runtime"]).open(work["threads"])
+    engine = Target(work["path"], work["runtime"]).open(work["device"], work["threads"])
     for path in work["images"]:
         engine.predict(load_image(path), masks="rle")
     sys.stdout.write(str(_peak_resident()))

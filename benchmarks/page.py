@@ -89,7 +89,10 @@ def figures(images: Sequence[Image], captions: Sequence[str]) -> str:
 
 
 def bars(
-    names: Sequence[str], parts: Sequence[str], values: Sequence[Sequence[float]], unit: str
+    names: Sequence[str],
+    parts: Sequence[str],
+    values: Sequence[Sequence[float]],
+    labels: Sequence[str],
 ) -> str:
     """Return a chart of stacked bars.
 
@@ -97,7 +100,7 @@ def bars(
         names: of the bars.
         parts: of what each bar is made of.
         values: of each bar, its parts.
-        unit: what the values are in.
+        labels: what to write behind each bar.
     """
     longest = max(sum(row) for row in values) or 1
     legend = "".join(
@@ -105,15 +108,14 @@ def bars(
         for index, part in enumerate(parts)
     )
     lines = [f'<div class="legend">{legend}</div>', '<div class="bars">']
-    for name, row in zip(names, values, strict=True):
+    for name, row, label in zip(names, values, labels, strict=True):
         pieces = "".join(
             f'<i class="part{index}" style="width:{100 * value / longest:.2f}%"></i>'
             for index, value in enumerate(row)
         )
-        total = f"{sum(row):.1f} {escape(unit)}"
         lines.append(
             f'<span>{escape(name)}</span><span class="bar">{pieces}</span>'
-            f'<span class="n">{total}</span>'
+            f'<span class="n">{escape(label)}</span>'
         )
     return "\n".join([*lines, "</div>"])
 
@@ -142,7 +144,10 @@ body {
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
 main { max-width: 1120px; margin: 0 auto; padding: 3rem 1.5rem 5rem; }
-h1 { text-wrap: balance; font-size: 2rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 1rem; }
+h1 {
+  font-size: 2rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 1rem;
+  text-wrap: balance;
+}
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 3.5rem 0 0.75rem; }
 h3 { font-size: 1rem; margin: 2rem 0 0.5rem; }
 p { max-width: 44rem; margin: 0 0 1rem; }

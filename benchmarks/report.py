@@ -78,7 +78,7 @@ def report_on(
     targets = [parse_target(one["target"], one["runtime"]) for one in result["artifacts"]]
     names = [one["name"] for one in result["artifacts"]]
     subjects = [
-        Subject(name, target.open(result["threads"]), target.file())
+        Subject(name, target.open(result["device"], result["threads"]), target.file())
         for name, target in zip(names, targets, strict=True)
     ]
     return Report(

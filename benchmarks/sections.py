@@ -71,7 +71,9 @@ def latency(result: Mapping[str, Any]) -> str:
     entries = result["artifacts"]
     names = [entry["name"] for entry in entries]
     parts = PHASES[:3]
-    chart = bars(names, parts, [[one[part]["median"] for part in parts] for one in entries], "ms")
+    medians = [[one[part]["median"] for part in parts] for one in entries]
+    labels = [f"{one['end_to_end']['median']:.1f} ms" for one in entries]
+    chart = bars(names, parts, medians, labels)
     rows = [
         [
             entry["name"],
@@ -86,12 +88,12 @@ def latency(result: Mapping[str, Any]) -> str:
     head = ["End to end, ms", "Weights", *STATISTICS, "images/s", "ratio", "peak MiB"]
     threads = result["threads"] or "as the runtime chooses"
     note = (
-        f"{result['iterations']} runs each over {result['images']} photographs, in turn in one "
-        f"process, after {result['warm_up']} to warm up; threads: {threads}; load average before: "
-        f"{result['load_average']:.2f}. One image at a time, from the decoded image to run-length "
-        "encoded masks in its own pixels; decoding is not measured. The bars are medians of the "
-        "phases. The ratio is of the medians. Peak memory is that of a process which does nothing "
-        "else, with Python and all libraries."
+        f"Measured runs of each: {result['iterations']} over {result['images']} photographs, in "
+        f"turn in one process, after {result['warm_up']} to warm up; device: {result['device']}; "
+        f"threads: {threads}; load average before: {result['load_average']:.2f}. One image at a "
+        "time, from the decoded image to run-length encoded masks in its own pixels; decoding is "
+        "not measured. Bars and ratio are of medians. Peak memory is that of a process which does "
+        "nothing else, with Python and all libraries."
     )
     return section("Speed", chart, table(head, rows, 2), paragraph(note, "note"))
 
@@ -116,8 +118,8 @@ def parity(reports: Mapping[str, Mapping[str, Any]]) -> str:
     verdicts = ["passed" if report["passed"] else "FAILED" for report in reports.values()]
     rows.append(["verdict", "", *verdicts])
     note = (
-        "Each artifact against its PyTorch model on the same resized images: the worst of all "
-        "detections, not an average; box differences are in pixels of the resized image."
+        "Each artifact against its PyTorch model on the same resized images. Differences are the "
+        "largest of any detection; those of boxes are in pixels of the resized image."
     )
     head = ["Figure", "Allowed", *reports]
     return section("Parity with PyTorch", table(head, rows), paragraph(note, "note"))
@@ -176,4 +178,7 @@ def _metric(value: float) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.6g}"
+    if value is None:
+        return "not finite"
+    # Differences near 0 need few digits, shares near 1 many.
+    return f"{value:.2g}" if abs(value) < 0.5 else f"{value:.6g}"

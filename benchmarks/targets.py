@@ -19,9 +19,9 @@ class Target:
     def __str__(self) -> str:
         return f"{self.path}@{self.runtime}"
 
-    def open(self, threads: int | None = None) -> engines.Engine:
+    def open(self, device: str = "cpu", threads: int | None = None) -> engines.Engine:
         """Open the engine; see `refinemask.engines.open`."""
-        return engines.open(self.path, self.runtime, threads=threads)
+        return engines.open(self.path, self.runtime, device, threads)
 
     def file(self) -> Path:
         """Return the artifact or checkpoint, also of a shipped model.

@@ -16,7 +16,7 @@ _HOMES = {
     "verify_artifact": "verify",
 }
 
-__all__ = [*_HOMES]
+__all__ = ["ParityReport", "export_graph", "export_model", "verify_artifact"]
 
 
 def __getattr__(name: str) -> Any:

@@ -99,9 +99,7 @@ def _limits(
     model: Detector, batch: int | None, height: int | None, width: int | None
 ) -> InputLimits:
     sizes = model.config.input
-    return InputLimits(
-        sizes.short_side, sizes.long_side, batch=batch, height=height, width=width
-    )
+    return InputLimits(sizes.short_side, sizes.long_side, batch=batch, height=height, width=width)
 
 
 def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> None:

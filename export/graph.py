@@ -10,9 +10,9 @@ import torch
 from refinemask.errors import RefineMaskError
 from refinemask.export import portable
 from refinemask.export.capture import capture
+from refinemask.export.portable.operators import OPSET
 from refinemask.models import Detector
 
-OPSET = 18
 FORMS: dict[str, dict[Callable[..., Any], Callable[..., Any]]] = {
     "portable": portable.TRANSLATIONS,
 }
@@ -89,8 +89,8 @@ def _set_shapes(values: Iterable[ir.Value], shapes: _Shapes) -> None:
 def _serialise(model: ir.Model) -> onnx.ModelProto:
     """Return the graph as a checked message without the exporter's debugging notes.
 
-    These hold names and paths of source files, and shapes of inner values in symbols of the tracing,
-    which every runtime infers again.
+    These hold names and paths of source files, and the shapes of inner values in symbols of the
+    tracing, which every runtime infers again.
     """
     graph = model.graph
     graph.name = "refinemask"

@@ -6,18 +6,17 @@ from pathlib import Path
 from refinemask.errors import RefineMaskError
 
 _PHOTOGRAPHS = (
-    ("skimage", "data/astronaut.png"),
-    ("skimage", "data/motorcycle_left.png"),
     ("skimage", "data/coffee.png"),
+    ("skimage", "data/motorcycle_left.png"),
+    ("skimage", "data/astronaut.png"),
     ("skimage", "data/chelsea.png"),
     ("skimage", "data/camera.png"),
     ("sklearn", "datasets/images/china.jpg"),
-    ("sklearn", "datasets/images/flower.jpg"),
 )
 
 
 def shipped_photographs() -> list[Path]:
-    """Return the photographs found, the one that shows a person first.
+    """Return the photographs found.
 
     Raises:
         RefineMaskError: neither scikit-image nor scikit-learn is installed.

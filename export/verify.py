@@ -55,9 +55,7 @@ def verify_artifact(
     return summarise(parts)
 
 
-def compare_images(
-    engine: Engine, model: Detector, images: Iterable[Path]
-) -> Iterator[Comparison]:
+def compare_images(engine: Engine, model: Detector, images: Iterable[Path]) -> Iterator[Comparison]:
     """Yield the comparison of each image file."""
     reference = TorchEngine(model)
     for path in images:

@@ -19,7 +19,8 @@ and k and g come back by integer division. It is exact:
 from typing import Any
 
 import onnx
-from onnxscript import opset18 as op
+
+from refinemask.export.portable.operators import count_up_to, integers, number, op
 
 
 def batched_nms(
@@ -27,23 +28,20 @@ def batched_nms(
 ) -> Any:
     """Emit the nodes; arguments and result as those of `refinemask.ops.nms.batched_nms`."""
     groups = op.Shape(scores, start=2)
-    threshold = op.Constant(value_floats=[score_threshold])
     selected = op.NonMaxSuppression(
-        op.Reshape(_shifted(boxes, scores, groups, threshold), op.Constant(value_ints=[0, -1, 4])),
-        op.Unsqueeze(op.Flatten(scores, axis=1), op.Constant(value_ints=[1])),
-        op.Constant(value_ints=[max_per_image]),
-        op.Constant(value_floats=[iou_threshold]),
-        threshold,
+        op.Reshape(_shifted(boxes, scores, groups, score_threshold), integers(0, -1, 4)),
+        op.Unsqueeze(op.Flatten(scores, axis=1), integers(1)),
+        op.Constant(value_int=max_per_image),
+        number(iou_threshold),
+        number(score_threshold),
     )
     image, _, box = op.Split(selected, num_outputs=3, axis=1)
     return op.Concat(image, op.Div(box, groups), op.Mod(box, groups), axis=1)
 
 
-def _shifted(boxes: Any, scores: Any, groups: Any, threshold: Any) -> Any:
-    is_candidate = op.Unsqueeze(op.Greater(scores, threshold), op.Constant(value_ints=[-1]))
-    candidates = op.Where(is_candidate, boxes, op.Constant(value_float=0.0))
-    largest = op.ReduceMax(candidates, op.Constant(value_ints=[1, 2, 3]))
-    zero, one = op.Constant(value_int=0), op.Constant(value_int=1)
-    group = op.Cast(op.Range(zero, op.Squeeze(groups), one), to=onnx.TensorProto.FLOAT)
-    step = op.Add(largest, op.Constant(value_float=1.0))
-    return op.Add(boxes, op.Mul(op.Unsqueeze(group, op.Constant(value_ints=[-1])), step))
+def _shifted(boxes: Any, scores: Any, groups: Any, score_threshold: float) -> Any:
+    is_candidate = op.Unsqueeze(op.Greater(scores, number(score_threshold)), integers(-1))
+    candidates = op.Where(is_candidate, boxes, number(0))
+    step = op.Add(op.ReduceMax(candidates, integers(1, 2, 3)), number(1))
+    group = op.Cast(op.Unsqueeze(count_up_to(groups), integers(-1)), to=onnx.TensorProto.FLOAT)
+    return op.Add(boxes, op.Mul(group, step))

@@ -16,12 +16,13 @@ gives NaN; a RoI that lies outside the map has samples that are all 0, so it tak
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import onnx
 import torch
-from onnxscript import opset18 as op
 
+from refinemask.export.portable.operators import count_up_to, integers, number, op
 from refinemask.ops.multiscale_roi_align import FINEST_SCALE
 
 
@@ -41,27 +42,25 @@ def multiscale_roi_align(
         for feature, stride, index in zip(features, strides, indices, strict=True)
     ]
     order = op.Concat(*indices, axis=0)
-    zero, one = op.Constant(value_int=0), op.Constant(value_int=1)
-    places = op.Range(zero, op.Squeeze(op.Shape(order)), one)
-    return op.Gather(op.Concat(*pooled, axis=0), op.ScatterElements(order, order, places))
+    places = op.ScatterElements(order, order, count_up_to(op.Shape(order)))
+    return op.Gather(op.Concat(*pooled, axis=0), places)
 
 
 def _level_indices(rois: Any, num_levels: int) -> list[Any]:
     """Return the int64 (K_l,) indices of the RoIs of each level, as `assign_levels` does."""
     area = op.Mul(*_width_and_height(rois, first=1))
-    side = op.Div(op.Sqrt(area), op.Constant(value_float=FINEST_SCALE))
-    side = op.Squeeze(op.Add(side, op.Constant(value_float=1e-6)), op.Constant(value_ints=[1]))
-    limits = [op.Constant(value_float=_smallest_side(level)) for level in range(1, num_levels)]
-    at_least = [op.GreaterOrEqual(side, limit) for limit in limits]
-    members = [
-        op.Not(at_least[0]),
-        *(op.And(low, op.Not(high)) for low, high in zip(at_least, at_least[1:], strict=False)),
-        at_least[-1],
+    side = op.Add(op.Div(op.Sqrt(area), number(FINEST_SCALE)), number(1e-6))
+    side = op.Squeeze(side, integers(1))
+    above = [
+        op.GreaterOrEqual(side, number(smallest_side(level))) for level in range(1, num_levels)
     ]
-    return [op.Squeeze(op.NonZero(member), op.Constant(value_ints=[0])) for member in members]
+    between = [op.And(low, op.Not(high)) for low, high in pairwise(above)]
+    members = [op.Not(above[0]), *between, above[-1]]
+    return [op.Squeeze(op.NonZero(member), integers(0)) for member in members]
 
 
-def _smallest_side(level: int) -> float:
+def smallest_side(level: int) -> float:
+    """Return the smallest float32 number whose log2, as PyTorch rounds it, is at least `level`."""
     side = torch.tensor(2.0**level)
     while torch.log2(below := torch.nextafter(side, torch.tensor(0.0))) >= level:
         side = below
@@ -70,8 +69,7 @@ def _smallest_side(level: int) -> float:
 
 def _pool(feature: Any, stride: int, rois: Any, output_size: int, sampling_ratio: int) -> Any:
     image = op.Gather(rois, op.Constant(value_int=0), axis=1)
-    start, end, axis = (op.Constant(value_ints=[value]) for value in (1, 5, 1))
-    boxes = op.Slice(rois, start, end, axis)
+    boxes = op.Slice(rois, integers(1), integers(5), integers(1))
     return op.RoiAlign(
         feature,
         _with_samples(boxes, stride),
@@ -87,18 +85,13 @@ def _pool(feature: Any, stride: int, rois: Any, output_size: int, sampling_ratio
 
 def _with_samples(boxes: Any, stride: int) -> Any:
     """Replace the boxes that RoiAlign finds to have no extent by one outside the map."""
-    cells = op.Mul(boxes, op.Constant(value_float=1 / stride))
-    cells = op.Sub(cells, op.Constant(value_float=0.5))
+    cells = op.Sub(op.Mul(boxes, number(1 / stride)), number(0.5))
     extent = op.Min(*_width_and_height(cells, first=0))
     outside = op.Constant(value_floats=[-4.0 * stride] * 2 + [-3.0 * stride] * 2)
-    return op.Where(op.Greater(extent, op.Constant(value_float=0.0)), boxes, outside)
+    return op.Where(op.Greater(extent, number(0)), boxes, outside)
 
 
 def _width_and_height(rows: Any, first: int) -> tuple[Any, Any]:
     """Return the float32 (K, 1) extents of rows whose columns from `first` are x1, y1, x2, y2."""
-    x1, y1, x2, y2 = (_column(rows, first + i) for i in range(4))
+    x1, y1, x2, y2 = (op.Gather(rows, integers(first + i), axis=1) for i in range(4))
     return op.Sub(x2, x1), op.Sub(y2, y1)
-
-
-def _column(rows: Any, index: int) -> Any:
-    return op.Gather(rows, op.Constant(value_ints=[index]), axis=1)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from refinemask.config import ModelConfig
 from refinemask.models import Detector, build_model
 
-# The first pattern that matches a name decides; a weight without one has gain 1.
+# The first pattern that matches a name and shape decides; a weight without one has gain 1.
 _GAINS = (
+    (r"neck\.lateral_convs\..* \(96,", 1.0),  # on EfficientNet-Lite0
     (r"neck\.lateral_convs\.", 0.05),
     (r"neck\.fpn_convs\.0\.", 1.5),
     (r"neck\.fpn_convs\.", 2.0),
@@ -42,7 +43,7 @@ _BATCH_NORM = re.compile(r"backbone\..*(bn\d|\.1)\.(weight|bias)$")
 _BATCH_NORM_GAINS = (
     (r"backbone\.layer3\.([6-9]|\d\d)\.bn3\.", 0.1),
     (r"backbone\..*\.bn3\.", 0.5),
-    (r"backbone\.stages\..*layers\.2\.", 3.0),
+    (r"backbone\.stages\..*layers\.2\.", 0.5),
 )
 _BACKGROUND_BIAS = 15.0
 
@@ -89,7 +90,8 @@ def _bias(name: str, normal: NDArray[np.float32]) -> NDArray[np.float32]:
 def _weight(name: str, normal: NDArray[np.float32]) -> NDArray[np.float32]:
     transposed = name.endswith("mask_head.upsample.weight")
     fan_in = normal.shape[0] if transposed else int(np.prod(normal.shape[1:]))
-    weight = normal * np.float32(_match(_GAINS, name, 1.0) * np.sqrt(2.0 / fan_in))
+    gain = _match(_GAINS, f"{name} {normal.shape}", 1.0)
+    weight = normal * np.float32(gain * np.sqrt(2.0 / fan_in))
     share = _match(_WINDOW_MEANS, name, 0.0)
     window = 49 if normal.ndim == 2 else int(np.prod(normal.shape[2:]))
     if share and window > 1:

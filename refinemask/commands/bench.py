@@ -7,6 +7,7 @@ import typer
 
 from refinemask.commands import options
 from refinemask.commands.output import note, setup, show
+from refinemask.commands.selection import engine_device, torch_device
 
 Artifacts = Annotated[
     list[str] | None,
@@ -33,6 +34,7 @@ DefaultRuntime = Annotated[
 ]
 WarmUp = Annotated[int, typer.Option(min=0, help="Runs before measuring, per target.")]
 Iterations = Annotated[int, typer.Option(min=1, help="Measured runs per target.")]
+Device = Annotated[str, typer.Option(metavar="cpu|cuda:N", help="Where all of it runs.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads of one inference.")]
 
 Evaluations = Annotated[
@@ -53,12 +55,13 @@ def bench(
     runtime: DefaultRuntime = "onnxruntime",
     warm_up: WarmUp = 3,
     iterations: Iterations = 20,
+    device: Device = "cpu",
     threads: Threads = None,
     json: options.Json = None,
 ) -> None:
     """Measure latency, throughput and memory, interleaving what is compared."""
     targets = _targets(artifact, model)
-    result = _measure(targets, images, runtime, warm_up, iterations, threads)
+    result = _measure(targets, images, runtime, warm_up, iterations, device, threads)
     from refinemask.benchmarks.latency import format_table
 
     show(format_table(result), result, json)
@@ -72,6 +75,7 @@ def report(
     runtime: DefaultRuntime = "onnxruntime",
     warm_up: WarmUp = 3,
     iterations: Iterations = 20,
+    device: Device = "cpu",
     threads: Threads = None,
     evaluation: Evaluations = None,
     photos: Photos = 12,
@@ -86,7 +90,7 @@ def report(
     # What can fail at once comes before what takes long.
     shown = plain_photos(list_images(images)[:photos])
     accuracy = {path.stem: read_evaluation(path) for path in evaluation or []}
-    result = _measure(targets, images, runtime, warm_up, iterations, threads)
+    result = _measure(targets, images, runtime, warm_up, iterations, device, threads)
     write_report(output, report_on(title, result, shown, accuracy, setup()))
     typer.echo(f"wrote {output}")
 
@@ -104,8 +108,11 @@ def _measure(
     runtime: str,
     warm_up: int,
     iterations: int,
+    device: str,
     threads: int | None,
 ) -> dict[str, Any]:
+    on_torch = runtime == "torch" or any(target.endswith("@torch") for target in targets)
+    device = torch_device(device) if on_torch else engine_device(device)
     from refinemask.benchmarks.latency import bench as measure
     from refinemask.images import list_images
 
@@ -115,6 +122,7 @@ def _measure(
         runtime=runtime,
         warm_up=warm_up,
         iterations=iterations,
+        device=device,
         threads=threads,
         progress=note,
     )

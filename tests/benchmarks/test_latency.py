@@ -78,7 +78,7 @@ def test_the_result_is_as_documented(artifacts: list[str], photographs: list[Pat
     result = bench(artifacts, photographs, warm_up=1, iterations=3, progress=lines.append)
     json.dumps(result, allow_nan=False)
     assert [result[name] for name in ("images", "warm_up", "iterations")] == [2, 1, 3]
-    assert result["threads"] is None
+    assert (result["device"], result["threads"]) == ("cpu", None)
     assert result["load_average"] >= 0
     first, second = result["artifacts"]
     assert [first["target"], second["target"]] == artifacts
@@ -119,6 +119,7 @@ def test_images_beyond_the_iterations_are_left_out(
         ({"iterations": 0}, "iterations must be at least 1, got 0"),
         ({"warm_up": -1}, "warm-up must be at least 0, got -1"),
         ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"targets": ["nowhere.onnx"]}, "nowhere.onnx does not exist"),
         ({"targets": ["m.onnx@caffe"]}, "unknown runtime 'caffe'"),
     ],

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from refinemask import cli
 from refinemask.benchmarks import demo, photos
+from refinemask.benchmarks.latency import bench
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.kinds import KINDS, METRICS
 
@@ -158,6 +159,15 @@ def test_the_demo_needs_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_artifacts_of_the_demo_have_names_of_their_own() -> None:
     assert demo._stems(["a.safetensors", "b"]) == ["a", "b"]
     assert demo._stems(["x/a.safetensors", "y/a.safetensors"]) == ["a_1", "a_2"]
+
+
+def test_the_demo_prints_a_line_for_each_that_it_measured(
+    artifacts: list[str], photographs: list[Path]
+) -> None:
+    table = demo._table(bench(artifacts, photographs, warm_up=0, iterations=1)).splitlines()
+    assert table[0].split() == ["median", "ms", "ratio", "images/s", "peak", "MiB"]
+    assert [len(line.split()) for line in table[1:]] == [6, 6]
+    assert len({len(line) for line in table}) == 1
 
 
 @pytest.mark.slow

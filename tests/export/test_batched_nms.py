@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from refinemask.export.portable import TRANSLATIONS
+from refinemask.export.portable.operators import OPSET
 from refinemask.ops.nms import batched_nms
 
 GROUPS = 3
@@ -36,11 +37,12 @@ def graph() -> onnx.ModelProto:
     exported = torch.onnx.export(
         program,
         dynamo=True,
-        opset_version=18,
+        opset_version=OPSET,
         input_names=["boxes", "scores"],
         custom_translation_table=TRANSLATIONS,
         verbose=False,
     )
+    assert exported is not None
     return exported.model_proto
 
 
@@ -98,7 +100,7 @@ def test_images_without_candidates(check):
 
 
 def test_the_shift_is_taken_from_the_candidates_alone(check):
-    """Far boxes below the threshold would blur the others if they entered the largest coordinate."""
+    """Far boxes below the threshold would blur the others if they counted."""
     boxes, scores = candidates(1, 40)
     far = np.full((1, 1, GROUPS, 4), 1e9, np.float32)
     far[..., :2] = 0

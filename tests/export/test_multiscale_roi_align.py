@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from refinemask.export.portable import TRANSLATIONS
+from refinemask.export.portable.multiscale_roi_align import smallest_side
+from refinemask.export.portable.operators import OPSET
 from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align
 
 STRIDES = (4, 8, 16, 32)
@@ -47,11 +49,12 @@ def graph(levels) -> onnx.ModelProto:
     exported = torch.onnx.export(
         program,
         dynamo=True,
-        opset_version=18,
+        opset_version=OPSET,
         input_names=["rois", *(f"p{level}" for level in range(levels))],
         custom_translation_table=TRANSLATIONS,
         verbose=False,
     )
+    assert exported is not None
     return exported.model_proto
 
 
@@ -113,21 +116,20 @@ def test_rois_beyond_the_image(check):
 
 
 def test_sides_at_the_border_of_two_levels(check):
-    sides = np.float32([112, 224, 448])
-    around = np.concatenate([np.nextafter(sides, 0), sides, np.nextafter(sides, 999), sides - 1e-3])
+    sides = np.array([112, 224, 448], np.float32)
+    below, above = (np.nextafter(sides, np.float32(end)) for end in (0, 999))
+    around = np.concatenate([below, sides, above, sides - np.float32(1e-3)])
     check([[0, 0, 0, side, side] for side in around.tolist()])
 
 
-def test_levels_are_those_of_log2_to_the_last_bit(levels):
+def test_levels_are_those_of_log2_to_the_last_bit():
     """The limits of the translation, against floor(log2(x)) for the floats around powers of 2."""
-    from refinemask.export.portable.multiscale_roi_align import _smallest_side
-
     for level in (1, 2, 3):
         around = torch.tensor(2.0**level)
         for _ in range(6):
             around = torch.nextafter(around, torch.tensor(0.0))
         for _ in range(12):
-            assert (torch.floor(torch.log2(around)) >= level) == (around >= _smallest_side(level))
+            assert (torch.floor(torch.log2(around)) >= level) == (around >= smallest_side(level))
             around = torch.nextafter(around, torch.tensor(100.0))
     boxes = torch.tensor([[0.0, 0, side, side] for side in (50, 111, 113, 223, 225, 447, 449)])
     assert assign_levels(boxes, 4).tolist() == [0, 0, 1, 1, 2, 2, 3]

@@ -1,0 +1,160 @@
+"""Writing artifacts: metadata, the gate, and nothing half-written."""
+
+import dataclasses
+import hashlib
+import json
+import os
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from refinemask import engines
+from refinemask.checkpoints import synthetic_model
+from refinemask.config import refinemask_small
+from refinemask.errors import GateFailed, RefineMaskError
+from refinemask.export import artifact, export_model, verify_artifact
+from refinemask.export.parity import ParityReport
+from refinemask.export.photographs import shipped_photographs
+from refinemask.metadata import METADATA_KEY, ArtifactMetadata, sidecar_path
+
+
+@pytest.fixture
+def no_tracing(exported, monkeypatch):
+    """Let `export_model` take the graph that is exported already."""
+    graph = onnx.load(exported.path)
+    del graph.metadata_props[:]
+    monkeypatch.setattr(artifact, "export_graph", lambda model, **options: graph)
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let the gate fail."""
+    report = ParityReport(images=1, detections=9, unmatched=3)
+    monkeypatch.setattr(artifact, "verify_artifact", lambda *arguments: report)
+
+
+def test_metadata_in_the_file_and_beside_it(exported, model):
+    metadata = exported.metadata
+    assert metadata.config == model.config.to_dict()
+    assert (metadata.preset, metadata.form, metadata.precision) == (
+        "refinemask_small",
+        "portable",
+        "float32",
+    )
+    assert (metadata.weights, metadata.checkpoint_sha256) == ("synthetic", None)
+    assert metadata.class_names == model.class_names
+    assert metadata.category_ids == model.category_ids
+    limits = metadata.input_limits
+    assert (limits.batch, limits.height, limits.width) == (None, None, None)
+    assert (limits.short_side, limits.long_side) == (384, 512)
+    inside = {prop.key: prop.value for prop in onnx.load(exported.path).metadata_props}
+    beside = sidecar_path(exported.path).read_text()
+    for text in (inside[METADATA_KEY], beside):
+        assert ArtifactMetadata.from_json(text).to_json() == metadata.to_json()
+    assert engines.open(exported.path).metadata.to_json() == metadata.to_json()
+
+
+def test_parity_figures_are_kept(exported):
+    parity = exported.metadata.parity
+    assert parity["passed"] is True
+    assert parity["detections"] >= 5
+    assert parity["unmatched"] == 0
+    assert json.loads(json.dumps(parity)) == parity
+
+
+def test_progress_tells_the_steps_and_the_table(exported):
+    first, second, table = exported.lines
+    assert first.startswith("exported the portable graph of refinemask_small in ")
+    assert second.startswith("compared it with PyTorch in ")
+    assert table.splitlines()[0].split() == ["figure", "measured", "allowed", "verdict"]
+    assert "FAILED" not in table
+
+
+def test_only_the_artifact_and_its_sidecar_are_left(exported):
+    names = sorted(path.name for path in exported.path.parent.iterdir())
+    assert names == ["model.onnx", "model.onnx.json"]
+
+
+def test_checkpoint_is_named_by_its_hash(no_tracing, model, tmp_path):
+    checkpoint = tmp_path / "model.safetensors"
+    checkpoint.write_bytes(b"weights")
+    metadata = export_model(model, tmp_path / "out" / "model.onnx", checkpoint=checkpoint)
+    assert metadata.checkpoint_sha256 == hashlib.sha256(b"weights").hexdigest()
+    assert metadata.weights == "trained"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "model.onnx",
+        "model.onnx.json",
+    ]
+
+
+def test_a_failed_gate_leaves_what_was_there(no_tracing, failing, model, tmp_path):
+    path = tmp_path / "model.onnx"
+    photographs = shipped_photographs()[:1]
+    with pytest.raises(GateFailed, match=r"(?s)not written.*unmatched detections +3 .*FAILED"):
+        export_model(model, path, images=photographs)
+    assert list(tmp_path.iterdir()) == []
+    path.write_text("an older artifact")
+    with pytest.raises(GateFailed):
+        export_model(model, path, images=photographs)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+    assert path.read_text() == "an older artifact"
+
+
+def test_keep_failed_keeps_it(no_tracing, failing, model, tmp_path):
+    path = tmp_path / "model.onnx"
+    with pytest.raises(GateFailed, match="was kept all the same"):
+        export_model(model, path, images=shipped_photographs()[:1], keep_failed=True)
+    assert engines.open(path).metadata.parity["passed"] is False
+    assert json.loads(sidecar_path(path).read_text())["parity"]["unmatched"] == 3
+
+
+def test_output_that_cannot_be_written(no_tracing, model, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RefineMaskError, match="cannot write"):
+        export_model(model, tmp_path / "file" / "model.onnx")
+    if os.geteuid() == 0:
+        pytest.skip("a read-only folder needs an ordinary user")
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(RefineMaskError, match="cannot write"):
+        export_model(model, folder / "model.onnx")
+
+
+def test_too_few_detections_is_an_error_that_names_the_way_out(no_tracing, model, tmp_path):
+    black = tmp_path / "black.png"
+    cv2.imwrite(str(black), np.zeros((8, 8, 3), np.uint8))
+    blind = synthetic_model(dataclasses.replace(model.config, score_threshold=0.999999))
+    output = tmp_path / "out" / "model.onnx"
+    with pytest.raises(RefineMaskError, match="needs at least 5; give photographs") as raised:
+        export_model(blind, output, images=[black])
+    assert not isinstance(raised.value, GateFailed)
+    assert not list(output.parent.iterdir())
+
+
+def test_verify_compares_every_image(exported, model, runtime):
+    done = []
+    report = verify_artifact(
+        exported.path,
+        model,
+        shipped_photographs()[:2],
+        runtime=runtime,
+        progress=lambda *count: done.append(count),
+    )
+    assert done == [(1, 2), (2, 2)]
+    assert report.images == 2
+    assert report.unmatched == 0
+    assert report.mask_iou > 0.999
+
+
+def test_verify_finds_other_weights(exported, model):
+    other = synthetic_model(model.config)
+    other.roi_head.bbox_head.fc_cls.bias.data[-1] -= 0.5
+    assert not verify_artifact(exported.path, other, shipped_photographs()[:1]).passed
+
+
+def test_verify_refuses_another_configuration(exported):
+    other = synthetic_model(refinemask_small(4))
+    with pytest.raises(RefineMaskError, match=r"refinemask_small of 5 classes.*of 4"):
+        verify_artifact(exported.path, other, shipped_photographs()[:1])

@@ -1,0 +1,84 @@
+"""Losses of batches with and without instances, on a narrow model."""
+
+import math
+
+import pytest
+import torch
+
+from refinemask.checkpoints import synthetic_model
+from refinemask.config import maskrcnn_small, refinemask_small
+from refinemask.data.batches import Target
+from refinemask.data.masks import PolygonMask
+from refinemask.training.assignment import random_choice
+from refinemask.training.losses import SamplingOptions, detector_losses
+
+SIZES = torch.tensor([[64, 96], [60, 64]])
+NAMES = {"rpn_score", "rpn_box", "class", "box", "mask"}
+SAMPLING = SamplingOptions(anchors=32, rois=16)
+
+
+@pytest.fixture(scope="module", params=[refinemask_small, maskrcnn_small])
+def model(request):
+    return synthetic_model(request.param(3)).train()
+
+
+def target(*boxes):
+    masks = tuple(
+        PolygonMask((torch.tensor([x1, y1, x2, y1, x2, y2, x1, y2]).double().numpy(),))
+        for x1, y1, x2, y2 in boxes
+    )
+    labels = torch.arange(len(boxes)) % 3
+    return Target(torch.tensor(boxes).float().reshape(-1, 4), labels, masks, (64, 96))
+
+
+def losses(model, targets, sampling=SAMPLING, **kwargs):
+    images = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    choose = random_choice(torch.Generator().manual_seed(0))
+    model.zero_grad()
+    return detector_losses(model, images, SIZES, targets, sampling, choose, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [target((8, 8, 40, 40), (30, 5, 60, 60)), target((0, 0, 64, 60))],
+        [target((8, 8, 40, 40)), target()],
+        [target(), target((8, 8, 40, 40))],
+        [target(), target()],
+        [target((8, 8, 9, 9)), target((63, 59, 64, 60))],
+    ],
+)
+def test_every_batch_gives_finite_losses_and_gradients(model, targets):
+    found = losses(model, targets)
+    refines = hasattr(model.roi_head.mask_head, "stages")
+    assert found.keys() == NAMES | ({"semantic"} if refines else set())
+    assert all(math.isfinite(loss.item()) and loss.item() >= 0 for loss in found.values())
+    if not sum(len(t.boxes) for t in targets):
+        assert found["box"] == found["mask"] == found["rpn_box"] == 0
+    sum(found.values()).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+
+
+def test_masks_only_leaves_the_detector_alone(model):
+    targets = [target((8, 8, 40, 40)), target((0, 0, 64, 60))]
+    found = losses(model, targets, masks_only=True)
+    everything = losses(model, targets)
+    assert set(found) == set(everything) & {"mask", "semantic"}
+    sum(found.values()).backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == (".mask_head." in name), name
+
+
+def test_mask_rois_limit_what_the_mask_head_sees(model):
+    seen = []
+    hook = model.roi_head.mask_head.register_forward_pre_hook(lambda _, args: seen.append(args[1]))
+    targets = [target((8, 8, 40, 40), (9, 8, 40, 41), (8, 9, 41, 40)), target((0, 0, 64, 60))]
+    losses(model, targets)
+    losses(model, targets, SamplingOptions(anchors=32, rois=16, mask_rois=1))
+    hook.remove()
+    assert len(seen[0]) > 2
+    assert seen[1][:, 0].tolist() == [0, 1]
+    assert all((seen[0] == roi).all(1).any() for roi in seen[1])

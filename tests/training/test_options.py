@@ -1,0 +1,94 @@
+"""The schedule by hand (SPEC 3.14), and options that make no sense."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from refinemask.errors import RefineMaskError
+from refinemask.training import TrainOptions
+
+
+def options(**changes):
+    values = {"output": Path("run"), "datasets": ("shapes",), "preset": "refinemask_small"}
+    return TrainOptions(**values | changes)
+
+
+@pytest.mark.parametrize(
+    ("iteration", "factor"),
+    [
+        (0, 0.001),
+        (250, 0.5005),
+        (499, 1 - 0.999 / 500),
+        (500, 1),
+        (7999, 1),
+        (8000, 0.1),
+        (10_999, 0.1),
+        (11_000, 0.01),
+        (11_999, 0.01),
+    ],
+)
+def test_step_schedule(iteration, factor):
+    assert options().rate_at(iteration, 12_000) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("epoch_length", [1, 7, 89, 1113, 7330])
+def test_steps_are_at_the_ends_of_epochs_8_and_11(epoch_length):
+    total = 12 * epoch_length
+    rates = [
+        options(warm_up=0).rate_at(e * epoch_length - d, total) for e in (8, 11) for d in (1, 0)
+    ]
+    assert rates == pytest.approx([1, 0.1, 0.1, 0.01])
+
+
+@pytest.mark.parametrize(("iteration", "factor"), [(0, 1), (25, 0.853553), (50, 0.5), (100, 0)])
+def test_cosine_schedule(iteration, factor):
+    chosen = options(schedule="cosine", warm_up=0)
+    assert chosen.rate_at(iteration, 100) == pytest.approx(factor, abs=1e-6)
+
+
+def test_peak_learning_rates():
+    assert options(batch_size=16).base_learning_rate == pytest.approx(0.02)
+    assert options(batch_size=2).base_learning_rate == pytest.approx(0.0025)
+    assert options(optimizer="adamw").base_learning_rate == pytest.approx(5e-4)
+    assert options(optimizer="adamw", learning_rate=0.3).base_learning_rate == 0.3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"datasets": ()}, "at least one --dataset"),
+        ({"epochs": 0}, "--epochs must be at least 1, got 0"),
+        ({"iterations": 0}, "--iterations must be at least 1"),
+        ({"batch_size": 0}, "--batch-size must be at least 1"),
+        ({"rois": 0}, "--rois must be at least 1"),
+        ({"mask_rois": 0}, "--mask-rois must be at least 1"),
+        ({"evaluate_every": 0}, "--evaluate-every must be at least 1"),
+        ({"warm_up": -1}, "--warm-up must be at least 0"),
+        ({"seed": -1}, "--seed must be at least 0"),
+        ({"workers": -1}, "--workers must be at least 0"),
+        ({"weight_decay": -1e-4}, "--weight-decay must be at least 0"),
+        ({"backbone_factor": float("nan")}, "--backbone-factor must be at least 0, got nan"),
+        ({"learning_rate": 0.0}, "--learning-rate must be more than 0"),
+        ({"clip_norm": 0.0}, "--clip-norm must be more than 0"),
+        ({"canvas": 100}, "--canvas must be a multiple of 32, got 100"),
+        ({"canvas": 0}, "--canvas must be a multiple of 32, got 0"),
+        ({"optimizer": "adam"}, "--optimizer must be sgd or adamw, got 'adam'"),
+        ({"schedule": "poly"}, "--schedule must be step or cosine"),
+        ({"preset": None}, "say what to train"),
+        ({"freeze_detector": True}, "need a detector: --init"),
+        ({"reset_mask_head": True}, "need a detector: --init"),
+        ({"init": "model.safetensors"}, "leave --preset out"),
+    ],
+)
+def test_senseless_options_are_refused(changes, message):
+    with pytest.raises(RefineMaskError, match=message):
+        options(**changes)
+
+
+def test_a_run_continues_with_the_options_that_decide_its_result():
+    saved = json.loads(json.dumps(options(short_sides=(256, 320)).to_dict()))
+    same = options(short_sides=(256, 320), resume=True, output=Path("moved"), workers=2)
+    same.check_continues(saved)
+    with pytest.raises(RefineMaskError, match=r"--seed 1 \(was 0\), --batch-size 4 \(was 2\)|seed"):
+        options(short_sides=(256, 320), seed=1, batch_size=4, resume=True).check_continues(saved)

@@ -1,0 +1,85 @@
+"""The state of a run survives its file; other files are refused."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from refinemask.config import maskrcnn_small
+from refinemask.errors import RefineMaskError
+from refinemask.training.state import load_state, read_config, save_state
+
+CONFIG = maskrcnn_small(2)
+OPTIMIZERS = {
+    "sgd": lambda model: torch.optim.SGD(model.parameters(), 0.1, momentum=0.9),
+    "adamw": lambda model: torch.optim.AdamW(model.parameters(), 0.1),
+}
+
+
+def trained(optimizer_name, width=3):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, width, 3), nn.BatchNorm2d(width))
+    model = model.to(memory_format=torch.channels_last)
+    optimizer = OPTIMIZERS[optimizer_name](model)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(torch.randn(1, 2, 5, 5)).square().sum().backward()
+        optimizer.step()
+    return model, optimizer
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_round_trip(tmp_path, name):
+    model, optimizer = trained(name)
+    path = tmp_path / "state.safetensors"
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2})
+    assert read_config(path) == CONFIG
+    other, fresh = trained(name)
+    for parameter in other.parameters():
+        nn.init.zeros_(parameter)
+    assert load_state(path, other, fresh) == {"iteration": 2}
+    assert all(torch.equal(v, model.state_dict()[k]) for k, v in other.state_dict().items())
+    expected, found = optimizer.state_dict()["state"], fresh.state_dict()["state"]
+    assert found.keys() == expected.keys()
+    for index, values in expected.items():
+        assert found[index].keys() == values.keys()
+        assert all(torch.equal(found[index][key], value) for key, value in values.items())
+
+
+def test_missing_state(tmp_path):
+    with pytest.raises(RefineMaskError, match=r"nothing to resume: .* start without --resume"):
+        read_config(tmp_path / "state.safetensors")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        {"other": "{}"},
+        {"refinemask-training": "{"},
+        {"refinemask-training": "[]"},
+        {"refinemask-training": "{}"},
+        {"refinemask-training": '{"config": {}}'},
+    ],
+)
+def test_a_file_that_is_no_state(tmp_path, header):
+    path = tmp_path / "state.safetensors"
+    save_file({"model/x": torch.zeros(1)}, path, header)
+    with pytest.raises(RefineMaskError, match="not "):
+        read_config(path)
+
+
+def test_a_truncated_state(tmp_path):
+    path = tmp_path / "state.safetensors"
+    model, optimizer = trained("sgd")
+    save_state(path, model, CONFIG, optimizer, {})
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RefineMaskError, match="not the state of a training run"):
+        load_state(path, model, optimizer)
+
+
+def test_the_state_of_another_model(tmp_path):
+    path = tmp_path / "state.safetensors"
+    save_state(path, *trained("sgd")[:1], CONFIG, trained("sgd")[1], {})
+    with pytest.raises(RefineMaskError, match="belongs to another model"):
+        load_state(path, *trained("sgd", width=4))
