@@ -11,7 +11,7 @@ import onnx
 
 from refinemask import engines
 from refinemask.checkpoints.io import sha256
-from refinemask.errors import GateFailed
+from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.graph import export_graph
 from refinemask.export.parity import MIN_DETECTIONS, ParityReport, summarise
 from refinemask.export.photographs import shipped_photographs
@@ -65,6 +65,9 @@ def export_model(
             detects too little in the images to decide anything.
     """
     say = progress or (lambda line: None)
+    output = Path(output)
+    if output.is_dir():
+        raise RefineMaskError(f"{output} is a folder; give a file, such as {output / 'model.onnx'}")
     with atomic_path(output) as file, atomic_path(sidecar_path(output)) as sidecar:
         with _timed(say, f"exported the {form} graph of {model.config.preset}"):
             graph = export_graph(model, form=form, batch=batch, height=height, width=width)
@@ -104,7 +107,10 @@ def _limits(
 
 def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> None:
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    path.write_bytes(graph.SerializeToString())
+    try:
+        path.write_bytes(graph.SerializeToString())
+    except OSError as error:
+        raise RefineMaskError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _verify(artifact: Path, model: Detector) -> ParityReport:

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from refinemask.errors import RefineMaskError
+from refinemask.metadata import InputLimits
 from refinemask.models import Detector
 
-DIVISOR, MIN_SIZE, MAX_SIZE = 32, 32, 2048
+DIVISOR, MIN_SIZE, MAX_SIZE = InputLimits.divisor, InputLimits.min_size, InputLimits.max_size
 # With fewer, P6 has one cell, to which torch.export would specialise. Nothing in the ONNX graph
 # depends on this bound: it holds for images of 32 x 32.
 _MIN_DYNAMIC_CELLS = 3

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +14,12 @@ from refinemask.checkpoints.synthetic import synthetic_tensor
 from refinemask.config import ModelConfig
 from refinemask.models import Detector, build_model
 
-STAGE = {"atol": 1e-4, "rtol": 0}
+STAGE: dict[str, Any] = {"atol": 1e-4, "rtol": 0}
 """One stage from golden inputs."""
-BOXES = {"atol": 2e-3, "rtol": 0}
+BOXES: dict[str, Any] = {"atol": 2e-3, "rtol": 0}
 """Boxes end to end, in pixels."""
-SCORES = {"atol": 5e-5, "rtol": 0}
-LOGITS = {"atol": 1e-3, "rtol": 0}
+SCORES: dict[str, Any] = {"atol": 5e-5, "rtol": 0}
+LOGITS: dict[str, Any] = {"atol": 1e-3, "rtol": 0}
 """Mask logits end to end."""
 MASK_IOU = 0.999
 """Pasted masks end to end."""

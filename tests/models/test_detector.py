@@ -184,7 +184,7 @@ def test_predict_accepts_any_size(model, shape):
     detections = model.predict(image, "rle")
     assert detections.image_size == shape
     height, width = shape
-    assert (detections.boxes <= np.float32([width, height] * 2) * 1.0001).all()
+    assert (detections.boxes <= np.array([width, height] * 2) * 1.0001).all()
     assert all(mask["size"] == [height, width] for mask in detections.masks)
 
 

@@ -21,7 +21,7 @@ def greedy(boxes, scores, iou_threshold, score_threshold, max_per_image):
     for image in range(len(boxes)):
         places = [tuple(place) for place in np.argwhere(scores[image] > score_threshold)]
         places.sort(key=lambda place: -scores[image][place])
-        kept = []
+        kept: list[tuple[int, ...]] = []
         for place in places:
             rivals = [other for other in kept if other[1] == place[1]]
             box = boxes[image][place]

@@ -1,6 +1,7 @@
 """One training step against the official one: samples, targets, losses and every gradient."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ class Spy:
     """Record the arguments and the result of every call of a function."""
 
     def __init__(self, monkeypatch, module, name):
-        self.calls = []
+        self.calls: list[Any] = []
         function = getattr(module, name)
 
         def spy(*args, **kwargs):
@@ -47,7 +48,7 @@ class Step:
             function: Spy(monkeypatch, training_losses, function)
             for function in ("encode_boxes", "boundary_aware_loss", "fcn_mask_loss")
         }
-        self.class_loss = Spy(monkeypatch, training_losses.F, "cross_entropy")
+        self.class_loss = Spy(monkeypatch, torch.nn.functional, "cross_entropy")
         heads = self.model.roi_head
         heads.bbox_head.register_forward_pre_hook(self.record("box_rois"))
         heads.mask_head.register_forward_pre_hook(self.record("mask_rois"))

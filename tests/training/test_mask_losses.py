@@ -1,6 +1,7 @@
 """Losses of the mask heads against the official ones, with their gradients, and by hand."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from refinemask.training.mask_losses import boundary_aware_loss, fcn_mask_loss, semantic_loss
 from tests import golden
 
-CLOSE = {"atol": 1e-6, "rtol": 1e-5}
+CLOSE: dict[str, Any] = {"atol": 1e-6, "rtol": 1e-5}
 
 
 def official(shared, name):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,11 @@ from refinemask.training import TrainOptions
 
 
 def options(**changes):
-    values = {"output": Path("run"), "datasets": ("shapes",), "preset": "refinemask_small"}
+    values: dict[str, Any] = {
+        "output": Path("run"),
+        "datasets": ("shapes",),
+        "preset": "refinemask_small",
+    }
     return TrainOptions(**values | changes)
 
 

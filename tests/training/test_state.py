@@ -80,6 +80,7 @@ def test_a_truncated_state(tmp_path):
 
 def test_the_state_of_another_model(tmp_path):
     path = tmp_path / "state.safetensors"
-    save_state(path, *trained("sgd")[:1], CONFIG, trained("sgd")[1], {})
+    model, optimizer = trained("sgd")
+    save_state(path, model, CONFIG, optimizer, {})
     with pytest.raises(RefineMaskError, match="belongs to another model"):
         load_state(path, *trained("sgd", width=4))

@@ -1,9 +1,6 @@
-"""Runs on the embedded shapes, on images of 96 x 128: exact repetition, interruption, options."""
+"""What training starts from, what it changes, and what it refuses."""
 
-import json
 import shutil
-import signal
-from dataclasses import replace
 
 import pytest
 import torch
@@ -12,160 +9,8 @@ from refinemask.checkpoints import load_model, save_checkpoint, synthetic_model
 from refinemask.config import maskrcnn_small
 from refinemask.errors import RefineMaskError
 from refinemask.models.refine_mask_head import RefineMaskHead
-from refinemask.training import TrainOptions, train, trainer
-
-CLASSES = ("star", "ring")
-
-
-def options(output, **changes):
-    values = {
-        "output": output,
-        "datasets": ("shapes:2",),
-        "preset": "maskrcnn_small",
-        "classes": CLASSES,
-        "iterations": 4,
-        "batch_size": 1,
-        "short_sides": (96,),
-        "long_side": 128,
-        "canvas": 128,
-        "rois": 16,
-        "mask_rois": 2,
-        "warm_up": 2,
-        "seed": 3,
-    }
-    return TrainOptions(**values | changes)
-
-
-def weights(path):
-    return load_model(path).state_dict()
-
-
-def assert_equal(found, expected):
-    assert found.keys() == expected.keys()
-    different = [name for name in expected if not torch.equal(found[name], expected[name])]
-    assert not different
-
-
-def metrics(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-KINDS = {
-    "sgd": {"learning_rate": 0.01},
-    "adamw": {"preset": "refinemask_small", "optimizer": "adamw", "schedule": "cosine"},
-}
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def kind(request):
-    return KINDS[request.param]
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(kind, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    train(options(folder, **kind))
-    return folder
-
-
-def interrupt_in_report(monkeypatch, iteration):
-    def report(number, total, losses):
-        if number == iteration:
-            raise KeyboardInterrupt
-
-    return report
-
-
-def interrupt_in_losses(monkeypatch, iteration):
-    calls = []
-
-    def losses(*args, **kwargs):
-        calls.append(args)
-        if len(calls) == iteration + 1:
-            raise KeyboardInterrupt
-        return original(*args, **kwargs)
-
-    original = trainer.detector_losses
-    monkeypatch.setattr(trainer, "detector_losses", losses)
-
-
-def interrupt_in_update(monkeypatch, iteration):
-    calls = []
-
-    def write(log, values):
-        calls.append(values)
-        if len(calls) == iteration:
-            signal.raise_signal(signal.SIGINT)  # Ctrl-C, after the weights but before the log
-        original(log, values)
-
-    original = trainer.MetricsLog.write
-    monkeypatch.setattr(trainer.MetricsLog, "write", write)
-
-
-@pytest.mark.parametrize("iteration", [2, 3])  # at the end of an epoch, and within one
-@pytest.mark.parametrize(
-    "interrupt", [interrupt_in_report, interrupt_in_losses, interrupt_in_update]
-)
-def test_an_interrupted_run_continues_exactly(
-    kind, uninterrupted, tmp_path, monkeypatch, interrupt, iteration
-):
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        train(options(tmp_path, **kind), interrupt(patched, iteration))
-    assert len(metrics(tmp_path)) == iteration
-    checkpoint = train(options(tmp_path, resume=True, **kind))
-    assert_equal(weights(checkpoint), weights(uninterrupted / "model.safetensors"))
-    lines, expected = metrics(tmp_path), metrics(uninterrupted)
-    assert [line | {"seconds": 0} for line in lines] == [e | {"seconds": 0} for e in expected]
-
-
-def test_a_killed_run_continues_from_its_last_epoch(kind, uninterrupted, tmp_path, monkeypatch):
-    shutil.copytree(uninterrupted, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "state.safetensors").unlink()
-    (tmp_path / "model.safetensors").unlink()
-
-    def fail(number, total, losses):
-        if number == 3:
-            raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError):
-        train(options(tmp_path, **kind), fail)
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"iteration": 4, "lr":')  # the writing was cut short
-    train(options(tmp_path, resume=True, **kind))
-    assert_equal(
-        weights(tmp_path / "model.safetensors"), weights(uninterrupted / "model.safetensors")
-    )
-    assert [line["iteration"] for line in metrics(tmp_path)] == [1, 2, 3, 4]
-
-
-def test_another_seed_gives_other_weights(kind, uninterrupted, tmp_path):
-    checkpoint = train(options(tmp_path, **kind | {"seed": 4, "iterations": 1}))
-    found, expected = weights(checkpoint), weights(uninterrupted / "model.safetensors")
-    name = "roi_head.bbox_head.fc_cls.weight"
-    assert not torch.allclose(found[name], expected[name], atol=1e-2)
-
-
-def test_workers_do_not_change_the_result(tmp_path):
-    found = [
-        weights(train(options(tmp_path / str(workers), iterations=1, workers=workers)))
-        for workers in (0, 1)
-    ]
-    assert_equal(*found)
-
-
-def test_metrics_and_checkpoint(kind, uninterrupted):
-    lines = metrics(uninterrupted)
-    assert [line["iteration"] for line in lines] == [1, 2, 3, 4]
-    chosen = options(uninterrupted, **kind)
-    rates = [chosen.base_learning_rate * chosen.rate_at(i, 4) for i in range(4)]
-    assert [line["lr"] for line in lines] == pytest.approx(rates)
-    assert all(line["grad_norm"] > 0 and line["total"] > 0 for line in lines)
-    model = load_model(uninterrupted / "model.safetensors")
-    assert model.class_names == CLASSES
-    assert model.config.preset == chosen.preset
-    assert sorted(path.name for path in uninterrupted.iterdir()) == [
-        "metrics.jsonl", "model.safetensors", "state.safetensors"
-    ]  # fmt: skip
+from refinemask.training import train
+from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 
 
 def test_reports_follow_every_iteration(tmp_path):
@@ -173,20 +18,6 @@ def test_reports_follow_every_iteration(tmp_path):
     train(options(tmp_path, iterations=2), lambda *call: calls.append(call))
     assert [(number, total) for number, total, _ in calls] == [(1, 2), (2, 2)]
     assert calls[0][2].keys() == {"rpn_score", "rpn_box", "class", "box", "mask", "total"}
-
-
-def test_evaluation_at_the_ends_of_epochs(tmp_path, monkeypatch):
-    evaluated = []
-    monkeypatch.setattr(trainer, "evaluate", lambda *args: evaluated.append(args) or {"images": 1})
-    chosen = options(tmp_path, iterations=5, validation=("shapes:1",), evaluate_every=2)
-    with pytest.raises(KeyboardInterrupt):
-        train(chosen, interrupt_in_report(monkeypatch, 5))
-    assert [(e["iteration"], e["validation"]) for e in metrics(tmp_path) if "validation" in e] == [
-        (4, "shapes:1")
-    ]
-    assert not evaluated[0][0].training
-    train(replace(chosen, resume=True))  # interrupted before its last evaluation
-    assert [e["iteration"] for e in metrics(tmp_path) if "validation" in e] == [4, 5]
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +45,9 @@ def test_another_mask_head_on_a_frozen_detector(detector, tmp_path):
     for name, tensor in found.state_dict().items():
         if ".mask_head." not in name:
             assert torch.equal(tensor, before[name]), name
-    assert found.roi_head.mask_head.semantic_logits.bias.any()  # zero at its start
+    assert weights(tmp_path / "model.safetensors")[
+        "roi_head.mask_head.semantic_logits.bias"
+    ].any()  # zero at its start
     assert set(metrics(tmp_path)[0]) >= {"mask", "semantic"}
     assert "class" not in metrics(tmp_path)[0]
 
@@ -284,15 +117,12 @@ def test_an_output_that_is_a_file(tmp_path):
     assert (tmp_path / "file").read_text() == "kept"
 
 
-def test_resume_with_other_options(uninterrupted, kind):
-    with pytest.raises(RefineMaskError, match=r"--seed 9 \(was 3\)"):
-        train(options(uninterrupted, resume=True, **kind | {"seed": 9}))
-
-
-def test_resume_of_a_finished_run_changes_nothing(uninterrupted, kind):
-    before = weights(uninterrupted / "model.safetensors")
-    train(options(uninterrupted, resume=True, **kind), lambda *_: pytest.fail("trained again"))
-    assert_equal(weights(uninterrupted / "model.safetensors"), before)
+def test_workers_do_not_change_the_result(tmp_path):
+    found = [
+        weights(train(options(tmp_path / str(workers), iterations=1, workers=workers)))
+        for workers in (0, 1)
+    ]
+    assert_equal(*found)
 
 
 def test_a_loss_that_is_not_finite(tmp_path):

@@ -1,0 +1,167 @@
+"""Runs are repeated exactly, also when they were interrupted."""
+
+import shutil
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+
+from refinemask.checkpoints import load_model
+from refinemask.errors import RefineMaskError
+from refinemask.training import train, trainer
+from refinemask.training.losses import detector_losses
+from refinemask.training.metrics import MetricsLog
+from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
+
+KINDS = {
+    "sgd": {"learning_rate": 0.01},
+    "adamw": {"preset": "refinemask_small", "optimizer": "adamw", "schedule": "cosine"},
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(kind, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    train(options(folder, **kind))
+    return folder
+
+
+def interrupt_in_report(monkeypatch, iteration):
+    def report(number, total, losses):
+        if number == iteration:
+            raise KeyboardInterrupt
+
+    return report
+
+
+def interrupt_in_losses(monkeypatch, iteration):
+    calls = []
+
+    def losses(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == iteration + 1:
+            raise KeyboardInterrupt
+        return detector_losses(*args, **kwargs)
+
+    monkeypatch.setattr(trainer, "detector_losses", losses)
+
+
+def interrupt_in_update(monkeypatch, iteration):
+    calls = []
+
+    def write(log, values):
+        calls.append(values)
+        if len(calls) == iteration:
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C, after the weights but before the log
+        original(log, values)
+
+    original = MetricsLog.write
+    monkeypatch.setattr(MetricsLog, "write", write)
+
+
+@pytest.fixture
+def keyboard():
+    """Let SIGINT raise KeyboardInterrupt: where tests run in the background, it is ignored."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("keyboard")
+@pytest.mark.parametrize(
+    ("interrupt", "iteration"),
+    [
+        (interrupt_in_report, 2),  # at the end of an epoch
+        (interrupt_in_report, 3),
+        (interrupt_in_losses, 3),
+        (interrupt_in_update, 3),
+    ],
+)
+def test_an_interrupted_run_continues_exactly(
+    kind, uninterrupted, tmp_path, monkeypatch, interrupt, iteration
+):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        train(options(tmp_path, **kind), interrupt(patched, iteration))
+    assert len(metrics(tmp_path)) == iteration
+    checkpoint = train(options(tmp_path, resume=True, **kind))
+    assert_equal(weights(checkpoint), weights(uninterrupted / "model.safetensors"))
+    lines, expected = metrics(tmp_path), metrics(uninterrupted)
+    assert [line | {"seconds": 0} for line in lines] == [e | {"seconds": 0} for e in expected]
+
+
+def test_a_killed_run_continues_from_its_last_epoch(kind, uninterrupted, tmp_path, monkeypatch):
+    shutil.copytree(uninterrupted, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "state.safetensors").unlink()
+    (tmp_path / "model.safetensors").unlink()
+
+    def fail(number, total, losses):
+        if number == 3:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        train(options(tmp_path, **kind), fail)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"iteration": 4, "lr":')  # the writing was cut short
+    train(options(tmp_path, resume=True, **kind))
+    assert_equal(
+        weights(tmp_path / "model.safetensors"), weights(uninterrupted / "model.safetensors")
+    )
+    assert [line["iteration"] for line in metrics(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_metrics_and_checkpoint(kind, uninterrupted):
+    lines = metrics(uninterrupted)
+    assert [line["iteration"] for line in lines] == [1, 2, 3, 4]
+    chosen = options(uninterrupted, **kind)
+    rates = [chosen.base_learning_rate * chosen.rate_at(i, 4) for i in range(4)]
+    assert [line["lr"] for line in lines] == pytest.approx(rates)
+    assert all(line["grad_norm"] > 0 and line["total"] > 0 for line in lines)
+    model = load_model(uninterrupted / "model.safetensors")
+    assert model.class_names == CLASSES
+    assert model.config.preset == chosen.preset
+    assert sorted(path.name for path in uninterrupted.iterdir()) == [
+        "metrics.jsonl", "model.safetensors", "state.safetensors"
+    ]  # fmt: skip
+
+
+def test_another_seed_gives_other_weights(kind, uninterrupted, tmp_path):
+    checkpoint = train(options(tmp_path, **kind | {"seed": 4, "iterations": 1}))
+    found, expected = weights(checkpoint), weights(uninterrupted / "model.safetensors")
+    name = "roi_head.bbox_head.fc_cls.weight"
+    assert not torch.allclose(found[name], expected[name], atol=1e-2)
+
+
+def test_evaluation_at_the_ends_of_epochs(tmp_path, monkeypatch):
+    evaluated = []
+
+    def evaluate(model, dataset):
+        evaluated.append((model.training, len(dataset)))
+        return {"images": 1}
+
+    monkeypatch.setattr(trainer, "evaluate", evaluate)
+    chosen = options(tmp_path, iterations=5, validation=("shapes:1",), evaluate_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(chosen, interrupt_in_report(monkeypatch, 5))
+    assert [(e["iteration"], e["validation"]) for e in metrics(tmp_path) if "validation" in e] == [
+        (4, "shapes:1")
+    ]
+    assert evaluated == [(False, 1)]
+    train(replace(chosen, resume=True))  # interrupted before its last evaluation
+    assert [e["iteration"] for e in metrics(tmp_path) if "validation" in e] == [4, 5]
+
+
+def test_resume_with_other_options(uninterrupted, kind):
+    with pytest.raises(RefineMaskError, match=r"--seed 9 \(was 3\)"):
+        train(options(uninterrupted, resume=True, **kind | {"seed": 9}))
+
+
+def test_resume_of_a_finished_run_changes_nothing(uninterrupted, kind):
+    before = weights(uninterrupted / "model.safetensors")
+    train(options(uninterrupted, resume=True, **kind), lambda *_: pytest.fail("trained again"))
+    assert_equal(weights(uninterrupted / "model.safetensors"), before)
