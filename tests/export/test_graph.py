@@ -10,8 +10,6 @@ import torch
 from onnx import TensorProto
 
 from refinemask import engines
-from refinemask.checkpoints import synthetic_model
-from refinemask.config import maskrcnn_small
 from refinemask.engines.torch import TorchEngine
 from refinemask.errors import RefineMaskError
 from refinemask.export import export_graph, export_model
@@ -181,16 +179,15 @@ def test_a_batch_with_and_without_detections(engine, reference, blank):
 
 
 @pytest.fixture(scope="module")
-def fixed(tmp_path_factory):
-    """Return a small Mask R-CNN and its artifact for two images of 256 x 320."""
-    model = synthetic_model(maskrcnn_small(5))
+def fixed(maskrcnn, tmp_path_factory):
+    """Return the artifact of a small Mask R-CNN for two images of 256 x 320, and its metadata."""
     path = tmp_path_factory.mktemp("fixed") / "model.onnx"
-    metadata = export_model(model, path, weights="synthetic", batch=2, height=256, width=320)
-    return model, path, metadata
+    metadata = export_model(maskrcnn, path, weights="synthetic", batch=2, height=256, width=320)
+    return path, metadata
 
 
-def test_fixed_sizes(fixed, runtime):
-    model, path, metadata = fixed
+def test_fixed_sizes(maskrcnn, fixed, runtime):
+    path, metadata = fixed
     limits = metadata.input_limits
     assert (limits.batch, limits.height, limits.width) == (2, 256, 320)
     inputs = onnx.load(path).graph.input
@@ -199,14 +196,14 @@ def test_fixed_sizes(fixed, runtime):
     engine = engines.open(path, runtime)
     images = np.stack([photo(256, 320, 4), photo(256, 320, 5)])
     sizes = np.array([[256, 320], [200, 300]])
-    expected = TorchEngine(model).run(images, sizes)
+    expected = TorchEngine(maskrcnn).run(images, sizes)
     assert assert_parity(expected, engine.run(images, sizes), (256, 320)) >= 10
     with pytest.raises(RefineMaskError, match="height 256, got 288"):
         engine.run(np.zeros((2, 288, 320, 3), np.uint8), sizes)
 
 
 def test_fixed_artifacts_resize_images_to_fit(fixed):
-    _, path, metadata = fixed
+    path, metadata = fixed
     assert metadata.parity["passed"]
     assert metadata.parity["detections"] >= 5
     tall = engines.open(path).prepare(np.zeros((900, 300, 3), np.uint8))
