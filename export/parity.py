@@ -93,8 +93,12 @@ class ParityReport:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        counted = f"{self.detections} detections in {self.images} images"
-        return "\n".join([*lines, f"compared with PyTorch: {counted}"])
+        return "\n".join([*lines, f"compared with PyTorch: {_counted(self)}"])
+
+
+def _counted(report: ParityReport) -> str:
+    plural = "" if report.images == 1 else "s"
+    return f"{report.detections} detections in {report.images} image{plural}"
 
 
 def _json_number(value: float) -> float | None:
@@ -163,9 +167,9 @@ def summarise(comparisons: Iterable[Comparison]) -> ParityReport:
     )
     if report.detections < MIN_DETECTIONS:
         raise RefineMaskError(
-            f"the model detects {report.detections} objects in {report.images} images, and parity "
-            f"needs at least {MIN_DETECTIONS}; give photographs that show "
-            "its classes (refinemask-export --image, refinemask verify --images)"
+            f"{_counted(report)} of the model, and parity needs at least {MIN_DETECTIONS}; give "
+            "photographs that show its classes (refinemask-export --image, refinemask verify "
+            "--images)"
         )
     return report
 

@@ -1,5 +1,6 @@
 """Writing artifacts: metadata, the gate, and nothing half-written."""
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -152,7 +153,7 @@ def test_verify_compares_every_image(exported, model, runtime):
 
 
 def test_verify_finds_other_weights(exported, model):
-    other = synthetic_model(model.config)
+    other = copy.deepcopy(model)
     other.roi_head.bbox_head.fc_cls.bias.data[-1] -= 0.5
     assert not verify_artifact(exported.path, other, shipped_photographs()[:1]).passed
 

@@ -120,7 +120,7 @@ def test_boxes_without_area_match_by_their_corners():
 
 def test_fewer_than_five_detections_decide_nothing():
     four = outputs(4)
-    with pytest.raises(RefineMaskError, match=r"detects 4 objects in 1 images.*at least 5"):
+    with pytest.raises(RefineMaskError, match=r"4 detections in 1 image of the model.*at least 5"):
         summarise([compare(four, four, PREPARED)])
     summarise([compare(four, four, PREPARED), compare(outputs(1), outputs(1), PREPARED)])
 
@@ -139,7 +139,7 @@ def test_table_and_json():
     assert lines[0].split() == ["figure", "measured", "allowed", "verdict"]
     verdicts = [line.split()[-1] for line in lines[1:-1]]
     assert verdicts == ["passed", "passed", "FAILED", "passed", "passed"]
-    assert "5 detections in 1 images" in lines[-1]
+    assert "5 detections in 1 image" in lines[-1]
     values = json.loads(json.dumps(result.to_dict()))
     assert values["passed"] is False
     assert values["score_difference"] == pytest.approx(1e-3, rel=0.01)
