@@ -16,8 +16,8 @@ from refinemask.engines import Engine
 from refinemask.export import export_model
 from refinemask.metadata import ArtifactMetadata
 from refinemask.models import Detector
-from refinemask.models.refine_mask_head import RefineMaskHead
 
+_DECIDING_BIASES = ("stages.1.instance_logits.bias", "stages.2.instance_logits.bias")
 RUNTIMES = ("onnxruntime", "openvino")
 Run = Callable[..., list[NDArray[Any]]]
 
@@ -69,10 +69,9 @@ def calibrated(config: ModelConfig) -> Detector:
     classifier = model.roi_head.bbox_head.fc_cls
     classifier.weight.data *= 0.25
     classifier.bias.data[-1] = 5.0
-    mask_head = model.roi_head.mask_head
-    if isinstance(mask_head, RefineMaskHead):
-        for stage in mask_head.stages[1:]:
-            stage.instance_logits.bias.data += 6.0
+    for name, parameter in model.roi_head.mask_head.named_parameters():
+        if name in _DECIDING_BIASES:
+            parameter.data += 6.0
     return model
 
 
