@@ -18,6 +18,9 @@ MODELS = {"refinemask_r50_coco": refinemask_r50, "mask_rcnn_r50_coco": maskrcnn_
 CANVAS = (256, 320)
 SIZES = torch.tensor([[250, 310], [250, 310]])
 
+GRADIENT_NORM = 2e-3
+"""Relative. One thread keeps to 2e-4; with two, summation in another order has moved one to 5.5e-4."""
+
 
 class Spy:
     """Record the arguments and the result of every call of a function."""
@@ -155,4 +158,4 @@ def test_gradients(step):
             assert gradient is None and not parameters[name].requires_grad, name
         else:
             norm = gradient.double().norm().item()
-            assert norm == pytest.approx(expected, rel=5e-4, abs=1e-6), name
+            assert norm == pytest.approx(expected, rel=GRADIENT_NORM, abs=1e-6), name
