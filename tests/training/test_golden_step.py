@@ -19,7 +19,7 @@ CANVAS = (256, 320)
 SIZES = torch.tensor([[250, 310], [250, 310]])
 
 GRADIENT_NORM = 2e-3
-"""Relative. One thread keeps to 2e-4; with two, summation in another order has moved one to 5.5e-4."""
+"""Relative. One thread keeps to 2e-4; two, which sum in another order, have moved one by 5.5e-4."""
 
 
 class Spy:
