@@ -173,5 +173,5 @@ def test_save_image_errors(tmp_path, photo):
     with pytest.raises(RefineMaskError, match="end its name in"):
         save_image(tmp_path / "photo.txt", photo)
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match="cannot write"):
+    with pytest.raises(RefineMaskError, match="cannot create the folder"):
         save_image(tmp_path / "file" / "photo.png", photo)
