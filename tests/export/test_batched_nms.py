@@ -29,7 +29,7 @@ def candidates(batch: int, count: int, seed: int = 0):
     return boxes, scores.reshape(batch, count, GROUPS).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def graph() -> onnx.ModelProto:
     example = tuple(torch.from_numpy(array) for array in candidates(2, 5))
     dims = {0: torch.export.Dim("batch"), 1: torch.export.Dim("count")}

@@ -26,7 +26,7 @@ IOU: dict[str, Callable[[Tensor], Tensor]] = {"onnxruntime": torch.min, "openvin
 
 
 @pytest.fixture(
-    scope="module",
+    scope="session",
     params=[
         "refinemask_r50_coco",
         pytest.param("mask_rcnn_r50_coco", marks=pytest.mark.slow),
@@ -36,7 +36,7 @@ def name(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def graph(shared, name):
     model = golden.official_model(shared, name, MODELS[name]()).eval()
     return export_graph(model, normalized_input=True)

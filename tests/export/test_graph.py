@@ -178,7 +178,7 @@ def test_a_batch_with_and_without_detections(engine, reference, blank):
         assert np.unique(outputs["image_index"]).tolist() == [place]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fixed(maskrcnn, tmp_path_factory):
     """Return the artifact of a small Mask R-CNN for two images of 256 x 320, and its metadata."""
     path = tmp_path_factory.mktemp("fixed") / "model.onnx"

@@ -35,12 +35,12 @@ def features(levels: int):
     ]
 
 
-@pytest.fixture(scope="module", params=[1, 4])
+@pytest.fixture(scope="session", params=[1, 4])
 def levels(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def graph(levels) -> onnx.ModelProto:
     maps = features(levels)
     rois = torch.tensor([[0.0, 0, 0, 9, 9]]).repeat(4, 1)
