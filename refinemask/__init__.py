@@ -7,19 +7,22 @@ from refinemask.version import __version__
 
 if TYPE_CHECKING:
     from refinemask.checkpoints import load_model
-    from refinemask.config import (
-        ModelConfig,
+    from refinemask.config import ModelConfig
+    from refinemask.errors import GateFailed, RefineMaskError
+    from refinemask.images import load_image
+    from refinemask.models import build_model
+    from refinemask.presets import (
         maskrcnn_r50,
         maskrcnn_r101,
         maskrcnn_small,
         preset,
         refinemask_r50,
+        refinemask_r50_cityscapes,
+        refinemask_r50_fast,
+        refinemask_r50_lvis,
         refinemask_r101,
         refinemask_small,
     )
-    from refinemask.errors import GateFailed, RefineMaskError
-    from refinemask.images import load_image
-    from refinemask.models import build_model
     from refinemask.structures import Detections
 
 _HOMES = {
@@ -30,13 +33,16 @@ _HOMES = {
     "RefineMaskError": "errors",
     "GateFailed": "errors",
     "ModelConfig": "config",
-    "preset": "config",
-    "refinemask_r50": "config",
-    "refinemask_r101": "config",
-    "refinemask_small": "config",
-    "maskrcnn_r50": "config",
-    "maskrcnn_r101": "config",
-    "maskrcnn_small": "config",
+    "preset": "presets",
+    "refinemask_r50": "presets",
+    "refinemask_r101": "presets",
+    "refinemask_r50_fast": "presets",
+    "refinemask_r50_lvis": "presets",
+    "refinemask_r50_cityscapes": "presets",
+    "refinemask_small": "presets",
+    "maskrcnn_r50": "presets",
+    "maskrcnn_r101": "presets",
+    "maskrcnn_small": "presets",
 }
 
 __all__ = [
@@ -53,6 +59,9 @@ __all__ = [
     "maskrcnn_small",
     "preset",
     "refinemask_r50",
+    "refinemask_r50_cityscapes",
+    "refinemask_r50_fast",
+    "refinemask_r50_lvis",
     "refinemask_r101",
     "refinemask_small",
 ]

@@ -1,4 +1,4 @@
-"""The 80 classes of COCO 2017 and their category ids, which have gaps."""
+"""The classes of COCO 2017 and of Cityscapes, with their category ids, which have gaps."""
 
 # fmt: off
 COCO_CLASSES = (
@@ -20,4 +20,8 @@ COCO_CATEGORY_IDS = (
     52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 67, 70, 72, 73, 74, 75, 76, 77,
     78, 79, 80, 81, 82, 84, 85, 86, 87, 88, 89, 90,
 )
+CITYSCAPES_CLASSES = (
+    "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+)
+CITYSCAPES_CATEGORY_IDS = (24, 25, 26, 27, 28, 31, 32, 33)
 # fmt: on

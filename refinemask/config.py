@@ -1,10 +1,9 @@
-"""Model configurations: frozen dataclasses, and the presets as plain functions."""
+"""Model configurations: frozen dataclasses that are written into checkpoints and artifacts."""
 
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from refinemask.classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from refinemask.errors import RefineMaskError
 
 Backbone = Literal["resnet50", "resnet101", "efficientnet_lite0"]
@@ -57,12 +56,11 @@ class RefineMaskConfig:
     """Width of the boundary regions in the loss (SPEC 3.13)."""
     loss_weights: tuple[float, float, float, float] = (0.25, 0.5, 0.75, 1.0)
     """Weights of the 14, 28, 56 and 112 stages in the loss."""
+    class_agnostic_final: bool = False
+    """Whether one channel serves all classes at 112, as published for LVIS."""
 
     def __post_init__(self) -> None:
-        if self.channels % 8:
-            raise RefineMaskError(
-                f"RefineMaskConfig.channels must be divisible by 8, got {self.channels}"
-            )
+        _check_channels(self.channels)
 
     @property
     def mask_size(self) -> int:
@@ -70,7 +68,39 @@ class RefineMaskConfig:
         return 112
 
 
-MaskConfig = FCNMaskConfig | RefineMaskConfig
+@dataclass(frozen=True)
+class SimpleRefineMaskConfig:
+    """The "faster-better" mask head, the official SimpleRefineMaskHead (SPEC 3.7)."""
+
+    channels: int = 256
+    """Instance channels of the 14x14 stage; each further stage has half of them."""
+    instance_convs: int = 2
+    semantic_channels: int = 256
+    semantic_convs: int = 4
+    boundary_width: int = 2
+    """Width of the boundary regions in the loss (SPEC 3.13)."""
+    loss_weights: tuple[float, float, float, float] = (0.5, 0.75, 0.75, 1.0)
+    """Weights of the 14, 28, 56 and 112 stages in the loss."""
+    class_agnostic_final: bool = True
+    """Whether one channel serves all classes at 112."""
+    upsample_features: bool = False
+    """Enlarge the last features to 112 before the final logits, not the logits themselves."""
+
+    def __post_init__(self) -> None:
+        _check_channels(self.channels)
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the predicted masks, in pixels."""
+        return 112
+
+
+MaskConfig = FCNMaskConfig | RefineMaskConfig | SimpleRefineMaskConfig
+_MASK_HEADS = {
+    "fcn": FCNMaskConfig,
+    "refine": RefineMaskConfig,
+    "simple_refine": SimpleRefineMaskConfig,
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +118,8 @@ class ModelConfig:
     box_head_channels: int = 1024
     box_loss_weight: float = 1.0
     """Weight of both box-head losses: 2 in the RefineMask configurations (SPEC 3.12)."""
+    box_smooth_l1_beta: float = 0.0
+    """Where the box head's regression loss turns from square to linear; 0 is the plain L1 loss."""
     score_threshold: float = 0.05
     max_detections: int = 100
 
@@ -114,7 +146,9 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain JSON values."""
         mask_head = dataclasses.asdict(self.mask_head)
-        mask_head["type"] = "refine" if isinstance(self.mask_head, RefineMaskConfig) else "fcn"
+        mask_head["type"] = next(
+            name for name, kind in _MASK_HEADS.items() if type(self.mask_head) is kind
+        )
         return dataclasses.asdict(self) | {"mask_head": mask_head}
 
     @staticmethod
@@ -127,7 +161,7 @@ class ModelConfig:
         try:
             values = {name: _tuples(value) for name, value in values.items()}
             mask_head = dict(values["mask_head"])
-            kind = {"refine": RefineMaskConfig, "fcn": FCNMaskConfig}[mask_head.pop("type")]
+            kind = _MASK_HEADS[mask_head.pop("type")]
             values["mask_head"] = kind(**{k: _tuples(v) for k, v in mask_head.items()})
             values["input"] = InputConfig(**{k: _tuples(v) for k, v in values["input"].items()})
             return ModelConfig(**values)
@@ -141,96 +175,8 @@ def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _coco(num_classes: int) -> dict[str, Any]:
-    if num_classes == len(COCO_CLASSES):
-        return {"class_names": COCO_CLASSES, "category_ids": COCO_CATEGORY_IDS}
-    return {
-        "class_names": tuple(f"class {index}" for index in range(num_classes)),
-        "category_ids": tuple(range(1, num_classes + 1)),
-    }
-
-
-def refinemask_r50(num_classes: int = 80) -> ModelConfig:
-    """RefineMask on ResNet-50-FPN as published for COCO."""
-    return ModelConfig(
-        "refinemask_r50",
-        "resnet50",
-        RefineMaskConfig(),
-        box_loss_weight=2.0,
-        **_coco(num_classes),
-    )
-
-
-def refinemask_r101(num_classes: int = 80) -> ModelConfig:
-    """RefineMask on ResNet-101-FPN as published for COCO."""
-    return dataclasses.replace(
-        refinemask_r50(num_classes), preset="refinemask_r101", backbone="resnet101"
-    )
-
-
-def maskrcnn_r50(num_classes: int = 80) -> ModelConfig:
-    """Mask R-CNN on ResNet-50-FPN, the baseline."""
-    return ModelConfig("maskrcnn_r50", "resnet50", FCNMaskConfig(), **_coco(num_classes))
-
-
-def maskrcnn_r101(num_classes: int = 80) -> ModelConfig:
-    """Mask R-CNN on ResNet-101-FPN."""
-    return dataclasses.replace(
-        maskrcnn_r50(num_classes), preset="maskrcnn_r101", backbone="resnet101"
-    )
-
-
-_SMALL_INPUT = InputConfig(short_side=384, long_side=512, mean=(127.0,) * 3, std=(128.0,) * 3)
-
-
-def refinemask_small(num_classes: int = 1) -> ModelConfig:
-    """RefineMask narrow enough to train on a CPU: EfficientNet-Lite0, 5.4 M parameters."""
-    return ModelConfig(
-        "refinemask_small",
-        "efficientnet_lite0",
-        RefineMaskConfig(channels=96, semantic_channels=64),
-        input=_SMALL_INPUT,
-        fpn_channels=96,
-        box_head_channels=256,
-        box_loss_weight=2.0,
-        **_small(num_classes),
-    )
-
-
-def maskrcnn_small(num_classes: int = 1) -> ModelConfig:
-    """Mask R-CNN on the same trunk as `refinemask_small`."""
-    return dataclasses.replace(
-        refinemask_small(num_classes),
-        preset="maskrcnn_small",
-        mask_head=FCNMaskConfig(channels=96),
-    )
-
-
-def _small(num_classes: int) -> dict[str, Any]:
-    if num_classes == 1:
-        return {"class_names": ("person",), "category_ids": (1,)}
-    return _coco(num_classes)
-
-
-PRESETS = {
-    preset.__name__: preset
-    for preset in (
-        refinemask_r50,
-        refinemask_r101,
-        maskrcnn_r50,
-        maskrcnn_r101,
-        refinemask_small,
-        maskrcnn_small,
-    )
-}
-
-
-def preset(name: str, num_classes: int | None = None) -> ModelConfig:
-    """Return the preset called `name`.
-
-    Raises:
-        RefineMaskError: there is no such preset.
-    """
-    if name not in PRESETS:
-        raise RefineMaskError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]() if num_classes is None else PRESETS[name](num_classes)
+def _check_channels(channels: int) -> None:
+    if channels % 8 or channels < 32:
+        raise RefineMaskError(
+            f"the channels of a RefineMask head must be a multiple of 8 from 32 on, got {channels}"
+        )

@@ -38,7 +38,7 @@ class ModelChoice:
 
             return load_model(self.model, device=device)
         from refinemask.checkpoints import synthetic_model
-        from refinemask.config import preset
+        from refinemask.presets import preset
 
         assert self.preset is not None
         return synthetic_model(preset(self.preset, self.num_classes)).to(device)

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from refinemask.checkpoints import load_model, save_checkpoint
-from refinemask.config import ModelConfig, preset
+from refinemask.config import ModelConfig
 from refinemask.data.batches import Batch, Batches, Target
 from refinemask.data.dataset import InstanceDataset, open_dataset
 from refinemask.data.transforms import TrainTransform
@@ -18,6 +18,7 @@ from refinemask.files import make_folder
 from refinemask.models import Detector, build_model
 from refinemask.models.detector import normalise
 from refinemask.models.efficientnet_lite import EfficientNetLite
+from refinemask.presets import preset
 from refinemask.training.assignment import random_choice
 from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
 from refinemask.training.interruption import uninterrupted

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 import refinemask
 from refinemask.checkpoints import io, load_model, save_checkpoint, synthetic_model
-from refinemask.config import PRESETS, ModelConfig, maskrcnn_small
+from refinemask.config import ModelConfig
 from refinemask.errors import RefineMaskError
+from refinemask.presets import PRESETS, maskrcnn_small
 
 
 @pytest.fixture(scope="module")

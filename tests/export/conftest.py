@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import ModelConfig, maskrcnn_small, refinemask_small
+from refinemask.config import ModelConfig
 from refinemask.engines import Engine
 from refinemask.export import export_model
 from refinemask.metadata import ArtifactMetadata
 from refinemask.models import Detector
+from refinemask.presets import maskrcnn_small, refinemask_small
 
 _DECIDING_BIASES = ("stages.1.instance_logits.bias", "stages.2.instance_logits.bias")
 RUNTIMES = ("onnxruntime", "openvino")

@@ -13,12 +13,12 @@ import pytest
 
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import refinemask_small
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export import artifact, export_model, verify_artifact
 from refinemask.export.parity import ParityReport
 from refinemask.export.photographs import shipped_photographs
 from refinemask.metadata import METADATA_KEY, ArtifactMetadata, sidecar_path
+from refinemask.presets import refinemask_small
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from refinemask.config import maskrcnn_r50, refinemask_r50
 from refinemask.export import export_graph
+from refinemask.presets import maskrcnn_r50, refinemask_r50
 from refinemask.processing import Prepared, postprocess
 from tests import golden
 

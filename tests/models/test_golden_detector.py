@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from refinemask.config import maskrcnn_r50, refinemask_r50, refinemask_r101
 from refinemask.models import build_model
 from refinemask.models.box_head import ROI_SIZE, select_detections
 from refinemask.models.fpn import STRIDES
 from refinemask.models.refine_mask_head import refine_stages
 from refinemask.models.rpn import level_anchors, propose
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+from refinemask.presets import maskrcnn_r50, refinemask_r50, refinemask_r101
 from refinemask.processing import Prepared, postprocess
 from tests import golden
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from refinemask.config import RefineMaskConfig, refinemask_r50, refinemask_small
+from refinemask.config import RefineMaskConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import build_model
+from refinemask.presets import refinemask_r50, refinemask_small
 from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
 
 DOWNLOAD = "torchvision.models._api.load_state_dict_from_url"

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import maskrcnn_small, refinemask_small
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
+from refinemask.presets import maskrcnn_small, refinemask_small
 from refinemask.training.assignment import random_choice
 from refinemask.training.losses import SamplingOptions, detector_losses
 

@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from refinemask.config import maskrcnn_small
 from refinemask.errors import RefineMaskError
+from refinemask.presets import maskrcnn_small
 from refinemask.training.state import load_state, read_config, save_state
 
 CONFIG = maskrcnn_small(2)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from refinemask.checkpoints import load_model, save_checkpoint, synthetic_model
-from refinemask.config import maskrcnn_small
 from refinemask.errors import RefineMaskError
 from refinemask.models.refine_mask_head import RefineMaskHead
+from refinemask.presets import maskrcnn_small
 from refinemask.training import train
 from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 
