@@ -87,8 +87,8 @@ def show(table: str, result: object, destination: str | None) -> None:
         return
     from refinemask.files import write_text
 
-    write_text(destination, text)
     typer.echo(table)
+    write_text(destination, text)
 
 
 def setup() -> dict[str, Any]:
