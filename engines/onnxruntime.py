@@ -69,7 +69,9 @@ def _providers(device: str) -> list[Any]:
             f"this ONNX Runtime is built without CUDA, which device {device!r} needs; replace the "
             "package onnxruntime with: pip install 'refinemask[gpu]', or use the device cpu"
         )
-    return [("CUDAExecutionProvider", {"device_id": index or "0"}), "CPUExecutionProvider"]
+    # Parity is that of float32; the provider's default rounds products to TF32.
+    options = {"device_id": index or "0", "use_tf32": "0"}
+    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
 
 def _name(provider: Any) -> str:

@@ -34,6 +34,15 @@ class InputLimits:
     height: int | None = None
     width: int | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            optional = name in ("batch", "height", "width")
+            if not ((value is None and optional) or (type(value) is int and value >= 1)):
+                raise RefineMaskError(
+                    f"the input limit {name} of an artifact must be a whole number from 1 on"
+                    f"{' or null' if optional else ''}, got {value!r}; export the artifact again"
+                )
+
 
 @dataclass(frozen=True)
 class ArtifactMetadata:

@@ -89,10 +89,16 @@ def report(
 
     # What can fail at once comes before what takes long.
     shown = plain_photos(list_images(images)[:photos])
-    accuracy = {path.stem: read_evaluation(path) for path in evaluation or []}
+    accuracy = {name: read_evaluation(path) for name, path in _named(evaluation or []).items()}
     result = _measure(targets, images, runtime, warm_up, iterations, device, threads)
     write_report(output, report_on(title, result, shown, accuracy, setup()))
     typer.echo(f"wrote {output}")
+
+
+def _named(files: list[Path]) -> dict[str, Path]:
+    """Name files by their stems, or by their whole paths where two share a stem."""
+    stems = {path.stem: path for path in files}
+    return stems if len(stems) == len(files) else {str(path): path for path in files}
 
 
 def _targets(artifacts: list[str] | None, models: list[str] | None) -> list[str]:

@@ -35,7 +35,7 @@ def export(
         typer.Option(
             metavar="IMAGE",
             help="A photograph to verify the artifact on; may be repeated. "
-            "By default one that ships with scikit-image.",
+            "By default photographs that ship with scikit-image.",
         ),
     ] = None,
     keep_failed: Annotated[
