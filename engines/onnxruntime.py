@@ -11,6 +11,7 @@ from refinemask.engines.base import (
     Engine,
     Outputs,
     check_file,
+    check_names,
     damaged,
     read_metadata,
 )
@@ -49,6 +50,11 @@ class OnnxRuntimeEngine(Engine):
             )
         super().__init__(
             read_metadata(path, session.get_modelmeta().custom_metadata_map.get(METADATA_KEY))
+        )
+        check_names(
+            path,
+            [value.name for value in session.get_inputs()],
+            [value.name for value in session.get_outputs()],
         )
         self._session = session
 

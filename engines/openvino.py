@@ -13,6 +13,7 @@ from refinemask.engines.base import (
     Engine,
     Outputs,
     check_file,
+    check_names,
     damaged,
     read_metadata,
 )
@@ -58,6 +59,11 @@ class OpenVinoEngine(Engine):
         key = ["framework", METADATA_KEY]
         text = model.get_rt_info(key).astype(str) if model.has_rt_info(key) else None
         super().__init__(read_metadata(path, text))
+        check_names(
+            path,
+            [value.get_any_name() for value in model.inputs],
+            [value.get_any_name() for value in model.outputs],
+        )
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if self.metadata.precision == "float32":
             # Otherwise OpenVINO computes in bfloat16 where the processor has it.

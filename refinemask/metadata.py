@@ -97,12 +97,18 @@ class ArtifactMetadata:
                 f"Deploy reads {SCHEMA_VERSION}; {again} of this version"
             )
         try:
-            values["class_names"] = tuple(values["class_names"])
-            values["category_ids"] = tuple(values["category_ids"])
+            values["class_names"] = _all(str, values["class_names"])
+            values["category_ids"] = _all(int, values["category_ids"])
             values["input_limits"] = InputLimits(**values["input_limits"])
             return ArtifactMetadata(**values)
         except (KeyError, TypeError) as error:
             raise RefineMaskError(f"artifact metadata is damaged ({error}); {again}") from error
+
+
+def _all(kind: type, values: Any) -> tuple[Any, ...]:
+    if not isinstance(values, list) or not all(type(value) is kind for value in values):
+        raise TypeError(f"a list of {kind.__name__} is expected, got {str(values)[:60]}")
+    return tuple(values)
 
 
 def sidecar_path(artifact: str | Path) -> Path:

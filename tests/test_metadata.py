@@ -66,7 +66,9 @@ def test_impossible_limits_are_refused(name, value):
         ArtifactMetadata.from_json(json.dumps(values))
 
 
-@pytest.mark.parametrize("change", [{"class_names": None}, {"input_limits": {}}, {"extra": 1}])
+@pytest.mark.parametrize(
+    "change", [{"class_names": "person"}, {"class_names": None}, {"input_limits": {}}, {"extra": 1}]
+)
 def test_damaged_metadata_is_refused(change):
     values = json.loads(METADATA.to_json()) | change
     with pytest.raises(RefineMaskError, match="damaged"):

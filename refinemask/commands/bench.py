@@ -85,9 +85,11 @@ def report(
     targets = _targets(artifact, model)
     from refinemask.benchmarks.photos import plain_photos
     from refinemask.benchmarks.report import read_evaluation, report_on, write_report
+    from refinemask.files import check_destination
     from refinemask.images import list_images
 
     # What can fail at once comes before what takes long.
+    check_destination(output)
     shown = plain_photos(list_images(images)[:photos])
     accuracy = {name: read_evaluation(path) for name, path in _named(evaluation or []).items()}
     result = _measure(targets, images, runtime, warm_up, iterations, device, threads)

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from refinemask.commands import options
-from refinemask.commands.output import progress, show
+from refinemask.commands.output import keep_inputs, progress, show
 from refinemask.commands.selection import ModelChoice, engine_device
 from refinemask.errors import GateFailed
+from refinemask.metadata import sidecar_path
 
 
 def verify(
@@ -39,6 +40,7 @@ def verify(
     from refinemask.images import list_images
 
     paths = list_images(images)
+    keep_inputs([*paths, artifact, sidecar_path(artifact), model], [json])
     reference = choice.load("cpu")
     from refinemask.export.verify import verify_artifact
 
