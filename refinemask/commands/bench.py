@@ -32,7 +32,10 @@ Images = Annotated[
 DefaultRuntime = Annotated[
     options.RuntimeName, typer.Option(help="What runs an --artifact that names no runtime.")
 ]
-WarmUp = Annotated[int, typer.Option(min=0, help="Runs before measuring, per target.")]
+WarmUp = Annotated[
+    int | None,
+    typer.Option(min=0, help="Runs before measuring, per target; one of each image by default."),
+]
 Iterations = Annotated[int, typer.Option(min=1, help="Measured runs per target.")]
 Device = Annotated[str, typer.Option(metavar="cpu|cuda:N", help="Where all of it runs.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads of one inference.")]
@@ -53,7 +56,7 @@ def bench(
     artifact: Artifacts = None,
     model: Models = None,
     runtime: DefaultRuntime = "onnxruntime",
-    warm_up: WarmUp = 3,
+    warm_up: WarmUp = None,
     iterations: Iterations = 20,
     device: Device = "cpu",
     threads: Threads = None,
@@ -73,7 +76,7 @@ def report(
     artifact: Artifacts = None,
     model: Models = None,
     runtime: DefaultRuntime = "onnxruntime",
-    warm_up: WarmUp = 3,
+    warm_up: WarmUp = None,
     iterations: Iterations = 20,
     device: Device = "cpu",
     threads: Threads = None,
@@ -114,7 +117,7 @@ def _measure(
     targets: list[str],
     images: list[Path],
     runtime: str,
-    warm_up: int,
+    warm_up: int | None,
     iterations: int,
     device: str,
     threads: int | None,
