@@ -28,11 +28,8 @@ demo: $(INSTALLED)
 	$(BIN)/python -m refinemask.benchmarks.demo --output demo
 	@echo "Open $(CURDIR)/demo/report.html in a browser."
 
-# In two processes: after torch.export has run among the other tests, one of the later ones that start
-# a process ended in a segmentation fault.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --ignore=tests/export
-	$(BIN)/python -m pytest tests/export
+	$(BIN)/python -m pytest
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

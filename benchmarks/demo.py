@@ -57,7 +57,6 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
         [f"{subject.file}@onnxruntime" for subject in subjects]
         + [f"{name}@torch" for name in models],
         [photo.path for photo in photos],
-        warm_up=len(photos),
         iterations=iterations,
         progress=note,
     )

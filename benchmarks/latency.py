@@ -34,7 +34,7 @@ def bench(
     images: Sequence[Path],
     *,
     runtime: str = "onnxruntime",
-    warm_up: int = 3,
+    warm_up: int | None = None,
     iterations: int = 20,
     device: str = "cpu",
     threads: int | None = None,
@@ -47,7 +47,8 @@ def bench(
             models; ratios are to the first.
         images: image files; each iteration takes the next one, and they repeat.
         runtime: what runs a target that names no runtime.
-        warm_up: runs of each target before measuring.
+        warm_up: runs of each target before measuring; None for one of each image that is measured,
+            as runtimes are slower at the first image of a size.
         iterations: measured runs of each target, one image each.
         device: where all of it runs: "cpu", "cuda" or "cuda:N".
         threads: processor threads of one inference; None leaves it to the runtime.
@@ -63,15 +64,16 @@ def bench(
     Raises:
         RefineMaskError: nothing to measure, or a target or an image that cannot be opened.
     """
+    warm_up = min(len(images), iterations) if warm_up is None else warm_up
     _check(targets, images, warm_up, iterations)
     tell = progress or (lambda _: None)
     parsed = [parse_target(target, runtime) for target in targets]
+    used = list(images[: max(warm_up, iterations)])
+    pictures = [load_image(path) for path in used]
     opened = [target.open(device, threads) for target in parsed]
     names = target_names(parsed, [engine.metadata.preset for engine in opened])
-    used = list(images[: max(warm_up, iterations)])
     load_average = os.getloadavg()[0]
     tell(f"measuring latency: {iterations} iterations, {len(opened)} in turn")
-    pictures = [load_image(path) for path in used]
     samples = interleave(opened, pictures, warm_up, iterations)
     medians = [float(np.median(one["end_to_end"])) for one in samples]
     entries = []

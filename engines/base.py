@@ -1,6 +1,7 @@
 """What all engines have in common: the input contract of artifacts, and prediction around it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ boxes: float32 (N, 4), xyxy in pixels of the resized image; scores: float32 (N,)
 (N,); image_index: int64 (N,), which image of the batch; masks: float32 (N, M, M), probabilities
 inside the box.
 """
+INPUT_NAMES = ("images", "image_sizes")
 OUTPUT_NAMES = ("boxes", "scores", "labels", "image_index", "masks")
 
 
@@ -140,6 +142,19 @@ def check_file(path: Path) -> None:
         )
     if path.stat().st_size == 0:
         raise RefineMaskError(f"artifact {path} is empty; export it again with refinemask-export")
+
+
+def check_names(path: Path, inputs: Iterable[str], outputs: Iterable[str]) -> None:
+    """Raise RefineMaskError unless a graph has the inputs and outputs of an artifact."""
+    for kind, found, wanted in (
+        ("inputs", list(inputs), INPUT_NAMES),
+        ("outputs", list(outputs), OUTPUT_NAMES),
+    ):
+        if set(found) != set(wanted):
+            raise RefineMaskError(
+                f"{path} has the {kind} {', '.join(found)}, not {', '.join(wanted)}; "
+                "export it again with refinemask-export"
+            )
 
 
 def damaged(path: Path, error: Exception) -> RefineMaskError:

@@ -11,6 +11,7 @@ from refinemask.engines.base import (
     Engine,
     Outputs,
     check_file,
+    check_names,
     damaged,
     read_metadata,
 )
@@ -50,6 +51,11 @@ class OnnxRuntimeEngine(Engine):
         super().__init__(
             read_metadata(path, session.get_modelmeta().custom_metadata_map.get(METADATA_KEY))
         )
+        check_names(
+            path,
+            [value.name for value in session.get_inputs()],
+            [value.name for value in session.get_outputs()],
+        )
         self._session = session
 
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
@@ -69,7 +75,9 @@ def _providers(device: str) -> list[Any]:
             f"this ONNX Runtime is built without CUDA, which device {device!r} needs; replace the "
             "package onnxruntime with: pip install 'refinemask[gpu]', or use the device cpu"
         )
-    return [("CUDAExecutionProvider", {"device_id": index or "0"}), "CPUExecutionProvider"]
+    # Parity is that of float32; the provider's default rounds products to TF32.
+    options = {"device_id": index or "0", "use_tf32": "0"}
+    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
 
 def _name(provider: Any) -> str:

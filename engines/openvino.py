@@ -1,6 +1,7 @@
 """Run portable artifacts with OpenVINO on the CPU."""
 
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from refinemask.engines.base import (
     Engine,
     Outputs,
     check_file,
+    check_names,
     damaged,
     read_metadata,
 )
@@ -26,6 +28,17 @@ except ImportError as error:
     ) from error
 
 
+@cache
+def shared_core() -> openvino.Core:
+    """Return the one OpenVINO core of this process.
+
+    Each core installs an alternative signal stack where there is one already (Python's faulthandler
+    has one), and puts the previous back when it goes. Cores that do not go in reverse order leave a
+    stack that is freed, and the next signal, be it Ctrl-C, ends the process.
+    """
+    return openvino.Core()
+
+
 class OpenVinoEngine(Engine):
     """A compiled OpenVINO model; safe to use from several threads, each has its own request."""
 
@@ -37,7 +50,7 @@ class OpenVinoEngine(Engine):
             raise RefineMaskError(
                 f"the openvino engine runs on the device cpu only, got {device!r}"
             )
-        core = openvino.Core()
+        core = shared_core()
         try:
             model = core.read_model(path)
         except RuntimeError as error:
@@ -46,6 +59,11 @@ class OpenVinoEngine(Engine):
         key = ["framework", METADATA_KEY]
         text = model.get_rt_info(key).astype(str) if model.has_rt_info(key) else None
         super().__init__(read_metadata(path, text))
+        check_names(
+            path,
+            [value.get_any_name() for value in model.inputs],
+            [value.get_any_name() for value in model.outputs],
+        )
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if self.metadata.precision == "float32":
             # Otherwise OpenVINO computes in bfloat16 where the processor has it.

@@ -52,6 +52,8 @@ class TorchEngine(Engine):
 
         if threads is not None:
             torch.set_num_threads(threads)
+        if device != "cpu":  # Convolutions on a GPU round to TF32 by default.
+            torch.backends.cudnn.allow_tf32 = False
         return TorchEngine(load_model(path, device=device))
 
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:

@@ -87,7 +87,8 @@ def export_model(
             _save(graph, metadata, file)
         with _timed(say, "compared it with PyTorch"):
             report = verify_artifact(file, model, images) if images else _verify(file, model)
-        say(report.table())
+        if report.passed:
+            say(report.table())
         metadata = dataclasses.replace(metadata, parity=report.to_dict())
         if not (report.passed or keep_failed):
             raise _failure(output, report, "it was not written; --keep-failed keeps it")

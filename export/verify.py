@@ -21,6 +21,7 @@ def verify_artifact(
     images: Iterable[Path],
     *,
     runtime: str = "onnxruntime",
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> ParityReport:
     """Compare the detections of an artifact with those of the model it was exported from.
@@ -32,13 +33,14 @@ def verify_artifact(
         model: the reference, run in PyTorch.
         images: files to compare on.
         runtime: what runs the artifact, see `refinemask.engines.open`.
+        device: where that runs; the model stays where it is.
         progress: called with the number of images done and their total.
 
     Raises:
         RefineMaskError: the artifact or an image cannot be read, the artifact is of another
             configuration, or the model detects too little to decide anything.
     """
-    engine = engines.open(artifact, runtime)
+    engine = engines.open(artifact, runtime, device)
     if ModelConfig.from_dict(engine.metadata.config) != model.config:
         raise RefineMaskError(
             f"{artifact} was exported from a {engine.metadata.preset} of "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from refinemask.version import __version__
 
 if TYPE_CHECKING:
+    from refinemask import engines, evaluation, export, processing, training
     from refinemask.checkpoints import load_model
     from refinemask.config import ModelConfig
     from refinemask.errors import GateFailed, RefineMaskError
@@ -45,6 +46,8 @@ _HOMES = {
     "maskrcnn_small": "presets",
 }
 
+_PACKAGES = ("engines", "evaluation", "export", "processing", "training")
+
 __all__ = [
     "Detections",
     "GateFailed",
@@ -52,23 +55,30 @@ __all__ = [
     "RefineMaskError",
     "__version__",
     "build_model",
+    "engines",
+    "evaluation",
+    "export",
     "load_image",
     "load_model",
     "maskrcnn_r50",
     "maskrcnn_r101",
     "maskrcnn_small",
     "preset",
+    "processing",
     "refinemask_r50",
     "refinemask_r50_cityscapes",
     "refinemask_r50_fast",
     "refinemask_r50_lvis",
     "refinemask_r101",
     "refinemask_small",
+    "training",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import public names on first use, so that engines run where torch is not installed."""
+    if name in _PACKAGES:
+        return import_module(f"refinemask.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'refinemask' has no attribute {name!r}")
     return getattr(import_module(f"refinemask.{_HOMES[name]}"), name)

@@ -4,6 +4,7 @@ Results go to standard output, progress and errors to standard error. Exit codes
 2 wrong usage, 3 a parity or accuracy gate failed, 130 interrupted.
 """
 
+import signal
 from collections.abc import Callable
 from typing import Annotated
 
@@ -33,17 +34,24 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def main() -> None:
     """Run `refinemask`."""
+    _terminate_like_ctrl_c()
     app(prog_name="refinemask")
 
 
 def export_main() -> None:
     """Run `refinemask-export`, the same program as `refinemask export`."""
+    _terminate_like_ctrl_c()
     export_app(prog_name="refinemask-export")
 
 
-def _typer(no_args_is_help: bool) -> typer.Typer:
+def _terminate_like_ctrl_c() -> None:
+    """Let SIGTERM clean up as an interruption does: nothing half-written, a run to resume."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _typer() -> typer.Typer:
     return typer.Typer(
-        no_args_is_help=no_args_is_help,
+        no_args_is_help=True,
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
@@ -51,8 +59,8 @@ def _typer(no_args_is_help: bool) -> typer.Typer:
     )
 
 
-app = _typer(no_args_is_help=True)
-export_app = _typer(no_args_is_help=True)
+app = _typer()
+export_app = _typer()
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(guarded(_command))

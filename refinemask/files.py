@@ -1,12 +1,15 @@
 """Write files whole or not at all."""
 
+import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from refinemask.errors import RefineMaskError
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextmanager
@@ -14,27 +17,46 @@ def atomic_path(destination: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `destination` that replaces it if the block succeeds.
 
     Raises:
-        RefineMaskError: the folder of `destination` cannot be created or written.
+        RefineMaskError: `destination` cannot be written: see `check_destination`, or the disk is
+            full or fails while the block writes.
     """
     destination = Path(destination)
+    check_destination(destination)
     make_folder(destination.parent)
+    temporary = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{destination.name}.", dir=destination.parent)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise RefineMaskError(
             f"cannot write {destination}: {error.strerror or error}; choose a writable folder"
         ) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(destination)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise RefineMaskError(
+            f"cannot write {destination}: {error.strerror}; make room or choose another disk"
+        ) from error
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
+
+
+def check_destination(destination: Path) -> None:
+    """Check that a file may be written or replaced at `destination`.
+
+    Raises:
+        RefineMaskError: it is a folder or a device, or what should be its folder is a file.
+    """
+    if os.path.exists(destination) and not os.path.isfile(destination):
+        kind = "a folder" if os.path.isdir(destination) else "no regular file"
+        raise RefineMaskError(f"cannot write {destination}: it is {kind}; choose another path")
+    parent = next(folder for folder in destination.absolute().parents if os.path.exists(folder))
+    if not os.path.isdir(parent):
+        raise RefineMaskError(
+            f"cannot write {destination}: {parent} is no folder; choose another path"
+        )
 
 
 def make_folder(folder: Path) -> None:

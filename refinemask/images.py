@@ -43,6 +43,8 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
 def list_images(paths: Iterable[str | Path]) -> list[Path]:
     """Expand folders to the image files directly inside them, in name order; keep files as given.
 
+    What is named twice is listed once.
+
     Raises:
         RefineMaskError: a path does not exist, or a folder holds no image.
     """
@@ -64,7 +66,7 @@ def list_images(paths: Iterable[str | Path]) -> list[Path]:
                 f"folder {path} contains no images; put files ending in {suffixes} into it"
             )
         found += inside
-    return found
+    return list(dict.fromkeys(found))
 
 
 def save_image(path: str | Path, image: NDArray[np.uint8]) -> None:

@@ -34,6 +34,15 @@ class InputLimits:
     height: int | None = None
     width: int | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            optional = name in ("batch", "height", "width")
+            if not ((value is None and optional) or (type(value) is int and value >= 1)):
+                raise RefineMaskError(
+                    f"the input limit {name} of an artifact must be a whole number from 1 on"
+                    f"{' or null' if optional else ''}, got {value!r}; export the artifact again"
+                )
+
 
 @dataclass(frozen=True)
 class ArtifactMetadata:
@@ -88,12 +97,18 @@ class ArtifactMetadata:
                 f"Deploy reads {SCHEMA_VERSION}; {again} of this version"
             )
         try:
-            values["class_names"] = tuple(values["class_names"])
-            values["category_ids"] = tuple(values["category_ids"])
+            values["class_names"] = _all(str, values["class_names"])
+            values["category_ids"] = _all(int, values["category_ids"])
             values["input_limits"] = InputLimits(**values["input_limits"])
             return ArtifactMetadata(**values)
         except (KeyError, TypeError) as error:
             raise RefineMaskError(f"artifact metadata is damaged ({error}); {again}") from error
+
+
+def _all(kind: type, values: Any) -> tuple[Any, ...]:
+    if not isinstance(values, list) or not all(type(value) is kind for value in values):
+        raise TypeError(f"a list of {kind.__name__} is expected, got {str(values)[:60]}")
+    return tuple(values)
 
 
 def sidecar_path(artifact: str | Path) -> Path:

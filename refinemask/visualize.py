@@ -81,29 +81,6 @@ def zoom(image: Image, box: Sequence[float], factor: int = 1) -> Image:
     return _resize(image[top:bottom, left:right], size)
 
 
-def side_by_side(images: Sequence[Image], titles: Sequence[str], gap: int = 12) -> Image:
-    """Put pictures of one height, with a title above each, next to each other on white.
-
-    All are resized to the height of the tallest.
-    """
-    height = max(image.shape[0] for image in images)
-    text_size = max(height / 800, 0.6)
-    thickness = max(round(2 * text_size), 1)
-    columns: list[Image] = []
-    for image, title in zip(images, titles, strict=True):
-        width = max(round(image.shape[1] * height / image.shape[0]), 1)
-        text_width, ascent, descent = _text_extent(title, text_size, thickness)
-        bar = np.full((ascent + descent + gap, max(width, text_width), 3), 255, np.uint8)
-        _write(bar, title, (0, ascent + gap // 2), (30, 30, 30), text_size, thickness)
-        body = np.full((height, bar.shape[1], 3), 255, np.uint8)
-        body[:, :width] = _resize(image, (width, height))
-        columns += [
-            np.concatenate([bar, body]),
-            np.full((len(bar) + height, gap, 3), 255, np.uint8),
-        ]
-    return np.concatenate(columns[:-1], axis=1)
-
-
 def instance_colour(index: int) -> Colour:
     """Return a bright RGB colour that differs from those of the neighbouring indices."""
     # Steps of the golden angle keep any number of consecutive hues apart.

@@ -5,6 +5,8 @@ What the commands do is tested where it is implemented.
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,6 +96,7 @@ def test_wrong_usage_exits_2_and_says_what_is_allowed(arguments: str, message: s
             "error: this command needs torch; install it with: pip install 'refinemask[torch]'\n",
         ),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        (OSError(36, "File name too long", "x"), 1, "error: x: File name too long\n"),
     ],
 )
 def test_failures_are_one_line_and_an_exit_code(error: BaseException, code: int, line: str) -> None:
@@ -191,6 +194,43 @@ def test_predict_refuses_an_output_that_is_a_file(photograph: Path) -> None:
     assert "error: cannot create the folder" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "predict IT --model a --json IT",
+        "predict . --artifact IT --json IT",
+        "eval --dataset IT@. --model a --json IT",
+        "verify --artifact IT --images . --model a --json IT",
+        "export --model IT --output IT",
+        "predict IT --model a --json .",
+    ],
+)
+def test_outputs_that_would_destroy_something_are_refused(
+    arguments: str, photograph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photograph.parent)
+    before = photograph.read_bytes()
+    done = invoke(*arguments.replace("IT", photograph.name).split())
+    assert done.exit_code == 2, done.output
+    assert re.search("is read by this command|it is a folder", done.stderr)
+    assert photograph.read_bytes() == before
+
+
+def test_sigterm_cleans_up_like_ctrl_c() -> None:
+    code = (
+        "import os, signal\n"
+        "from refinemask import cli\n"
+        "cli._terminate_like_ctrl_c()\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "finally:\n"
+        "    print('cleaned up')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "cleaned up\n"
+    assert "KeyboardInterrupt" in done.stderr
+
+
 def test_eval_measures_a_dataset_on_disk(photograph: Path) -> None:
     annotations = photograph.parent / "annotations.json"
     box = [8, 8, 32, 32]
@@ -242,5 +282,5 @@ def test_json_in_a_file_comes_with_the_table(
 
 def test_json_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match=r"cannot .* choose a writable"):
+    with pytest.raises(RefineMaskError, match=r"cannot write .* is no folder; choose another path"):
         show("a table", [], str(tmp_path / "file" / "result.json"))

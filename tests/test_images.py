@@ -152,7 +152,7 @@ def test_list_images_expands_folders(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "deeper.png").mkdir()
     single = tmp_path / "notes.txt"  # given by name: the reader decides
-    listed = list_images([single, str(tmp_path)])
+    listed = list_images([single, str(tmp_path), tmp_path])
     assert [path.name for path in listed] == ["notes.txt", "a.png", "b.JPG", "c.webp"]
 
 
@@ -173,5 +173,5 @@ def test_save_image_errors(tmp_path, photo):
     with pytest.raises(RefineMaskError, match="end its name in"):
         save_image(tmp_path / "photo.txt", photo)
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match="cannot create the folder"):
+    with pytest.raises(RefineMaskError, match="is no folder; choose another path"):
         save_image(tmp_path / "file" / "photo.png", photo)

@@ -55,7 +55,20 @@ def test_other_schemas_are_refused(version):
         ArtifactMetadata.from_json(json.dumps(values))
 
 
-@pytest.mark.parametrize("change", [{"class_names": None}, {"input_limits": {}}, {"extra": 1}])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("divisor", 0), ("short_side", "x"), ("max_size", None), ("batch", 0), ("width", 1.5)],
+)
+def test_impossible_limits_are_refused(name, value):
+    values = json.loads(METADATA.to_json())
+    values["input_limits"][name] = value
+    with pytest.raises(RefineMaskError, match=f"limit {name} .* export the artifact again"):
+        ArtifactMetadata.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    "change", [{"class_names": "person"}, {"class_names": None}, {"input_limits": {}}, {"extra": 1}]
+)
 def test_damaged_metadata_is_refused(change):
     values = json.loads(METADATA.to_json()) | change
     with pytest.raises(RefineMaskError, match="damaged"):

@@ -7,7 +7,7 @@ import pytest
 
 from refinemask.processing import encode_rle
 from refinemask.structures import Detections
-from refinemask.visualize import READABLE_SIDE, draw, instance_colour, side_by_side, zoom
+from refinemask.visualize import READABLE_SIDE, draw, instance_colour, zoom
 
 GREY = 90
 
@@ -148,16 +148,3 @@ def test_zoom_cuts_and_enlarges():
     assert zoom(image, (1.6, 1, 4.2, 3), factor=4).shape == (8, 16, 3)
     assert zoom(image, (-5, -5, 3, 100)).shape == (6, 3, 3)
     assert zoom(image, (50, 50, 60, 60)).shape == (1, 1, 3)
-
-
-def test_side_by_side():
-    tall = np.full((100, 40, 3), 7, np.uint8)
-    wide = np.full((50, 60, 3), 9, np.uint8)
-    picture = side_by_side([tall, wide], ["a", "a much longer title than fits"], gap=10)
-    assert picture.dtype == np.uint8
-    assert (picture[-100:, :40] == 7).all()
-    assert (picture[-100:, 40:50] == 255).all()
-    assert (picture[-100:, 50:170] == 9).all()
-    assert picture.shape[1] > 170  # room for the title
-    title = picture[:-100, 50:]
-    assert (title < 100).any() and (title[:, -1] == 255).all()

@@ -32,7 +32,10 @@ Images = Annotated[
 DefaultRuntime = Annotated[
     options.RuntimeName, typer.Option(help="What runs an --artifact that names no runtime.")
 ]
-WarmUp = Annotated[int, typer.Option(min=0, help="Runs before measuring, per target.")]
+WarmUp = Annotated[
+    int | None,
+    typer.Option(min=0, help="Runs before measuring, per target; one of each image by default."),
+]
 Iterations = Annotated[int, typer.Option(min=1, help="Measured runs per target.")]
 Device = Annotated[str, typer.Option(metavar="cpu|cuda:N", help="Where all of it runs.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads of one inference.")]
@@ -53,7 +56,7 @@ def bench(
     artifact: Artifacts = None,
     model: Models = None,
     runtime: DefaultRuntime = "onnxruntime",
-    warm_up: WarmUp = 3,
+    warm_up: WarmUp = None,
     iterations: Iterations = 20,
     device: Device = "cpu",
     threads: Threads = None,
@@ -73,7 +76,7 @@ def report(
     artifact: Artifacts = None,
     model: Models = None,
     runtime: DefaultRuntime = "onnxruntime",
-    warm_up: WarmUp = 3,
+    warm_up: WarmUp = None,
     iterations: Iterations = 20,
     device: Device = "cpu",
     threads: Threads = None,
@@ -85,14 +88,22 @@ def report(
     targets = _targets(artifact, model)
     from refinemask.benchmarks.photos import plain_photos
     from refinemask.benchmarks.report import read_evaluation, report_on, write_report
+    from refinemask.files import check_destination
     from refinemask.images import list_images
 
     # What can fail at once comes before what takes long.
+    check_destination(output)
     shown = plain_photos(list_images(images)[:photos])
-    accuracy = {path.stem: read_evaluation(path) for path in evaluation or []}
+    accuracy = {name: read_evaluation(path) for name, path in _named(evaluation or []).items()}
     result = _measure(targets, images, runtime, warm_up, iterations, device, threads)
     write_report(output, report_on(title, result, shown, accuracy, setup()))
     typer.echo(f"wrote {output}")
+
+
+def _named(files: list[Path]) -> dict[str, Path]:
+    """Name files by their stems, or by their whole paths where two share a stem."""
+    stems = {path.stem: path for path in files}
+    return stems if len(stems) == len(files) else {str(path): path for path in files}
 
 
 def _targets(artifacts: list[str] | None, models: list[str] | None) -> list[str]:
@@ -106,7 +117,7 @@ def _measure(
     targets: list[str],
     images: list[Path],
     runtime: str,
-    warm_up: int,
+    warm_up: int | None,
     iterations: int,
     device: str,
     threads: int | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from refinemask.commands import options
-from refinemask.commands.output import progress, show
+from refinemask.commands.output import keep_inputs, progress, show
 from refinemask.commands.selection import ModelChoice, open_predictor
 
 
@@ -37,6 +37,7 @@ def evaluate(
     """Measure box, mask and boundary AP."""
     choice = ModelChoice(model, preset, weights, num_classes)
     choice.check([("--artifact", artifact)])
+    keep_inputs([dataset, dataset.rpartition("@")[0] or None, artifact, model], [json])
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     from refinemask import evaluation
     from refinemask.data.dataset import open_dataset

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from refinemask.commands import options
-from refinemask.commands.output import note, show
+from refinemask.commands.output import keep_inputs, note, show
 from refinemask.commands.selection import ModelChoice
 
 
@@ -34,8 +34,8 @@ def export(
         list[Path] | None,
         typer.Option(
             metavar="IMAGE",
-            help="A photograph to verify the artifact on; may be repeated. "
-            "By default one that ships with scikit-image.",
+            help="A photograph, or a folder of them, to verify the artifact on; may be repeated. "
+            "By default photographs that ship with scikit-image.",
         ),
     ] = None,
     keep_failed: Annotated[
@@ -48,9 +48,13 @@ def export(
         if value is not None and value % 32:
             raise typer.BadParameter(f"{name} must be a multiple of 32, got {value}")
     choice = ModelChoice(model, preset, weights, num_classes)
+    from refinemask.images import list_images
+    from refinemask.metadata import sidecar_path
+
+    images = list_images(image or [])
+    keep_inputs([model, *images], [output, sidecar_path(output), json])
     reference = choice.load("cpu")
     from refinemask.export.artifact import export_model
-    from refinemask.metadata import sidecar_path
 
     metadata = export_model(
         reference,
@@ -61,7 +65,7 @@ def export(
         batch=batch,
         height=height,
         width=width,
-        images=image,
+        images=images,
         keep_failed=keep_failed,
         progress=note,
     )

@@ -40,11 +40,27 @@ Device = Annotated[
         metavar="auto|cpu|cuda:N", help="Where to run; auto is a GPU for PyTorch if there is one."
     ),
 ]
+
+
+def _check_json(path: str | None) -> str | None:
+    """Refuse what cannot be written before the work, not after it."""
+    from refinemask.errors import RefineMaskError
+    from refinemask.files import check_destination
+
+    if path is not None and path != "-":
+        try:
+            check_destination(Path(path))
+        except RefineMaskError as error:
+            raise typer.BadParameter(str(error)) from error
+    return path
+
+
 Json = Annotated[
     str | None,
     typer.Option(
         "--json",
         metavar="PATH|-",
+        callback=_check_json,
         help="Write the result as JSON to a file, or instead of the table to standard output.",
     ),
 ]

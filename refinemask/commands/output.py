@@ -2,10 +2,12 @@
 
 import functools
 import json
+import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, ParamSpec
 
 import typer
@@ -49,6 +51,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
                 raise
             hint = f"install it with: pip install 'refinemask[{EXTRAS[module]}]'"
             _leave(f"error: this command needs {module}; {hint}", FAILED)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # What no command foresaw: a path too long, a failing disk.
+            _leave(f"error: {error.filename or 'system'}: {error.strerror or error}", FAILED)
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
 
@@ -87,8 +93,20 @@ def show(table: str, result: object, destination: str | None) -> None:
         return
     from refinemask.files import write_text
 
-    write_text(destination, text)
     typer.echo(table)
+    write_text(destination, text)
+
+
+def keep_inputs(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path | None]) -> None:
+    """Check that no output would replace a file that the command reads; None stands for no file.
+
+    Raises:
+        typer.BadParameter: one would.
+    """
+    read = {os.path.realpath(path) for path in inputs if path is not None}
+    for path in outputs:
+        if path not in (None, "-") and os.path.realpath(path) in read:
+            raise typer.BadParameter(f"{path} is read by this command; write to another path")
 
 
 def setup() -> dict[str, Any]:

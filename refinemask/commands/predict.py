@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from refinemask.commands import options
-from refinemask.commands.output import progress, show
+from refinemask.commands.output import keep_inputs, progress, show
 from refinemask.commands.selection import ModelChoice, open_predictor
 
 
@@ -44,6 +44,7 @@ def predict(
     from refinemask.prediction import predict_images
 
     paths = list_images(images)
+    keep_inputs([*paths, artifact, model], [json])
     predictor = open_predictor(choice, artifact, runtime, device)
     with progress("images") as advance:
         advance(0, len(paths))

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from refinemask.commands import options
-from refinemask.commands.output import progress, show
-from refinemask.commands.selection import ModelChoice
+from refinemask.commands.output import keep_inputs, progress, show
+from refinemask.commands.selection import ModelChoice, engine_device
 from refinemask.errors import GateFailed
+from refinemask.metadata import sidecar_path
 
 
 def verify(
@@ -24,19 +25,29 @@ def verify(
     runtime: Annotated[
         Literal["onnxruntime", "openvino"], typer.Option(help="What runs the artifact.")
     ] = "onnxruntime",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="cpu|cuda:N", help="Where the artifact runs; PyTorch runs on the processor."
+        ),
+    ] = "cpu",
     json: options.Json = None,
 ) -> None:
     """Compare an artifact with its PyTorch model; exit with 3 if they differ too much."""
     choice = ModelChoice(model, preset, weights, num_classes)
     choice.check([])
+    device = engine_device(device)
     from refinemask.images import list_images
 
     paths = list_images(images)
+    keep_inputs([*paths, artifact, sidecar_path(artifact), model], [json])
     reference = choice.load("cpu")
     from refinemask.export.verify import verify_artifact
 
     with progress("images") as advance:
-        report = verify_artifact(artifact, reference, paths, runtime=runtime, progress=advance)
+        report = verify_artifact(
+            artifact, reference, paths, runtime=runtime, device=device, progress=advance
+        )
     show(report.table(), report.to_dict(), json)
     if not report.passed:
         raise GateFailed(

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from refinemask import cli
 from refinemask.benchmarks import demo, photos
 from refinemask.benchmarks.latency import bench
+from refinemask.commands.bench import _named
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.kinds import KINDS, METRICS
 
@@ -134,13 +135,19 @@ def test_what_is_no_evaluation_is_refused(
     assert not output.exists()
 
 
+def test_evaluations_that_share_a_stem_keep_apart() -> None:
+    one, two = Path("a/val.json"), Path("b/val.json")
+    assert _named([one]) == {"val": one}
+    assert _named([one, two]) == {"a/val.json": one, "b/val.json": two}
+
+
 def test_an_output_that_cannot_be_written_is_an_error(
     artifacts: list[str], photographs: list[Path]
 ) -> None:
     arguments = ["--artifact", artifacts[0], "--images", str(photographs[0])]
     code, said = report(*arguments, "--output", str(photographs[0] / "report.html"))
     assert code == 1
-    assert "error: cannot create" in said
+    assert "error: cannot write" in said
 
 
 def test_the_demo_knows_where_its_photographs_come_from() -> None:

@@ -67,10 +67,10 @@ def metadata() -> Callable[..., ArtifactMetadata]:
 
 @pytest.fixture
 def make_artifact(tmp_path: Path, metadata: Callable[..., ArtifactMetadata]) -> Callable[..., Path]:
-    """Return a function that writes the toy artifact; keywords change its metadata."""
+    """Return a function that writes the toy artifact; keywords change its metadata or graph."""
 
-    def make(text: str | None = "", **changes: Any) -> Path:
-        model = onnx.parser.parse_model(GRAPH)
+    def make(text: str | None = "", graph: str = GRAPH, **changes: Any) -> Path:
+        model = onnx.parser.parse_model(graph)
         onnx.checker.check_model(model)
         if text is not None:
             entry = model.metadata_props.add()

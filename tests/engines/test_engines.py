@@ -220,3 +220,29 @@ except RefineMaskError as error:
     sys.stdout.write(str(error))
 """
     assert f"pip install 'refinemask[{extra}]'" in run_without({name}, code)
+
+
+def test_another_graph_with_our_metadata_is_refused(make_artifact, runtime):
+    graph = """
+        <ir_version: 10, opset_import: ["" : 18]>
+        other (float[N] x) => (float[N] y) { y = Neg(x) }
+    """
+    with pytest.raises(RefineMaskError, match=r"has the inputs x, not images, image_sizes; export"):
+        refinemask.engines.open(make_artifact(graph=graph), runtime)
+
+
+def test_a_signal_after_openvino_engines_are_gone(make_artifact):
+    """Each OpenVINO core replaces the signal stack, and two of them left one that was freed."""
+    pytest.importorskip("openvino")
+    code = (
+        "import faulthandler, signal, sys\n"
+        "faulthandler.enable()\n"
+        "import refinemask\n"
+        "first, second = (refinemask.engines.open(sys.argv[1], 'openvino') for _ in range(2))\n"
+        "del first, second\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('handled'))\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+    )
+    command = [sys.executable, "-c", code, str(make_artifact())]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

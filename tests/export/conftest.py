@@ -49,9 +49,9 @@ def load(runtime: str) -> Callable[[onnx.ModelProto], Run]:
         return lambda **feeds: session.run(None, feeds)
 
     def openvino(graph: onnx.ModelProto) -> Run:
-        import openvino
+        from refinemask.engines.openvino import shared_core
 
-        core = openvino.Core()
+        core = shared_core()
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
         model = core.compile_model(core.read_model(graph.SerializeToString()), "CPU", settings)
         return lambda **feeds: [np.array(value) for value in model(feeds).values()]

@@ -25,13 +25,7 @@ SHARE = {"onnxruntime": 1.0, "openvino": 0.9998}
 IOU: dict[str, Callable[[Tensor], Tensor]] = {"onnxruntime": torch.min, "openvino": torch.mean}
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        "refinemask_r50_coco",
-        pytest.param("mask_rcnn_r50_coco", marks=pytest.mark.slow),
-    ],
-)
+@pytest.fixture(scope="session", params=list(MODELS))
 def name(request):
     return request.param
 

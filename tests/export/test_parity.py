@@ -138,9 +138,10 @@ def test_table_and_json():
     lines = result.table().splitlines()
     assert lines[0].split() == ["figure", "measured", "allowed", "verdict"]
     verdicts = [line.split()[-1] for line in lines[1:-1]]
-    assert verdicts == ["passed", "passed", "FAILED", "passed", "passed"]
+    assert verdicts == ["passed", "passed", "FAILED", "0", "passed", "passed", "1"]
     assert "5 detections in 1 image" in lines[-1]
     values = json.loads(json.dumps(result.to_dict()))
     assert values["passed"] is False
     assert values["score_difference"] == pytest.approx(1e-3, rel=0.01)
+    assert (values["probability_difference"], values["smallest_mask_iou"]) == (0, 1)
     assert (values["images"], values["detections"], values["unmatched"]) == (1, 5, 0)

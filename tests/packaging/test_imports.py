@@ -48,6 +48,10 @@ def test_import_with_base_dependencies_only(module: str) -> None:
     run(f"{block}; import {module}")
 
 
+def test_packages_are_attributes() -> None:
+    run("import refinemask; assert refinemask.engines.open and refinemask.processing.prepare")
+
+
 def test_command_line_starts_with_base_dependencies_only() -> None:
     block = f"import sys; sys.modules.update(dict.fromkeys({NOT_IN_BASE}))"
     text = run(

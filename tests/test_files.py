@@ -1,0 +1,78 @@
+"""Files are written whole or not at all."""
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from refinemask.errors import RefineMaskError
+from refinemask.files import atomic_path, write_text
+
+
+def test_replaces_the_destination(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file.txt"
+    write_text(target, "one")
+    write_text(target, "two")
+    assert target.read_text() == "two"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_mode_is_that_of_any_new_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "ours", "")
+    (tmp_path / "theirs").touch()
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "theirs").stat().st_mode
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(KeyError), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefineMaskError, match="it is a folder; choose another path"):
+        write_text(tmp_path, "")
+
+
+def test_a_file_as_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RefineMaskError, match="file is no folder"):
+        write_text(tmp_path / "file" / "deeper" / "name", "")
+
+
+def test_what_is_no_regular_file_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(RefineMaskError, match="it is no regular file"):
+        write_text(pipe, "")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    code = (
+        "from refinemask.errors import RefineMaskError\n"
+        "from refinemask.files import write_text\n"
+        "try:\n"
+        f"    write_text({str(tmp_path / 'big')!r}, 'x' * 100_000)\n"
+        "except RefineMaskError as error:\n"
+        "    print(error)\n"
+    )
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=limit
+    )
+    assert "File too large; make room or choose another disk" in done.stdout, done.stderr
+    assert list(tmp_path.iterdir()) == []
