@@ -14,8 +14,10 @@ from refinemask.data.masks import BitmapMask, mask_targets
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import coco_metrics
+from refinemask.rle import decode_rle
 from refinemask.training import train
 from tests.data.cityscapes_files import (
+    Frame,
     as_detectron,
     as_mmdetection,
     make_frames,
@@ -171,6 +173,43 @@ def test_one_city(maps):
 def test_root_needs_a_split(maps, inner):
     with pytest.raises(RefineMaskError, match=r"several splits .* give one .*gtFine/train"):
         open_dataset(str(maps.parent / inner))
+
+
+def test_regions_of_a_map(tmp_path):
+    """By hand: 4 rows, 5 columns; runs go down the columns and on into the next one."""
+    instance_map = np.array(
+        [
+            [26000, 26000, 7, 24, 24],
+            [26000, 26000, 7, 7, 24],
+            [26000, 7, 26001, 7, 24001],
+            [26000, 7, 7, 7, 24001],
+        ],
+        np.uint16,
+    )
+    frame = Frame("ulm", "ulm_0", np.zeros((4, 5, 3), np.uint8), instance_map)
+    folder = write_download([frame], tmp_path)
+    found = open_dataset(str(folder)).ground_truth["annotations"]
+    keys = ("id", "image_id", "category_id", "iscrowd", "area", "bbox")
+    assert [tuple(a[key] for key in keys) for a in found] == [
+        (1, 1, 24, 1, 3, [3, 0, 2, 2]),
+        (2, 1, 24, 0, 2, [4, 2, 1, 2]),
+        (3, 1, 26, 0, 6, [0, 0, 2, 4]),
+        (4, 1, 26, 0, 1, [2, 2, 1, 1]),
+    ]
+    for annotation, value in zip(found, (24, 24001, 26000, 26001), strict=True):
+        np.testing.assert_array_equal(decode_rle(annotation["segmentation"]), instance_map == value)
+
+
+def test_no_region_of_the_classes(tmp_path):
+    """As in the maps of the test split, which say nothing."""
+    blank = np.full((40, 40), 3, np.uint16)
+    frame = Frame("ulm", "ulm_0", np.zeros((40, 40, 3), np.uint8), blank)
+    folder = write_download([frame], tmp_path)
+    dataset = open_dataset(str(folder))
+    assert dataset.ground_truth["annotations"] == []
+    assert len(dataset[0].boxes) == 0
+    with pytest.raises(RefineMaskError, match="the test split has no annotations"):
+        dataset.for_training()
 
 
 def test_missing_image(maps, tmp_path, frames):
