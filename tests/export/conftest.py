@@ -10,15 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from refinemask import engines
-from refinemask.checkpoints import synthetic_model
-from refinemask.config import ModelConfig
 from refinemask.engines import Engine
 from refinemask.export import export_model
 from refinemask.metadata import ArtifactMetadata
 from refinemask.models import Detector
 from refinemask.presets import maskrcnn_small, refinemask_small
+from tests.export.small import calibrated
 
-_DECIDING_BIASES = ("stages.1.instance_logits.bias", "stages.2.instance_logits.bias")
 RUNTIMES = ("onnxruntime", "openvino")
 Run = Callable[..., list[NDArray[Any]]]
 
@@ -57,23 +55,6 @@ def load(runtime: str) -> Callable[[onnx.ModelProto], Run]:
         return lambda **feeds: [np.array(value) for value in model(feeds).values()]
 
     return {"onnxruntime": onnxruntime, "openvino": openvino}[runtime]
-
-
-def calibrated(config: ModelConfig) -> Detector:
-    """Build a synthetic small model on which rounding has as little effect as on a trained one.
-
-    Scores are less steep than the recipe makes them, and fewer objects are found than the limit, at
-    which almost equal scores would compete for the last place. The masks that decide where the next
-    stage is taken are mostly foreground instead of full of outlines.
-    """
-    model = synthetic_model(config)
-    classifier = model.roi_head.bbox_head.fc_cls
-    classifier.weight.data *= 0.25
-    classifier.bias.data[-1] = 5.0
-    for name, parameter in model.roi_head.mask_head.named_parameters():
-        if name in _DECIDING_BIASES:
-            parameter.data += 6.0
-    return model
 
 
 @pytest.fixture(scope="session")

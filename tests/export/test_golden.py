@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from refinemask.export import export_graph
-from refinemask.presets import maskrcnn_r50, refinemask_r50
+from refinemask.presets import maskrcnn_r50, refinemask_r50, refinemask_r50_fast
 from refinemask.processing import Prepared, postprocess
 from tests import golden
 
 MODELS = {
     "refinemask_r50_coco": refinemask_r50,
+    "refinemask_r50_coco_faster_better": refinemask_r50_fast,
     "mask_rcnn_r50_coco": maskrcnn_r50,
 }
 PROBABILITY = 1e-3

@@ -6,15 +6,13 @@ import hashlib
 import numpy as np
 import onnx
 import pytest
-import torch
 from onnx import TensorProto
 
 from refinemask import engines
 from refinemask.engines.torch import TorchEngine
 from refinemask.errors import RefineMaskError
 from refinemask.export import export_graph, export_model
-from refinemask.export.parity import compare, summarise
-from refinemask.processing import Prepared
+from tests.export.small import assert_parity, photo
 
 OUTPUTS = ("boxes", "scores", "labels", "image_index", "masks")
 
@@ -27,33 +25,6 @@ def graph(exported) -> onnx.ModelProto:
 @pytest.fixture(scope="session")
 def reference(model):
     return TorchEngine(model)
-
-
-def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Return smooth noise, which has objects for a random network."""
-    rng = np.random.default_rng(seed)
-    coarse = torch.from_numpy(rng.uniform(0, 255, (1, 3, height // 16, width // 16)))
-    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
-    return smooth[0].clamp(0, 255).byte().permute(1, 2, 0).numpy()
-
-
-def assert_parity(expected, outputs, size) -> int:
-    """Apply the gate, but to fewer mask pixels; return the number of detections.
-
-    The masks of a random network have outlines everywhere, and rounding flips more of their
-    decisions than in a trained one.
-    """
-    prepared = Prepared(np.zeros((*size, 3), np.uint8), size, np.ones(4, np.float32), size)
-    comparison = compare(expected, outputs, prepared)
-    assert comparison.unmatched == 0
-    if comparison.detections < 5:
-        return comparison.detections
-    report = summarise([comparison])
-    assert report.box_difference <= 2e-3
-    assert report.score_difference <= 5e-5
-    assert report.probability_share >= 0.999
-    assert report.mask_iou > 0.999
-    return report.detections
 
 
 def test_only_standard_operators(graph):

@@ -115,3 +115,24 @@ def test_equal_scores_keep_their_order():
 def test_boxes_without_area_do_not_suppress_each_other():
     boxes, scores = stack(*((5.0, 5.0, 5.0, 9.0, 0.9 - 0.1 * i) for i in range(3)))
     assert len(batched_nms(boxes, scores, 0.5, 0.0, 100)) == 3
+
+
+def test_a_million_candidates_take_no_quadratic_time():
+    """As many as an untrained LVIS model has; box by box they would take hours."""
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(1, 1000, 1203, 2, generator=generator) * 800
+    boxes = torch.cat((corners, corners + 50), -1)
+    scores = torch.rand(1, 1000, 1203, generator=generator)
+    found = batched_nms(boxes, scores, 0.5, 1e-4, 300)
+    kept = scores[0, found[:, 1], found[:, 2]]
+    assert len(found) == 300 and (kept.diff() <= 0).all()
+
+
+def test_candidates_are_looked_at_until_enough_are_kept():
+    """Behind 9,000 copies of one box, further down than the first look, there are others."""
+    boxes = torch.tensor([10.0, 10, 50, 50]).repeat(1, 9_003, 1, 1)
+    boxes[0, 9_000:] += torch.tensor([100.0, 200, 300])[:, None, None]
+    scores = torch.linspace(0.9, 0.1, 9_003)[None, :, None]
+    found = batched_nms(boxes, scores, 0.5, 0.0, 5)
+    assert found[:, 1].tolist() == [0, 9_000, 9_001, 9_002]
+    assert batched_nms(boxes, scores, 0.5, 0.0, 2)[:, 1].tolist() == [0, 9_000]
