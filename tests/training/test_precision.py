@@ -1,0 +1,96 @@
+"""Mixed precision: what is short, what stays float32, and that training goes on."""
+
+import pytest
+import torch
+
+from refinemask.training import losses as training_losses
+from refinemask.training import train
+from tests.training.runs import metrics, options, weights
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("precision")
+    changes = {"preset": "refinemask_small", "iterations": 8, "warm_up": 0, "optimizer": "adamw"}
+    for precision in ("float32", "bfloat16", "float16"):
+        train(options(folder / precision, precision=precision, **changes))
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_losses_are_near_those_of_float32_and_fall(runs, precision):
+    found, expected = metrics(runs / precision), metrics(runs / "float32")
+    # Before the first update only rounding differs, and with it which boxes are sampled.
+    for name in ("rpn_score", "class", "box", "mask", "semantic", "total"):
+        assert found[0][name] == pytest.approx(expected[0][name], rel=0.05), name
+    assert found[0] != expected[0]
+    totals = [line["total"] for line in found]
+    assert sum(totals[-2:]) < 0.9 * sum(totals[:2])
+    saved = weights(runs / precision / "model.safetensors")
+    assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in saved.values())
+
+
+def test_networks_compute_short_and_losses_in_float32(tmp_path, monkeypatch):
+    seen = {}
+
+    def spy(name):
+        function = getattr(training_losses, name)
+
+        def record(*args, **kwargs):
+            seen[name] = [args, torch.is_autocast_enabled("cpu")]
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(training_losses, name, record)
+
+    for name in ("propose", "encode_boxes", "semantic_loss", "boundary_aware_loss", "make_rois"):
+        spy(name)
+    features = training_losses.Detector.features
+
+    def record(model, images):
+        seen["features"] = features(model, images)
+        return seen["features"]
+
+    monkeypatch.setattr(training_losses.Detector, "features", record)
+    chosen = options(tmp_path, preset="refinemask_small", precision="bfloat16", iterations=1)
+    train(chosen)
+    assert {feature.dtype for feature in seen["features"]} == {torch.bfloat16}
+    (logits, deltas, anchors, *_), _ = seen["propose"]
+    (_, boxes), _ = seen["make_rois"]
+    (stages, targets, *_), autocast = seen["boundary_aware_loss"]
+    in_float32 = [*logits, *deltas, *anchors, boxes, *stages, *targets]
+    in_float32 += [*seen["encode_boxes"][0][:2], *seen["semantic_loss"][0]]
+    assert {tensor.dtype for tensor in in_float32} == {torch.float32}
+    assert not autocast
+
+
+def test_float16_scales_the_loss_and_saves_the_scale(tmp_path, monkeypatch):
+    """A scale that overflows is halved, the weights stay, and a resumed run goes on from it."""
+    from safetensors import safe_open
+
+    changes = {"precision": "float16", "learning_rate": 0.01, "warm_up": 0}
+    huge = torch.amp.GradScaler("cpu", init_scale=2.0**120)
+    with monkeypatch.context() as patched:
+        patched.setattr("refinemask.training.optimizer.gradient_scaler", lambda *_: huge)
+        with pytest.raises(KeyboardInterrupt):
+            train(options(tmp_path, **changes), interrupt_after(1))
+    assert metrics(tmp_path)[0]["grad_norm"] is None
+    with safe_open(tmp_path / "state.safetensors", framework="pt") as file:
+        assert f'"scale": {2.0**119!r}' in file.metadata()["refinemask-training"]
+    scales = []
+    update = torch.amp.GradScaler.update
+
+    def record(scaler):
+        update(scaler)
+        scales.append(scaler.get_scale())
+
+    monkeypatch.setattr(torch.amp.GradScaler, "update", record)
+    train(options(tmp_path, resume=True, **changes | {"iterations": 4}))
+    assert scales[0] == 2.0**118
+
+
+def interrupt_after(iteration):
+    def report(number, total, losses):
+        if number == iteration:
+            raise KeyboardInterrupt
+
+    return report
