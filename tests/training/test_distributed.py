@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from refinemask.errors import RefineMaskError
 from refinemask.training import train
@@ -30,7 +31,7 @@ RUN: dict[str, str | int | float] = {
     "canvas": 128,
     "rois": 16,
     "warm-up": 0,
-    "learning-rate": 0.002,
+    "learning-rate": 1e-5,
     "iterations": 3,
     "seed": 3,
     "device": "cpu",
@@ -49,7 +50,7 @@ def whole_batch(output, **changes):
             "short_sides": (96, 112),
             "mask_rois": None,
             "warm_up": 0,
-            "learning_rate": 0.002,
+            "learning_rate": 1e-5,
             "iterations": 3,
         }
         | changes,
@@ -89,17 +90,24 @@ def single_run(tmp_path_factory):
 def assert_same_run(found: Path, expected: Path) -> None:
     """Compare runs that differ in the order of their sums only.
 
-    Sums in float32 of another order differ by some 1e-7 of their terms; three iterations make
-    1e-4 of it at the very worst, where a loss that is averaged wrongly is off by percents.
+    Gradients are compared through the momentum, which is their sum, relative to its norm. Rounding
+    turns a few ReLUs over: that was 0.03 % for the worst tensor, where losses averaged in each
+    process, not over all terms, give 5 % for the median one and 13 % for the worst. The learning
+    rate is small because a weight that is off by rounding may change which boxes are sampled.
     """
     lines, wanted = metrics(found), metrics(expected)
     assert [line.keys() for line in lines] == [line.keys() for line in wanted]
     for line, other in zip(lines, wanted, strict=True):
         for name in line.keys() - {"seconds"}:
-            assert line[name] == pytest.approx(other[name], rel=1e-4, abs=1e-6), name
-    tensors, others = (weights(folder / "model.safetensors") for folder in (found, expected))
-    for name, tensor in tensors.items():
-        torch.testing.assert_close(tensor, others[name], rtol=1e-4, atol=1e-6)
+            assert line[name] == pytest.approx(other[name], rel=1e-5, abs=1e-7), name
+    tensors, others = (load_file(folder / "state.safetensors") for folder in (found, expected))
+    assert tensors.keys() == others.keys()
+    assert sum(name.endswith("momentum_buffer") for name in tensors) > 100
+    for name, tensor in others.items():
+        if name.startswith("optimizer/"):
+            assert (tensors[name] - tensor).norm() <= 2e-3 * tensor.norm(), name
+        else:
+            torch.testing.assert_close(tensors[name], tensor, rtol=1e-5, atol=1e-7)
 
 
 def test_two_processes_equal_one(shared_run, single_run):
