@@ -1,8 +1,11 @@
 """Mixed precision: what is short, what stays float32, and that training goes on."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from refinemask.models import Detector
 from refinemask.training import losses as training_losses
 from refinemask.training import train
 from tests.training.runs import metrics, options, weights
@@ -25,7 +28,7 @@ def test_bfloat16_trains_like_float32(tmp_path):
 
 
 def test_networks_compute_short_and_losses_in_float32(tmp_path, monkeypatch):
-    seen = {}
+    seen: dict[str, Any] = {}
 
     def spy(name):
         function = getattr(training_losses, name)
@@ -38,13 +41,13 @@ def test_networks_compute_short_and_losses_in_float32(tmp_path, monkeypatch):
 
     for name in ("propose", "encode_boxes", "semantic_loss", "boundary_aware_loss", "make_rois"):
         spy(name)
-    features = training_losses.Detector.features
+    features = Detector.features
 
     def record(model, images):
         seen["features"] = features(model, images)
         return seen["features"]
 
-    monkeypatch.setattr(training_losses.Detector, "features", record)
+    monkeypatch.setattr(Detector, "features", record)
     chosen = options(tmp_path, preset="refinemask_small", precision="bfloat16", iterations=1)
     train(chosen)
     assert {feature.dtype for feature in seen["features"]} == {torch.bfloat16}

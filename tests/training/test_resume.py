@@ -16,7 +16,7 @@ from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 
 KINDS = {
     "sgd": {"learning_rate": 0.01},
-    "bfloat16": {"learning_rate": 0.01, "precision": "bfloat16", "repeat_threshold": 1.5},
+    "bfloat16": {"learning_rate": 0.01, "precision": "bfloat16"},
     "adamw": {"preset": "refinemask_small", "optimizer": "adamw", "schedule": "cosine"},
 }
 
