@@ -17,9 +17,11 @@ import typer
 from typer.testing import CliRunner, Result
 
 import refinemask.checkpoints
+import refinemask.training
 from refinemask import cli
 from refinemask.commands.output import guarded, show
 from refinemask.errors import GateFailed, RefineMaskError
+from refinemask.training import TrainOptions
 
 SYNTHETIC = ("--preset", "maskrcnn_small", "--weights", "synthetic")
 
@@ -75,6 +77,10 @@ def test_refinemask_export_is_refinemask_export() -> None:
         ("bench --images .", "give at least one --artifact FILE or --model"),
         ("report --images . --output x.html", "give at least one --artifact FILE or --model"),
         ("data cityscapes --source . --output out", "cityscapes"),
+        ("train --dataset shapes:1 --output out --schedule 3x", "cityscapes"),
+        ("train --dataset shapes:1 --output out --precision half", "bfloat16"),
+        ("train --dataset shapes:1 --output out --short-sides 9..8", "as N,N,... or A..B"),
+        ("train --dataset shapes:1 --output out --steps 8,x", "--steps takes numbers as N,N"),
         ("frobnicate", "frobnicate"),
     ],
 )
@@ -114,6 +120,28 @@ def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert done.stderr.startswith("error: checkpoint nowhere.safetensors does not exist")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_train_resolves_a_published_schedule(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs: list[TrainOptions] = []
+
+    def train(options: TrainOptions, *_: object) -> Path:
+        runs.append(options)
+        return options.output / "model.safetensors"
+
+    monkeypatch.setattr(refinemask.training, "train", train)
+    command = f"train --dataset shapes:1 --preset refinemask_r50 --output {tmp_path} --device cpu"
+    more = "--schedule cityscapes --batch-size 4 --short-sides 512..514 --warm-up 0 --seed 5"
+    done = invoke(*command.split(), *more.split())
+    assert done.exit_code == 0, done.output
+    (found,) = runs
+    assert (found.epochs, found.steps, found.repeat) == (8, (7,), 8)
+    assert (found.batch_size, found.base_learning_rate) == (4, 0.0025)
+    assert (found.short_sides, found.warm_up, found.seed) == ((512, 513, 514), 0, 5)
+    assert "--epochs 8 --steps 7 --short-sides 512..514 --long-side 2048" in done.stderr
+    assert done.stdout == f"wrote {tmp_path / 'model.safetensors'}\n"
 
 
 def test_an_unknown_preset_is_an_error() -> None:

@@ -1,149 +1,127 @@
 """`refinemask train`: train a detector on data in COCO's format, or on embedded data."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+import re
+from contextlib import nullcontext
 
 import typer
 
 from refinemask.commands import options
-from refinemask.commands.output import losses_bar
+from refinemask.commands import train_options as given
+from refinemask.commands.output import FAILED, INTERRUPTED, losses_bar, note
 from refinemask.commands.selection import torch_device
 
 
 def train(
-    dataset: Annotated[
-        list[str],
-        typer.Option(
-            metavar="SPEC",
-            help="ANNOTATIONS.json, ANNOTATIONS.json@IMAGES_DIR, shapes or shapes:COUNT; "
-            "of several, images are drawn in turn.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the checkpoint and metrics.jsonl.")
-    ],
-    preset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Configuration of a new model.")
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(metavar="CHECKPOINT|NAME", help="Start from the weights of this model."),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Continue the run in --output; repeat its other options."),
-    ] = False,
-    freeze_detector: Annotated[
-        bool, typer.Option("--freeze-detector", help="Train the mask head of --init only.")
-    ] = False,
-    reset_mask_head: Annotated[
-        bool,
-        typer.Option(
-            "--reset-mask-head",
-            help="Put a new mask head, that of --preset if given, on the detector of --init.",
-        ),
-    ] = False,
-    validation: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SPEC", help="Evaluate on this dataset while training."),
-    ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Classes to train; by default all of the dataset."),
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Length of the run.")] = 12,
-    iterations: Annotated[
-        int | None, typer.Option(min=1, help="Length of the run instead of --epochs.")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images of an iteration.")] = 2,
-    optimizer: Annotated[Literal["sgd", "adamw"], typer.Option(help="How weights move.")] = "sgd",
-    schedule: Annotated[
-        Literal["step", "cosine"],
-        typer.Option(help="step: a tenth after 8/12 and 11/12 of the run."),
-    ] = "step",
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(help="By default 0.02 per 16 images for sgd, 0.0005 for adamw."),
-    ] = None,
-    backbone_factor: Annotated[
-        float, typer.Option(min=0, help="Factor on the learning rate of the trunk.")
-    ] = 1.0,
-    weight_decay: Annotated[float, typer.Option(min=0, help="Decay of the weights.")] = 1e-4,
-    warm_up: Annotated[int, typer.Option(min=0, help="Iterations of linear warm-up.")] = 500,
-    clip_norm: Annotated[
-        float, typer.Option(min=0, help="L2 norm to which gradients are clipped.")
-    ] = 35.0,
-    short_sides: Annotated[
-        str | None,
-        typer.Option(metavar="N,N,...", help="Lengths of the shorter side to draw from."),
-    ] = None,
-    long_side: Annotated[
-        int | None, typer.Option(min=32, help="Upper bound of the longer side.")
-    ] = None,
-    canvas: Annotated[
-        int | None,
-        typer.Option(min=32, help="Pad every batch to this square, which is faster on a CPU."),
-    ] = None,
-    color_jitter: Annotated[
-        bool, typer.Option("--color-jitter", help="Vary brightness, contrast and colour.")
-    ] = False,
-    rois: Annotated[int, typer.Option(min=1, help="RoIs per image for the box head.")] = 512,
-    mask_rois: Annotated[
-        int | None, typer.Option(min=1, help="Most RoIs per image for the mask head.")
-    ] = None,
-    evaluate_every: Annotated[
-        int, typer.Option(min=1, help="Epochs between evaluations on --validation.")
-    ] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal weights.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that load images.")] = 0,
+    dataset: given.Datasets,
+    output: given.Output,
+    preset: given.Preset = None,
+    backbone_weights: given.BackboneWeights = None,
+    init: given.Init = None,
+    resume: given.Resume = False,
+    freeze_detector: given.FreezeDetector = False,
+    reset_mask_head: given.ResetMaskHead = False,
+    validation: given.Validation = None,
+    classes: given.Classes = None,
+    schedule: given.Schedule = None,
+    epochs: given.Epochs = None,
+    iterations: given.Iterations = None,
+    steps: given.Steps = None,
+    warm_up: given.WarmUp = None,
+    optimizer: given.Optimizer = None,
+    batch_size: given.BatchSize = None,
+    learning_rate: given.LearningRate = None,
+    backbone_factor: given.BackboneFactor = 1.0,
+    weight_decay: given.WeightDecay = 1e-4,
+    clip_norm: given.ClipNorm = 35.0,
+    repeat: given.Repeat = None,
+    repeat_threshold: given.RepeatThreshold = None,
+    short_sides: given.ShortSides = None,
+    long_side: given.LongSide = None,
+    canvas: given.Canvas = None,
+    color_jitter: given.ColorJitter = False,
+    rois: given.RoIs = None,
+    mask_rois: given.MaskRoIs = None,
+    evaluate_every: given.EvaluateEvery = 1,
+    precision: given.PrecisionName = "float32",
+    seed: given.Seed = 0,
+    workers: given.Workers = 0,
     device: options.Device = "auto",
 ) -> None:
-    """Train a detector; Ctrl-C leaves a run that --resume continues exactly."""
-    place = torch_device(device)
-    from refinemask.training import TrainOptions
+    """Train a detector; Ctrl-C leaves a run that --resume continues exactly.
+
+    Several processes share the batches, each with a GPU of its own or on the processor:
+    torchrun --nproc-per-node N -m refinemask train ...
+    """
+    from refinemask.training import PeerFailed, describe, processes, resolve
     from refinemask.training import train as run
 
-    chosen = TrainOptions(
-        output=output,
-        datasets=tuple(dataset),
-        preset=preset,
-        classes=None if classes is None else tuple(name.strip() for name in classes.split(",")),
-        validation=tuple(validation or ()),
-        init=init,
-        resume=resume,
-        freeze_detector=freeze_detector,
-        reset_mask_head=reset_mask_head,
-        epochs=epochs,
-        iterations=iterations,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        schedule=schedule,
-        learning_rate=learning_rate,
-        backbone_factor=backbone_factor,
-        weight_decay=weight_decay,
-        warm_up=warm_up,
-        clip_norm=clip_norm,
-        short_sides=None if short_sides is None else _numbers(short_sides),
-        long_side=long_side,
-        canvas=canvas,
-        color_jitter=color_jitter,
-        rois=rois,
-        mask_rois=mask_rois,
-        evaluate_every=evaluate_every,
-        seed=seed,
-        workers=workers,
-        device=place,
-    )
-    with losses_bar() as report:
-        checkpoint = run(chosen, report)
-    typer.echo(f"wrote {checkpoint}")
-
-
-def _numbers(text: str) -> tuple[int, ...]:
+    # What a published schedule may decide is None where it was not given.
+    chosen = {
+        "output": output,
+        "preset": preset,
+        "backbone_weights": backbone_weights,
+        "init": init,
+        "resume": resume,
+        "freeze_detector": freeze_detector,
+        "reset_mask_head": reset_mask_head,
+        "datasets": tuple(dataset),
+        "validation": tuple(validation or ()),
+        "classes": classes and tuple(name.strip() for name in classes.split(",")),
+        "epochs": epochs,
+        "iterations": iterations,
+        "steps": steps and _epochs(steps),
+        "warm_up": warm_up,
+        "optimizer": optimizer,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "backbone_factor": backbone_factor,
+        "weight_decay": weight_decay,
+        "clip_norm": clip_norm,
+        "repeat": repeat,
+        "repeat_threshold": repeat_threshold,
+        "short_sides": short_sides and _lengths(short_sides),
+        "long_side": long_side,
+        "canvas": canvas,
+        "color_jitter": color_jitter,
+        "rois": rois,
+        "mask_rois": mask_rois,
+        "evaluate_every": evaluate_every,
+        "precision": precision,
+        "seed": seed,
+        "workers": workers,
+    }
     try:
+        with processes() as world:
+            place = torch_device(world.own_device(device))
+            resolved = resolve(schedule, chosen | {"device": place})
+            if world.leads:
+                note(f"training with {describe(resolved)}")
+            with losses_bar() if world.leads else nullcontext() as report:
+                checkpoint = run(resolved, report, world)
+    except PeerFailed as error:  # the other process has said why
+        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        raise typer.Exit(INTERRUPTED if interrupted else FAILED) from None
+    if world.leads:
+        typer.echo(f"wrote {checkpoint}")
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    ends = re.fullmatch(r"(\d+)\.\.(\d+)", text)
+    if ends:
+        numbers = tuple(range(int(ends[1]), int(ends[2]) + 1))
+    elif re.fullmatch(r"\d+(,\d+)*", text):
         numbers = tuple(int(part) for part in text.split(","))
-    except ValueError:
+    else:
         numbers = ()
     if not numbers or min(numbers) < 1:
-        raise typer.BadParameter(f"--short-sides takes positive whole numbers, got {text!r}")
+        raise typer.BadParameter(
+            f"--short-sides takes positive whole numbers as N,N,... or A..B, got {text!r}"
+        )
     return numbers
+
+
+def _epochs(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--steps takes numbers as N,N,..., got {text!r}") from None

@@ -1,8 +1,11 @@
 """An endless, reproducible stream of training batches."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,10 +14,12 @@ from torch.utils.data import Dataset
 
 from refinemask.data.dataset import Sample, Samples
 from refinemask.data.masks import InstanceMask
+from refinemask.data.repeat import Factors, Passes
 from refinemask.errors import RefineMaskError
 
 _DIVISOR = 32
-_ORDER, _AUGMENTATION = 0, 1  # what a seed is for: keeps the two streams of numbers apart
+# What a seed is for: keeps the streams of numbers apart.
+_ORDER, _AUGMENTATION, _ROUNDING, _CHOICE = range(4)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,9 @@ class Batches(Dataset[Batch]):
     uninterrupted run would have seen. Sample j of the stream comes from dataset j mod n, and each
     dataset is shuffled again whenever it is exhausted. There is no last item: give a `DataLoader`
     the range of iterations as `sampler`, and `batch_size=None`.
+
+    Everything random about an image comes from its place in the stream, so it does not matter which
+    process loads it, nor how many share a batch.
     """
 
     def __init__(
@@ -65,6 +73,7 @@ class Batches(Dataset[Batch]):
         seed: int,
         transform: Callable[[Sample, torch.Generator], Sample],
         pad_to: tuple[int, int] | None = None,
+        repeats: Sequence[Factors] | None = None,
     ) -> None:
         """Describe the stream.
 
@@ -74,6 +83,7 @@ class Batches(Dataset[Batch]):
             seed: not negative.
             transform: makes a sample into one for training, with a generator of its own.
             pad_to: canvas (H, W) of every batch; None pads to a multiple of 32 of the batch.
+            repeats: of each dataset, how often a pass shows each image; None for once each.
 
         Raises:
             RefineMaskError: a number is out of its range, or a dataset is empty.
@@ -94,25 +104,55 @@ class Batches(Dataset[Batch]):
         self._seed = seed
         self._transform = transform
         self._pad_to = pad_to
+        self._mine = range(batch_size)
+        factors = repeats or [np.ones(len(dataset)) for dataset in datasets]
+        self._expected = sum(float(of_images.sum()) for of_images in factors)
+        self._passes = [
+            Passes(
+                of_images,
+                partial(self._generator, _ROUNDING, which),
+                partial(self._generator, _ORDER, which),
+            )
+            for which, of_images in enumerate(factors)
+        ]
+
+    def share(self, rank: int, processes: int) -> Self:
+        """Return the stream of one of several processes: its consecutive part of every batch.
+
+        Raises:
+            RefineMaskError: the processes cannot share a batch equally.
+        """
+        if self._batch_size % processes:
+            raise RefineMaskError(
+                f"{processes} processes cannot share a batch of {self._batch_size} images equally; "
+                f"--batch-size is the total of all and must be a multiple of {processes}"
+            )
+        size = self._batch_size // processes
+        part = copy.copy(self)
+        part._mine = range(rank * size, (rank + 1) * size)
+        return part
 
     @property
     def iterations_per_epoch(self) -> int:
-        """Iterations in which as many samples pass as the datasets have together."""
-        return math.ceil(sum(len(dataset) for dataset in self._datasets) / self._batch_size)
+        """Iterations in which as many samples pass as are expected of one pass of each dataset."""
+        return math.ceil(round(self._expected / self._batch_size, 6))
 
     def __getitem__(self, index: int) -> Batch:
         """Make the batch of iteration `index`."""
-        first = index * self._batch_size
-        return collate([self._sample(first + k) for k in range(self._batch_size)], self._pad_to)
+        return collate([self._sample(p) for p in self._positions(index)], self._pad_to)
+
+    def choice_generators(self, index: int) -> list[torch.Generator]:
+        """Return a generator for each image of batch `index`, to sample its boxes with."""
+        return [self._generator(_CHOICE, p, 0) for p in self._positions(index)]
+
+    def _positions(self, index: int) -> list[int]:
+        """Return the places in the stream of this process's images of batch `index`."""
+        return [index * self._batch_size + k for k in self._mine]
 
     def _sample(self, position: int) -> Sample:
         turn, which = divmod(position, len(self._datasets))
-        dataset = self._datasets[which]
-        epoch, place = divmod(turn, len(dataset))
-        order = torch.randperm(len(dataset), generator=self._generator(_ORDER, which, epoch))
-        return self._transform(
-            dataset[int(order[place])], self._generator(_AUGMENTATION, position, 0)
-        )
+        sample = self._datasets[which][self._passes[which][turn]]
+        return self._transform(sample, self._generator(_AUGMENTATION, position, 0))
 
     def _generator(self, purpose: int, first: int, second: int) -> torch.Generator:
         sequence = np.random.SeedSequence((self._seed, purpose, first, second))

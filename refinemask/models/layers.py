@@ -2,8 +2,23 @@
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+class DilatedConv2d(nn.Conv2d):
+    """A convolution that autocast leaves in float32 on a processor.
+
+    There the bfloat16 weight gradient of oneDNN leaves its bounds if the channels are no multiple
+    of 16: not-a-number or a crash, with 24 channels and PyTorch 2.14.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float())
 
 
 class Conv(nn.Module):
@@ -14,9 +29,8 @@ class Conv(nn.Module):
     ) -> None:
         super().__init__()
         padding = dilation * (kernel_size // 2)
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, padding=padding, dilation=dilation
-        )
+        kind = nn.Conv2d if dilation == 1 else DilatedConv2d
+        self.conv = kind(in_channels, out_channels, kernel_size, padding=padding, dilation=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x)

@@ -49,14 +49,17 @@ def _reference(
     sampling_ratio: int,
 ) -> Tensor:
     def pool(feature: Tensor, stride: int, level_rois: Tensor) -> Tensor:
-        return roi_align(
-            feature,
-            level_rois.to(feature.dtype),
+        # Coordinates and sums stay in float32 where the features are shorter.
+        dtype = torch.promote_types(feature.dtype, torch.float32)
+        pooled = roi_align(
+            feature.to(dtype),
+            level_rois.to(dtype),
             output_size,
             1 / stride,
             sampling_ratio,
             aligned=True,
         )
+        return pooled.to(feature.dtype)
 
     if len(features) == 1:
         return pool(features[0], strides[0], rois)

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from refinemask.errors import RefineMaskError
 from refinemask.models import Detector
 from refinemask.models.efficientnet_lite import EfficientNetLite
+from refinemask.training.backbone_weights import IMAGENET, load_backbone
 
 
-def initialise(model: Detector) -> None:
-    """Give every part but the trunk its random start; the trunk starts from ImageNet weights.
+def initialise(model: Detector, backbone_weights: str = IMAGENET) -> None:
+    """Load the trunk's weights, see `load_backbone`, and give every other part its random start.
 
     Raises:
-        RefineMaskError: the trunk's ImageNet weights cannot be had.
+        RefineMaskError: the trunk's weights cannot be had.
     """
-    load_imagenet(model)
+    load_backbone(model, backbone_weights)
     for layer in _convolutions(model.neck):
         _set(nn.init.xavier_uniform_, layer)
     for layer in _convolutions(model.rpn_head):
@@ -37,24 +37,6 @@ def initialise_mask_head(model: Detector) -> None:
         for name, module in model.roi_head.mask_head.named_modules():
             if "logits" in name and isinstance(module, nn.Conv2d):
                 _set(_normal(0.01), module)
-
-
-def load_imagenet(model: Detector) -> None:
-    """Load ImageNet weights into the trunk."""
-    if isinstance(model.backbone, EfficientNetLite):
-        model.backbone.load_imagenet_weights()
-        return
-    from torchvision.models import get_model_weights
-
-    name = model.config.backbone
-    try:
-        weights = get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(progress=False)
-    except OSError as error:
-        raise RefineMaskError(
-            f"the ImageNet weights of {name} could not be downloaded ({error}); "
-            "start from a checkpoint with --init, or train a small preset"
-        ) from error
-    model.backbone.load_state_dict({k: v for k, v in weights.items() if not k.startswith("fc.")})
 
 
 @torch.no_grad()

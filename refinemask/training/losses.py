@@ -18,6 +18,7 @@ from refinemask.models.fpn import STRIDES
 from refinemask.models.refine_mask_head import STAGE_SIZES
 from refinemask.models.rpn import level_anchors, propose
 from refinemask.training.assignment import IGNORED, Choose, assign, sample
+from refinemask.training.distributed import mean_count
 from refinemask.training.mask_losses import boundary_aware_loss, fcn_mask_loss, semantic_loss
 
 Losses = dict[str, Tensor]
@@ -48,11 +49,15 @@ def detector_losses(
     image_sizes: Tensor,
     targets: Sequence[Target],
     sampling: SamplingOptions,
-    choose: Choose,
+    choices: Sequence[Choose],
     *,
     masks_only: bool = False,
 ) -> Losses:
     """Compute the losses of a batch.
+
+    Under `torch.autocast` the networks compute in its type, and all that follows their outputs is
+    float32. Of several processes, each gets losses whose mean over the processes is that of the
+    whole batch, see `mean_count`.
 
     Args:
         model: the detector, in training mode.
@@ -60,7 +65,7 @@ def detector_losses(
         image_sizes: int64 (B, 2), height and width of the valid area.
         targets: ground truth of each image.
         sampling: how many boxes are trained on.
-        choose: the random choice among them.
+        choices: for each image, the random choice among them.
         masks_only: train the mask head on a fixed detector.
 
     Returns:
@@ -69,18 +74,19 @@ def detector_losses(
     with torch.set_grad_enabled(not masks_only):
         features = model.features(images)
         logits, deltas = model.rpn_head(features)
+    logits, deltas = [x.float() for x in logits], [x.float() for x in deltas]
     anchors = level_anchors(features)
     with torch.no_grad():
         image, boxes, _ = propose(logits, deltas, anchors, image_sizes, pre_nms=2000)
     sampled = [
         _sample_rois(boxes[image == index], target, sampling, choose)
-        for index, target in enumerate(targets)
+        for index, (target, choose) in enumerate(zip(targets, choices, strict=True))
     ]
     losses: Losses = {}
     if not masks_only:
-        losses |= _rpn_losses(logits, deltas, anchors, image_sizes, targets, sampling, choose)
+        losses |= _rpn_losses(logits, deltas, anchors, image_sizes, targets, sampling, choices)
         losses |= _box_losses(model, features, sampled, targets)
-    return losses | _mask_losses(model, features, image_sizes, sampled, targets, sampling, choose)
+    return losses | _mask_losses(model, features, image_sizes, sampled, targets, sampling, choices)
 
 
 def _rpn_losses(
@@ -90,12 +96,12 @@ def _rpn_losses(
     image_sizes: Tensor,
     targets: Sequence[Target],
     sampling: SamplingOptions,
-    choose: Choose,
+    choices: Sequence[Choose],
 ) -> Losses:
     all_logits, all_deltas = torch.cat(list(logits), 1), torch.cat(list(deltas), 1)
     all_anchors = torch.cat(list(anchors))
     scores, labels, predicted, expected = [], [], [], []
-    for index, target in enumerate(targets):
+    for index, (target, choose) in enumerate(zip(targets, choices, strict=True)):
         usable = _in_padded_image(all_anchors, image_sizes[index])
         assigned = torch.full((len(all_anchors),), IGNORED, device=all_anchors.device)
         assigned[usable] = assign(all_anchors[usable], target.boxes, 0.7, 0.3, 0.3)
@@ -105,7 +111,7 @@ def _rpn_losses(
         predicted.append(all_deltas[index, positives])
         expected.append(encode_boxes(all_anchors[positives], target.boxes[assigned[positives]]))
     score, label = torch.cat(scores), torch.cat(labels).to(all_logits.device)
-    count = max(len(score), 1)
+    count = mean_count(len(score), score.device)
     return {
         "rpn_score": F.binary_cross_entropy_with_logits(score, label, reduction="sum") / count,
         "rpn_box": F.l1_loss(torch.cat(predicted), torch.cat(expected), reduction="sum") / count,
@@ -140,7 +146,7 @@ def _box_losses(
     targets: Sequence[Target],
 ) -> Losses:
     rois = _rois([s.boxes for s in sampled])
-    logits, deltas = model.roi_head.bbox_head(features, rois)
+    logits, deltas = (x.float() for x in model.roi_head.bbox_head(features, rois))
     background = model.config.num_classes
     labels, positive, boxes, expected = [], [], [], []
     for s, target in zip(sampled, targets, strict=True):
@@ -154,8 +160,11 @@ def _box_losses(
     predicted = deltas[is_positive, label[is_positive]]
     encoded = encode_boxes(torch.cat(boxes), torch.cat(expected), BOX_STD)
     weight, beta = model.config.box_loss_weight, model.config.box_smooth_l1_beta
-    box_loss = F.smooth_l1_loss(predicted, encoded, reduction="sum", beta=beta) / max(len(rois), 1)
-    return {"class": weight * F.cross_entropy(logits, label), "box": weight * box_loss}
+    weight = weight / mean_count(len(rois), rois.device)
+    return {
+        "class": weight * F.cross_entropy(logits, label, reduction="sum"),
+        "box": weight * F.smooth_l1_loss(predicted, encoded, reduction="sum", beta=beta),
+    }
 
 
 def _mask_losses(
@@ -165,10 +174,10 @@ def _mask_losses(
     sampled: Sequence[_Sampled],
     targets: Sequence[Target],
     sampling: SamplingOptions,
-    choose: Choose,
+    choices: Sequence[Choose],
 ) -> Losses:
     boxes, matched = [], []
-    for s in sampled:
+    for s, choose in zip(sampled, choices, strict=True):
         rows = torch.arange(len(s.matched), device=s.boxes.device)
         if sampling.mask_rois is not None:
             rows = choose(rows, sampling.mask_rois)
@@ -188,22 +197,20 @@ def _mask_losses(
     head, config = model.roi_head.mask_head, model.config.mask_head
     if isinstance(head, FCNMaskHead):
         (logits,) = head(features, rois, labels)
-        loss = fcn_mask_loss(logits, stage_target(28)) if len(rois) else logits.sum() * 0
-        return {"mask": loss}
+        return {"mask": fcn_mask_loss(logits.float(), stage_target(28))}
     assert not isinstance(config, FCNMaskConfig)
     output = head(features, rois, labels)
     losses = {}
     if output.semantic is not None:
         expected = _semantic(targets, features[0], canvas)
-        losses["semantic"] = semantic_loss(output.semantic, expected)
-    if not len(rois):
-        return losses | {"mask": output.stages[-1].sum() * 0}
-    losses["mask"] = boundary_aware_loss(
-        output.stages,
-        [stage_target(size) for size in STAGE_SIZES],
-        config.loss_weights,
-        config.boundary_width,
-    )
+        losses["semantic"] = semantic_loss(output.semantic.float(), expected)
+    with torch.autocast(rois.device.type, enabled=False):
+        losses["mask"] = boundary_aware_loss(
+            [stage.float() for stage in output.stages],
+            [stage_target(size) for size in STAGE_SIZES],
+            config.loss_weights,
+            config.boundary_width,
+        )
     return losses
 
 

@@ -7,11 +7,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from refinemask.ops.boundary import boundary_region, resize_aligned
+from refinemask.training.distributed import mean_count
 
 
 def fcn_mask_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Return the mean binary cross-entropy of logits (K, 1, S, S) and targets (K, S, S)."""
-    return F.binary_cross_entropy_with_logits(logits[:, 0], target)
+    return mean_cross_entropy(logits[:, 0], target)
+
+
+def mean_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the binary cross-entropy per element, over the batches of all processes."""
+    total = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+    return total / mean_count(logits.numel(), logits.device)
 
 
 def boundary_aware_loss(
@@ -39,7 +46,7 @@ def boundary_aware_loss(
         zip(logits, targets, weights, strict=True)
     ):
         if stage <= start_stage:
-            loss = F.binary_cross_entropy_with_logits(stage_logits[:, 0], target)
+            loss = mean_cross_entropy(stage_logits[:, 0], target)
             predicted = stage_logits.detach() >= 0
         else:
             size = stage_logits.shape[-1]
@@ -48,7 +55,7 @@ def boundary_aware_loss(
             pixel_loss = F.binary_cross_entropy_with_logits(
                 stage_logits, target[:, None], reduction="none"
             )
-            loss = (pixel_loss * region).sum() / region.sum().clamp(min=1)
+            loss = (pixel_loss * region).sum() / mean_count(region.sum())
             predicted = _compose(predicted, logits[stage - 1].detach(), stage_logits.detach())
         total = total + weight * loss
     return total
@@ -56,7 +63,7 @@ def boundary_aware_loss(
 
 def semantic_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Return the mean cross-entropy of logits (B, 1, h, w) and foreground targets (B, h, w)."""
-    return F.binary_cross_entropy_with_logits(logits[:, 0], target)
+    return mean_cross_entropy(logits[:, 0], target)
 
 
 def _grow(region: Tensor, size: int) -> Tensor:

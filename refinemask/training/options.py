@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from refinemask.errors import RefineMaskError
+from refinemask.training.precision import PRECISIONS, Precision
+
+OPTIMIZERS = ("sgd", "adamw")
+CURVES = ("step", "cosine")
+_STEPS, _EPOCHS = (8, 11), 12
 
 
 @dataclass(frozen=True)
@@ -14,14 +19,31 @@ class TrainOptions:
 
     output: Path
     """Folder of checkpoints and metrics."""
+
+    # Data
     datasets: tuple[str, ...]
     """Training sets, drawn from in turn: `shapes` or ANNOTATIONS.json[@IMAGES_DIR]."""
-    preset: str | None = None
-    """Configuration of a new model; `init` or `resume` otherwise give it."""
     classes: tuple[str, ...] | None = None
     """Class names to train; all of the first data set by default."""
     validation: tuple[str, ...] = ()
     """Sets that are evaluated while training."""
+    repeat: int = 1
+    """How often an epoch shows each image."""
+    repeat_threshold: float | None = None
+    """Show images of classes that are in a smaller share of the images more often (LVIS)."""
+    short_sides: tuple[int, ...] | None = None
+    """Lengths of the shorter side to draw from; the preset's by default."""
+    long_side: int | None = None
+    """Upper bound of the longer side; the preset's by default."""
+    canvas: int | None = None
+    """Pad every batch to this square, which spares the CPU new shapes; a multiple of 32."""
+    color_jitter: bool = False
+
+    # Model
+    preset: str | None = None
+    """Configuration of a new model; `init` or `resume` otherwise give it."""
+    backbone_weights: str | None = None
+    """What the trunk of a new model starts from: imagenet (the default), none or a file."""
     init: Path | str | None = None
     """Checkpoint or shipped name whose weights training starts from."""
     resume: bool = False
@@ -30,37 +52,43 @@ class TrainOptions:
     """Train the mask head only, on a detector that stays as `init` has it."""
     reset_mask_head: bool = False
     """Start from a new mask head, possibly of another kind, on the detector of `init`."""
-    epochs: int = 12
+    rois: int = 512
+    """Sampled RoIs of each image for the box head."""
+    mask_rois: int | None = None
+    """Largest number of positive RoIs of each image for the mask head."""
+
+    # Schedule
+    epochs: int = _EPOCHS
     iterations: int | None = None
     """Length of the run instead of `epochs`."""
-    batch_size: int = 2
-    optimizer: Literal["sgd", "adamw"] = "sgd"
     schedule: Literal["step", "cosine"] = "step"
-    """step: x0.1 after 8/12 and 11/12 of the run (SPEC 3.14)."""
+    """How the learning rate falls (SPEC 3.14)."""
+    steps: tuple[float, ...] | None = None
+    """Epochs, out of `epochs`, after which `step` takes a tenth; by default 8/12 and 11/12 of them.
+    """
+    warm_up: int = 500
+    """Iterations of linear warm-up from 0.001 of the learning rate."""
+
+    # Optimizer
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    batch_size: int = 2
+    """Images of an iteration, of all processes together."""
     learning_rate: float | None = None
     """0.02 for SGD at a batch of 16, in proportion for others; 5e-4 for AdamW."""
     backbone_factor: float = 1.0
     """What the learning rate of the trunk is multiplied by."""
     weight_decay: float = 1e-4
-    warm_up: int = 500
-    """Iterations of linear warm-up from 0.001 of the learning rate."""
     clip_norm: float = 35.0
     """L2 norm to which gradients are clipped."""
-    short_sides: tuple[int, ...] | None = None
-    """Lengths of the shorter side to draw from; the preset's by default."""
-    long_side: int | None = None
-    """Upper bound of the longer side; the preset's by default."""
-    canvas: int | None = None
-    """Pad every batch to this square, which spares the CPU new shapes; a multiple of 32."""
-    color_jitter: bool = False
-    rois: int = 512
-    """Sampled RoIs of each image for the box head."""
-    mask_rois: int | None = None
-    """Largest number of positive RoIs of each image for the mask head."""
+
+    # Execution
+    precision: Precision = "float32"
+    """The type that networks compute in; weights and losses are float32."""
     evaluate_every: int = 1
     """Epochs between evaluations on the validation sets."""
     seed: int = 0
     workers: int = 0
+    """Processes that load images, for each one that trains."""
     device: str = "cpu"
     """torch's name of the device."""
 
@@ -70,16 +98,23 @@ class TrainOptions:
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and not value >= least:
-                raise RefineMaskError(f"{_flag(name)} must be at least {least}, got {value}")
-        for name in ("learning_rate", "clip_norm"):
+                raise RefineMaskError(f"{flag(name)} must be at least {least}, got {value}")
+        for name in ("learning_rate", "clip_norm", "repeat_threshold"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise RefineMaskError(f"{_flag(name)} must be more than 0, got {value}")
-        for name, allowed in (("optimizer", ("sgd", "adamw")), ("schedule", ("step", "cosine"))):
+                raise RefineMaskError(f"{flag(name)} must be more than 0, got {value}")
+        for name, allowed in _ALLOWED.items():
             if getattr(self, name) not in allowed:
                 raise RefineMaskError(
-                    f"{_flag(name)} must be {' or '.join(allowed)}, got {getattr(self, name)!r}"
+                    f"{flag(name)} must be {' or '.join(allowed)}, got {getattr(self, name)!r}"
                 )
+        if self.steps is not None and self.schedule != "step":
+            raise RefineMaskError(f"--steps goes with --schedule step, not {self.schedule}")
+        if not all(0 < step < self.epochs for step in self.steps or ()):
+            raise RefineMaskError(
+                f"--steps must be more than 0 and less than the {self.epochs} epochs, "
+                f"got {shown(self.steps)}"
+            )
         if self.canvas is not None and (self.canvas < 32 or self.canvas % 32):
             raise RefineMaskError(f"--canvas must be a multiple of 32, got {self.canvas}")
         if self.preset is None and self.init is None and not self.resume:
@@ -88,6 +123,11 @@ class TrainOptions:
             raise RefineMaskError(
                 "--init brings its own configuration; leave --preset out, "
                 "or add --reset-mask-head to take the mask head from it"
+            )
+        if self.backbone_weights is not None and (self.preset is None or self.init is not None):
+            raise RefineMaskError(
+                "--backbone-weights is for a new model, with --preset; "
+                "--init brings the weights of its trunk"
             )
         if (self.freeze_detector or self.reset_mask_head) and self.init is None:
             raise RefineMaskError("--freeze-detector and --reset-mask-head need a detector: --init")
@@ -100,8 +140,8 @@ class TrainOptions:
         return 5e-4 if self.optimizer == "adamw" else 0.02 * self.batch_size / 16
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the options as plain JSON values."""
-        values = asdict(self)
+        """Return the options as plain JSON values, the learning rate as it is used."""
+        values = asdict(self) | {"learning_rate": self.base_learning_rate}
         return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
 
     def check_continues(self, saved: dict[str, Any]) -> None:
@@ -110,12 +150,14 @@ class TrainOptions:
         Raises:
             RefineMaskError: an option differs that decides the result.
         """
-        free = {"output", "resume", "init", "preset", "validation", "evaluate_every"}
-        free |= {"workers", "device"}
+        free = {"output", "resume", "init", "preset", "backbone_weights", "validation"}
+        free |= {"evaluate_every", "workers", "device"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
         if changed:
-            listed = ", ".join(f"{_flag(k)} {mine[k]} (was {saved.get(k)})" for k in changed)
+            listed = ", ".join(
+                f"{flag(k)} {shown(mine[k])} (was {shown(saved.get(k))})" for k in changed
+            )
             raise RefineMaskError(
                 f"--resume continues a run with its own options, but got {listed}"
             )
@@ -126,13 +168,16 @@ class TrainOptions:
         factor = 0.001 + 0.999 * warm
         if self.schedule == "cosine":
             return factor * 0.5 * (1 + math.cos(math.pi * iteration / total))
-        return factor * 0.1 ** sum(12 * iteration >= epoch * total for epoch in (8, 11))
+        steps = _STEPS if self.steps is None else self.steps
+        epochs = _EPOCHS if self.steps is None else self.epochs
+        return factor * 0.1 ** sum(epochs * iteration >= step * total for step in steps)
 
 
 _LEAST = {
     "epochs": 1,
     "iterations": 1,
     "batch_size": 1,
+    "repeat": 1,
     "rois": 1,
     "mask_rois": 1,
     "evaluate_every": 1,
@@ -143,6 +188,22 @@ _LEAST = {
     "workers": 0,
 }
 
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": CURVES,
+    "precision": PRECISIONS,
+}
 
-def _flag(option: str) -> str:
+
+def shown(value: Any) -> str:
+    """Write the value of an option as on the command line, consecutive lengths as 800..1024."""
+    if not isinstance(value, list | tuple):
+        return str(value)
+    if len(value) > 2 and list(value) == list(range(value[0], value[-1] + 1)):
+        return f"{value[0]}..{value[-1]}"
+    return ",".join(map(str, value))
+
+
+def flag(option: str) -> str:
+    """Return the command line's name of an option."""
     return f"--{option.replace('_', '-')}"

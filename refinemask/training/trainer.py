@@ -1,29 +1,33 @@
 """The training loop."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
 from refinemask.checkpoints import load_model, save_checkpoint
-from refinemask.config import ModelConfig
-from refinemask.data.batches import Batch, Batches, Target
+from refinemask.config import InputConfig, ModelConfig
+from refinemask.data.batches import Batch, Batches
 from refinemask.data.dataset import InstanceDataset, open_dataset
+from refinemask.data.repeat import class_balanced_factors
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate
-from refinemask.files import make_folder
 from refinemask.models import Detector, build_model
-from refinemask.models.detector import normalise
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.presets import preset
 from refinemask.training.assignment import random_choice
+from refinemask.training.backbone_weights import IMAGENET
+from refinemask.training.batch_losses import BatchLosses, network_input, parallel
+from refinemask.training.distributed import World
 from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
-from refinemask.training.interruption import uninterrupted
-from refinemask.training.losses import Losses, SamplingOptions, detector_losses
+from refinemask.training.interruption import stop_requests, uninterrupted
 from refinemask.training.metrics import MetricsLog
+from refinemask.training.optimizer import Updates
 from refinemask.training.options import TrainOptions
 from refinemask.training.state import load_state, read_config, save_state
 
@@ -35,11 +39,18 @@ STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
 
 
-def train(options: TrainOptions, report: Report | None = None) -> Path:
+def train(options: TrainOptions, report: Report | None = None, world: World | None = None) -> Path:
     """Train a detector and return the path of its checkpoint.
 
-    An interruption (KeyboardInterrupt) saves the run before it is raised again, so that the same
-    options with `resume` continue it exactly.
+    Whatever ends the run early, an interruption (KeyboardInterrupt) or an error, leaves a state
+    that the same options with `resume` continue exactly; only a loss that is not finite leaves the
+    last state from before.
+
+    Args:
+        options: what to train on what, and how.
+        report: called after every iteration.
+        world: the processes that train together, from `processes`; this one alone by default. All
+            of them call this function, the first one writes and evaluates.
 
     Raises:
         RefineMaskError: data, checkpoint or options do not fit together, or a loss is not finite.
@@ -48,29 +59,24 @@ def train(options: TrainOptions, report: Report | None = None) -> Path:
         raise RefineMaskError(
             f"{options.output} holds a run already; --resume it or choose another"
         )
-    make_folder(options.output)
-    run = _Run(options)
-    try:
-        if run.at_end_of_epoch:  # resumed: the evaluation may have been interrupted
-            run.validate()
-        for batch in run.batches():
-            losses = run.step(batch)
-            if report:
-                report(run.completed, run.total, losses)
-            if run.at_end_of_epoch:
+    world = world or World()
+    run = _Run(options, world)
+    with stop_requests(world.size > 1) as stopping:
+        try:
+            run.go(report, stopping)
+        except BaseException:
+            if run.intact and run.completed:
                 run.save()
-                run.validate()
-    except KeyboardInterrupt:
-        run.save()
-        raise
+            raise
     return options.output / CHECKPOINT
 
 
 class _Run:
     """Everything that one run carries through its iterations."""
 
-    def __init__(self, options: TrainOptions) -> None:
+    def __init__(self, options: TrainOptions, world: World) -> None:
         self.options = options
+        self.world = world
         self.device = torch.device(options.device)
         torch.manual_seed(options.seed)
         first = open_dataset(options.datasets[0], options.classes)
@@ -80,38 +86,49 @@ class _Run:
         self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
         self.model = _build(options, datasets[0]).to(self.device)
         self.model = self.model.to(memory_format=torch.channels_last)
-        sizes = self.model.config.input
-        transform = TrainTransform(
-            options.short_sides or (sizes.short_side,),
-            options.long_side or sizes.long_side,
-            color_jitter=options.color_jitter,
-        )
-        canvas = (options.canvas, options.canvas) if options.canvas else None
-        self.data = Batches(datasets, options.batch_size, options.seed, transform, canvas)
-        self.epoch_length = self.data.iterations_per_epoch
+        batches = _batches(options, datasets, self.model.config.input)
+        self.data = batches.share(world.rank, world.size)
+        self.epoch_length = batches.iterations_per_epoch
         self.total = options.iterations or options.epochs * self.epoch_length
-        self.sampling = SamplingOptions(rois=options.rois, mask_rois=options.mask_rois)
-        if options.init is None and not options.resume:
-            self._initialise()
-        self.optimizer = _optimizer(self.model, options)
+        if options.init is None and not options.resume and world.leads:
+            self._initialise(batches)
+        self.updates = Updates(self.model, options)
         self.completed = self._resume() if options.resume else 0
-        self.log = MetricsLog(options.output / METRICS, self.completed)
+        self.losses = parallel(BatchLosses(self.model, options), world)
+        self.log = MetricsLog(options.output / METRICS, self.completed) if world.leads else None
+        self.intact = True
+        """Whether the weights are those after `completed` iterations, and worth keeping."""
 
-    def _initialise(self) -> None:
-        initialise(self.model)
+    def _initialise(self, batches: Batches) -> None:
+        """Give a new model its start; other processes get it from the first one."""
+        initialise(self.model, self.options.backbone_weights or IMAGENET)
         if isinstance(self.model.backbone, EfficientNetLite):
-            calibrate(self.model, self._images(self.data[0]))
+            calibrate(self.model, network_input(self.model, batches[0]))
 
     def _resume(self) -> int:
-        progress = load_state(self.options.output / STATE, self.model, self.optimizer)
+        updates = self.updates
+        progress = load_state(self.options.output / STATE, self.model, updates.optimizer)
         self.options.check_continues(progress["options"])
+        updates.scaler.load_state_dict(progress.get("scaler", {}))
         return int(progress["iteration"])
 
-    def _images(self, batch: Batch) -> torch.Tensor:
-        images = batch.images.to(self.device)
-        sizes = batch.image_sizes.to(self.device)
-        x = normalise(images, sizes, self.model.config.input)
-        return x.contiguous(memory_format=torch.channels_last)
+    def go(self, report: Report | None, stopping: Callable[[], bool]) -> None:
+        """Train to the end.
+
+        Raises:
+            KeyboardInterrupt: any process was asked to stop.
+        """
+        if self.at_end_of_epoch:  # resumed: the evaluation may have been interrupted
+            self.validate(stopping)
+        for batch in self.batches():
+            if self.world.any(stopping()):
+                raise KeyboardInterrupt
+            losses = self.step(batch)
+            if report:
+                report(self.completed, self.total, losses)
+            if self.at_end_of_epoch:
+                self.save()
+                self.validate(stopping)
 
     @property
     def at_end_of_epoch(self) -> bool:
@@ -128,56 +145,69 @@ class _Run:
         return iter(loader)
 
     def step(self, batch: Batch) -> dict[str, float]:
-        options = self.options
         self.model.train()
-        factor = options.rate_at(self.completed, self.total)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
-        losses = self._losses(batch)
-        total = torch.stack(list(losses.values())).sum()
-        values = {name: loss.item() for name, loss in losses.items()} | {"total": total.item()}
-        if not torch.isfinite(total):
+        rate = self.updates.set_rate(self.completed, self.total)
+        choices = [random_choice(g) for g in self.data.choice_generators(self.completed)]
+        losses = self.losses(batch, choices)
+        mine = torch.stack(list(losses.values()))
+        found = self.world.mean(mine.detach()).tolist()
+        values = dict(zip(losses, found, strict=True)) | {"total": sum(found)}
+        if not math.isfinite(values["total"]):
+            self.intact = False
             raise RefineMaskError(
                 f"the loss is not finite at iteration {self.completed + 1} ({values}); "
                 "lower --learning-rate or lengthen --warm-up"
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = torch.nn.utils.clip_grad_norm_(trained, options.clip_norm)
-        line = {"lr": options.base_learning_rate * factor, "grad_norm": norm.item()} | values
+        norm = self.updates.backward(mine.sum())
+        line = {"lr": rate, "grad_norm": norm if math.isfinite(norm) else None} | values
         with uninterrupted():
-            self.optimizer.step()
+            self.intact = False
+            self.updates.apply()
             self.completed += 1
-            self.log.write({"iteration": self.completed} | line)
+            self.intact = True
+            if self.log:
+                self.log.write({"iteration": self.completed} | line)
         return values
 
-    def _losses(self, batch: Batch) -> Losses:
-        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.completed)
-        return detector_losses(
-            self.model,
-            self._images(batch),
-            batch.image_sizes.to(self.device),
-            [_to(target, self.device) for target in batch.targets],
-            self.sampling,
-            random_choice(generator),
-            masks_only=self.options.freeze_detector,
-        )
-
     def save(self) -> None:
+        if not self.world.leads:
+            return
         progress = {"iteration": self.completed, "options": self.options.to_dict()}
         save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
-        state = self.options.output / STATE
-        save_state(state, self.model, self.model.config, self.optimizer, progress)
+        state, scaler = self.options.output / STATE, self.updates.scaler.state_dict()
+        progress |= {"scaler": scaler} if scaler else {}
+        save_state(state, self.model, self.model.config, self.updates.optimizer, progress)
 
-    def validate(self) -> None:
+    def validate(self, stopping: Callable[[], bool]) -> None:
+        """Evaluate in the first process; the others wait for it at the next iteration."""
         epoch, last = self.completed // self.epoch_length, self.completed == self.total
-        if not last and epoch % self.options.evaluate_every:
+        if self.log is None or (not last and epoch % self.options.evaluate_every):
             return
+
+        def progress(done: int, total: int) -> None:
+            if stopping():
+                raise KeyboardInterrupt
+
         self.model.eval()
         for name, dataset in self.validation.items():
-            results = evaluate(self.model, dataset)
+            results = evaluate(self.model, dataset, progress=progress)
             self.log.write({"iteration": self.completed, "validation": name} | results)
+
+
+def _batches(
+    options: TrainOptions, datasets: Sequence[InstanceDataset], sizes: InputConfig
+) -> Batches:
+    transform = TrainTransform(
+        options.short_sides or (sizes.short_side,),
+        options.long_side or sizes.long_side,
+        color_jitter=options.color_jitter,
+    )
+    factors = [np.full(len(dataset), float(options.repeat)) for dataset in datasets]
+    if options.repeat_threshold is not None:
+        for dataset, of_images in zip(datasets, factors, strict=True):
+            of_images *= class_balanced_factors(dataset, options.repeat_threshold)
+    canvas = (options.canvas, options.canvas) if options.canvas else None
+    return Batches(datasets, options.batch_size, options.seed, transform, canvas, factors)
 
 
 def _build(options: TrainOptions, dataset: InstanceDataset) -> Detector:
@@ -222,26 +252,3 @@ def _detector_tensors(model: Detector) -> dict[str, torch.Tensor]:
 
 def _for_data(config: ModelConfig, dataset: InstanceDataset) -> ModelConfig:
     return config.with_classes(dataset.class_names, dataset.category_ids)
-
-
-def _optimizer(model: Detector, options: TrainOptions) -> torch.optim.Optimizer:
-    if options.freeze_detector:
-        for part in (model.backbone, model.neck, model.rpn_head, model.roi_head.bbox_head):
-            part.requires_grad_(False)
-    trunk = [p for p in model.backbone.parameters() if p.requires_grad]
-    in_trunk = {id(p) for p in trunk}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in in_trunk]
-    rate = options.base_learning_rate
-    groups = [{"params": rest, "lr": rate, "base_lr": rate}]
-    if trunk:
-        trunk_rate = rate * options.backbone_factor
-        groups.append({"params": trunk, "lr": trunk_rate, "base_lr": trunk_rate})
-    if options.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=options.weight_decay)
-    return torch.optim.SGD(groups, momentum=0.9, weight_decay=options.weight_decay)
-
-
-def _to(target: Target, device: torch.device) -> Target:
-    return dataclasses.replace(
-        target, boxes=target.boxes.to(device), labels=target.labels.to(device)
-    )

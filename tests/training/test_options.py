@@ -46,6 +46,12 @@ def test_steps_are_at_the_ends_of_epochs_8_and_11(epoch_length):
     assert rates == pytest.approx([1, 0.1, 0.1, 0.01])
 
 
+@pytest.mark.parametrize(("iteration", "factor"), [(0, 1), (699, 1), (700, 0.1), (799, 0.1)])
+def test_steps_of_ones_own(iteration, factor):
+    chosen = options(warm_up=0, epochs=8, steps=(7,))
+    assert chosen.rate_at(iteration, 800) == pytest.approx(factor)
+
+
 @pytest.mark.parametrize(("iteration", "factor"), [(0, 1), (25, 0.853553), (50, 0.5), (100, 0)])
 def test_cosine_schedule(iteration, factor):
     chosen = options(schedule="cosine", warm_up=0)
@@ -80,6 +86,12 @@ def test_peak_learning_rates():
         ({"canvas": 0}, "--canvas must be a multiple of 32, got 0"),
         ({"optimizer": "adam"}, "--optimizer must be sgd or adamw, got 'adam'"),
         ({"schedule": "poly"}, "--schedule must be step or cosine"),
+        ({"repeat": 0}, "--repeat must be at least 1"),
+        ({"repeat_threshold": 0.0}, "--repeat-threshold must be more than 0"),
+        ({"precision": "float8"}, "--precision must be float32 or bfloat16 or float16"),
+        ({"steps": (8, 12)}, "--steps must be more than 0 and less than the 12 epochs, got 8,12"),
+        ({"steps": (8,), "schedule": "cosine"}, "--steps goes with --schedule step, not cosine"),
+        ({"preset": None, "init": "a", "backbone_weights": "none"}, "is for a new model"),
         ({"preset": None}, "say what to train"),
         ({"freeze_detector": True}, "need a detector: --init"),
         ({"reset_mask_head": True}, "need a detector: --init"),
@@ -95,5 +107,8 @@ def test_a_run_continues_with_the_options_that_decide_its_result():
     saved = json.loads(json.dumps(options(short_sides=(256, 320)).to_dict()))
     same = options(short_sides=(256, 320), resume=True, output=Path("moved"), workers=2)
     same.check_continues(saved)
+    changed = options(short_sides=tuple(range(800, 1025)), resume=True)
+    with pytest.raises(RefineMaskError, match=r"--short-sides 800\.\.1024 \(was 256,320\)"):
+        changed.check_continues(saved)
     with pytest.raises(RefineMaskError, match=r"--seed 1 \(was 0\), --batch-size 4 \(was 2\)|seed"):
         options(short_sides=(256, 320), seed=1, batch_size=4, resume=True).check_continues(saved)

@@ -9,13 +9,14 @@ import torch
 
 from refinemask.checkpoints import load_model
 from refinemask.errors import RefineMaskError
-from refinemask.training import train, trainer
+from refinemask.training import batch_losses, train, trainer
 from refinemask.training.losses import detector_losses
 from refinemask.training.metrics import MetricsLog
 from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 
 KINDS = {
     "sgd": {"learning_rate": 0.01},
+    "bfloat16": {"learning_rate": 0.01, "precision": "bfloat16"},
     "adamw": {"preset": "refinemask_small", "optimizer": "adamw", "schedule": "cosine"},
 }
 
@@ -49,7 +50,7 @@ def interrupt_in_losses(monkeypatch, iteration):
             raise KeyboardInterrupt
         return detector_losses(*args, **kwargs)
 
-    monkeypatch.setattr(trainer, "detector_losses", losses)
+    monkeypatch.setattr(batch_losses, "detector_losses", losses)
 
 
 def interrupt_in_update(monkeypatch, iteration):
@@ -63,6 +64,18 @@ def interrupt_in_update(monkeypatch, iteration):
 
     original = MetricsLog.write
     monkeypatch.setattr(MetricsLog, "write", write)
+
+
+def fail_in_report(iteration, monkeypatch=None):
+    """Fail after an iteration, with no time to save where there is a `monkeypatch`."""
+
+    def report(number, total, losses):
+        if number == iteration:
+            if monkeypatch:
+                monkeypatch.setattr(trainer, "save_state", lambda *_: None)
+            raise RuntimeError("failed")
+
+    return report
 
 
 @pytest.fixture
@@ -100,12 +113,8 @@ def test_a_killed_run_continues_from_its_last_epoch(kind, uninterrupted, tmp_pat
     (tmp_path / "state.safetensors").unlink()
     (tmp_path / "model.safetensors").unlink()
 
-    def fail(number, total, losses):
-        if number == 3:
-            raise RuntimeError("killed")
-
-    with pytest.raises(RuntimeError):
-        train(options(tmp_path, **kind), fail)
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        train(options(tmp_path, **kind), fail_in_report(3, patched))
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"iteration": 4, "lr":')  # the writing was cut short
     train(options(tmp_path, resume=True, **kind))
@@ -113,6 +122,16 @@ def test_a_killed_run_continues_from_its_last_epoch(kind, uninterrupted, tmp_pat
         weights(tmp_path / "model.safetensors"), weights(uninterrupted / "model.safetensors")
     )
     assert [line["iteration"] for line in metrics(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_an_error_leaves_a_run_that_continues(kind, uninterrupted, tmp_path):
+    with pytest.raises(RuntimeError):
+        train(options(tmp_path, **kind), fail_in_report(3))
+    numbers = []
+    chosen = options(tmp_path, resume=True, **kind)
+    checkpoint = train(chosen, lambda number, *_: numbers.append(number))
+    assert numbers == [4]
+    assert_equal(weights(checkpoint), weights(uninterrupted / "model.safetensors"))
 
 
 def test_metrics_and_checkpoint(kind, uninterrupted):
@@ -140,7 +159,7 @@ def test_another_seed_gives_other_weights(kind, uninterrupted, tmp_path):
 def test_evaluation_at_the_ends_of_epochs(tmp_path, monkeypatch):
     evaluated = []
 
-    def evaluate(model, dataset):
+    def evaluate(model, dataset, progress):
         evaluated.append((model.training, len(dataset)))
         return {"images": 1}
 
