@@ -27,8 +27,11 @@ def train(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(metavar="CHECKPOINT|NAME", help="Start from the weights of this model."),
+        typer.Option(
+            metavar="CHECKPOINT|NAME", help="Start from the weights of this model, of any classes."
+        ),
     ] = None,
+    bn_eps: options.BnEps = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Continue the run in --output; repeat its other options."),
@@ -110,6 +113,7 @@ def train(
         classes=None if classes is None else tuple(name.strip() for name in classes.split(",")),
         validation=tuple(validation or ()),
         init=init,
+        bn_eps=bn_eps,
         resume=resume,
         freeze_detector=freeze_detector,
         reset_mask_head=reset_mask_head,

@@ -23,7 +23,9 @@ class TrainOptions:
     validation: tuple[str, ...] = ()
     """Sets that are evaluated while training."""
     init: Path | str | None = None
-    """Checkpoint or shipped name whose weights training starts from."""
+    """Checkpoint or shipped name whose weights training starts from, for any classes."""
+    bn_eps: float | None = None
+    """Epsilon of the batch norms of `init`, see `refinemask.load_model`."""
     resume: bool = False
     """Continue the interrupted run in `output` exactly."""
     freeze_detector: bool = False
@@ -89,6 +91,8 @@ class TrainOptions:
                 "--init brings its own configuration; leave --preset out, "
                 "or add --reset-mask-head to take the mask head from it"
             )
+        if self.bn_eps is not None and self.init is None:
+            raise RefineMaskError("--bn-eps belongs to the checkpoint of --init")
         if (self.freeze_detector or self.reset_mask_head) and self.init is None:
             raise RefineMaskError("--freeze-detector and --reset-mask-head need a detector: --init")
 
@@ -110,7 +114,7 @@ class TrainOptions:
         Raises:
             RefineMaskError: an option differs that decides the result.
         """
-        free = {"output", "resume", "init", "preset", "validation", "evaluate_every"}
+        free = {"output", "resume", "init", "bn_eps", "preset", "validation", "evaluate_every"}
         free |= {"workers", "device"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
