@@ -130,6 +130,10 @@ class ModelConfig:
             raise RefineMaskError(
                 f"{len(self.class_names)} class names but {len(self.category_ids)} category ids"
             )
+        if self.box_smooth_l1_beta < 0:
+            raise RefineMaskError(
+                f"box_smooth_l1_beta must be 0 (L1) or positive, got {self.box_smooth_l1_beta}"
+            )
 
     @property
     def num_classes(self) -> int:

@@ -11,8 +11,9 @@ ONNX has no Log2. As log2 is monotonic, floor(log2(x)) >= l is the same as x >= 
 the smallest float32 number of which PyTorch says log2(t_l) >= l: 2^l, or just below it where log2
 rounds up.
 
-A RoI of no width or height has no samples, and pools to 0. OpenVINO divides by their number and
-gives NaN; a RoI that lies outside the map has samples that are all 0, so it takes the place.
+With an adaptive number of samples, a RoI of no width or height has none and pools to 0. OpenVINO
+divides by their number and gives NaN; a RoI that lies outside the map has samples that are all 0,
+so it takes the place.
 """
 
 from collections.abc import Sequence
@@ -72,7 +73,7 @@ def _pool(feature: Any, stride: int, rois: Any, output_size: int, sampling_ratio
     boxes = op.Slice(rois, integers(1), integers(5), integers(1))
     return op.RoiAlign(
         feature,
-        _with_samples(boxes, stride),
+        boxes if sampling_ratio else _with_samples(boxes, stride),
         op.Cast(image, to=onnx.TensorProto.INT64),
         coordinate_transformation_mode="half_pixel",
         mode="avg",

@@ -1,4 +1,4 @@
-"""The whole detector: Mask R-CNN with either mask head."""
+"""The whole detector: Mask R-CNN with one of the mask heads."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from refinemask import processing
-from refinemask.config import InputConfig, ModelConfig, RefineMaskConfig
+from refinemask.config import FCNMaskConfig, InputConfig, MaskConfig, ModelConfig, RefineMaskConfig
 from refinemask.models.box_head import BoxHead, select_detections
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.models.fcn_mask_head import FCNMaskHead
@@ -17,7 +17,10 @@ from refinemask.models.fpn import FPN
 from refinemask.models.refine_mask_head import RefineMaskHead
 from refinemask.models.resnet import ResNet
 from refinemask.models.rpn import RPNHead, level_anchors, propose
+from refinemask.models.simple_refine_mask_head import SimpleRefineMaskHead
 from refinemask.structures import Detections, MaskFormat
+
+MaskHead = FCNMaskHead | RefineMaskHead | SimpleRefineMaskHead
 
 
 class RawDetections(NamedTuple):
@@ -42,11 +45,7 @@ class RoIHead(nn.Module):
         super().__init__()
         channels, classes = config.fpn_channels, config.num_classes
         self.bbox_head = BoxHead(channels, config.box_head_channels, classes)
-        self.mask_head: RefineMaskHead | FCNMaskHead
-        if isinstance(config.mask_head, RefineMaskConfig):
-            self.mask_head = RefineMaskHead(config.mask_head, channels, classes)
-        else:
-            self.mask_head = FCNMaskHead(config.mask_head, channels, classes)
+        self.mask_head = mask_head(config.mask_head, channels, classes)
 
 
 class Detector(nn.Module):
@@ -164,6 +163,15 @@ class Detector(nn.Module):
 def build_model(config: ModelConfig) -> Detector:
     """Build the detector of a configuration, in evaluation mode, with random weights."""
     return Detector(config).eval()
+
+
+def mask_head(config: MaskConfig, in_channels: int, num_classes: int) -> MaskHead:
+    """Build the mask head of a configuration on maps of `in_channels`."""
+    if isinstance(config, FCNMaskConfig):
+        return FCNMaskHead(config, in_channels, num_classes)
+    if isinstance(config, RefineMaskConfig):
+        return RefineMaskHead(config, in_channels, num_classes)
+    return SimpleRefineMaskHead(config, in_channels, num_classes)
 
 
 def make_rois(image_index: Tensor, boxes: Tensor) -> Tensor:

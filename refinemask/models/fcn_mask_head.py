@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from refinemask.config import FCNMaskConfig
 from refinemask.models.fpn import STRIDES
-from refinemask.models.layers import ConvReLU
+from refinemask.models.layers import conv_stack
 from refinemask.models.mask_logits import class_logits
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 
@@ -20,9 +20,7 @@ class FCNMaskHead(nn.Module):
     def __init__(self, config: FCNMaskConfig, in_channels: int, num_classes: int) -> None:
         super().__init__()
         channels = config.channels
-        self.convs = nn.ModuleList(
-            ConvReLU(in_channels if i == 0 else channels, channels) for i in range(config.num_convs)
-        )
+        self.convs = conv_stack(in_channels, channels, config.num_convs)
         self.upsample = nn.ConvTranspose2d(channels, channels, 2, stride=2)
         self.conv_logits = nn.Conv2d(channels, num_classes, 1)
 
@@ -37,9 +35,7 @@ class FCNMaskHead(nn.Module):
         Returns:
             One stage: logits (K, 1, 28, 28).
         """
-        x = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
-        for conv in self.convs:
-            x = conv(x)
+        x = self.convs(multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4]))
         return [class_logits(F.relu(self.upsample(x), inplace=True), self.conv_logits, labels)]
 
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Layers that several parts of the detector share."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,6 +27,12 @@ class ConvReLU(Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.conv(x), inplace=True)
+
+
+def conv_stack(in_channels: int, channels: int, count: int) -> nn.Sequential:
+    """Return `count` 3x3 convolutions, each followed by a ReLU."""
+    widths = [in_channels, *[channels] * count]
+    return nn.Sequential(*(ConvReLU(*pair) for pair in pairwise(widths)))
 
 
 def freeze_batch_norm(module: nn.Module) -> None:

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from refinemask.config import RefineMaskConfig
 from refinemask.models.fpn import STRIDES
-from refinemask.models.layers import Conv, ConvReLU
+from refinemask.models.fusion import MultiBranchFusion
+from refinemask.models.layers import conv_stack
 from refinemask.models.mask_logits import class_logits
 from refinemask.ops.boundary import boundary_refine, resize_aligned
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
@@ -23,23 +24,8 @@ class RefineMaskOutput(NamedTuple):
 
     stages: list[Tensor]
     """(K, 1, S, S) for S in 14, 28, 56, 112."""
-    semantic: Tensor
-    """(B, 1, H / 4, W / 4): foreground of any class, on the grid of P2."""
-
-
-class MultiBranchFusion(nn.Module):
-    """Merge three dilated convolutions."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.dilation_conv_1 = ConvReLU(channels, channels, dilation=1)
-        self.dilation_conv_2 = ConvReLU(channels, channels, dilation=3)
-        self.dilation_conv_3 = ConvReLU(channels, channels, dilation=5)
-        self.merge_conv = Conv(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        merged = self.dilation_conv_1(x) + self.dilation_conv_2(x) + self.dilation_conv_3(x)
-        return self.merge_conv(merged)
+    semantic: Tensor | None
+    """(B, 1, H / 4, W / 4): foreground of any class, on the grid of P2; None of a head without."""
 
 
 class RefineStage(nn.Module):
@@ -96,19 +82,16 @@ class RefineMaskHead(nn.Module):
     def __init__(self, config: RefineMaskConfig, in_channels: int, num_classes: int) -> None:
         super().__init__()
         widths = [config.channels >> stage for stage in range(4)]
-        self.instance_convs = nn.ModuleList(
-            ConvReLU(in_channels if i == 0 else widths[0], widths[0])
-            for i in range(config.instance_convs)
-        )
-        self.semantic_convs = nn.ModuleList(
-            ConvReLU(in_channels if i == 0 else config.semantic_channels, config.semantic_channels)
-            for i in range(config.semantic_convs)
+        final_classes = 1 if config.class_agnostic_final else num_classes
+        self.instance_convs = conv_stack(in_channels, widths[0], config.instance_convs)
+        self.semantic_convs = conv_stack(
+            in_channels, config.semantic_channels, config.semantic_convs
         )
         self.stages = nn.ModuleList(
             RefineStage(width, config.semantic_channels, num_classes, size)
             for width, size in zip(widths[:3], STAGE_SIZES[:3], strict=True)
         )
-        self.final_instance_logits = nn.Conv2d(widths[3], num_classes, 1)
+        self.final_instance_logits = nn.Conv2d(widths[3], final_classes, 1)
         self.semantic_logits = nn.Conv2d(config.semantic_channels, 1, 1)
 
     def forward(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> RefineMaskOutput:
@@ -126,11 +109,8 @@ class RefineMaskHead(nn.Module):
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
     ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
-        for conv in self.instance_convs:
-            instance = conv(instance)
-        semantic = p2
-        for conv in self.semantic_convs:
-            semantic = conv(semantic)
+        instance = self.instance_convs(instance)
+        semantic = self.semantic_convs(p2)
         semantic_logits = self.semantic_logits(semantic)
         semantic_probs = semantic_logits.sigmoid()
         stage_logits = []

@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from refinemask.config import RefineMaskConfig
+from refinemask.config import FCNMaskConfig
 from refinemask.data.batches import Target
 from refinemask.data.masks import mask_targets, semantic_target
 from refinemask.models.box_head import BOX_STD
 from refinemask.models.boxes import encode_boxes
 from refinemask.models.detector import Detector, make_rois
+from refinemask.models.fcn_mask_head import FCNMaskHead
 from refinemask.models.fpn import STRIDES
-from refinemask.models.refine_mask_head import STAGE_SIZES, RefineMaskHead
+from refinemask.models.refine_mask_head import STAGE_SIZES
 from refinemask.models.rpn import level_anchors, propose
 from refinemask.training.assignment import IGNORED, Choose, assign, sample
 from refinemask.training.mask_losses import boundary_aware_loss, fcn_mask_loss, semantic_loss
@@ -152,8 +153,8 @@ def _box_losses(
     label, is_positive = torch.cat(labels), torch.cat(positive)
     predicted = deltas[is_positive, label[is_positive]]
     encoded = encode_boxes(torch.cat(boxes), torch.cat(expected), BOX_STD)
-    weight = model.config.box_loss_weight
-    box_loss = F.l1_loss(predicted, encoded, reduction="sum") / max(len(rois), 1)
+    weight, beta = model.config.box_loss_weight, model.config.box_smooth_l1_beta
+    box_loss = F.smooth_l1_loss(predicted, encoded, reduction="sum", beta=beta) / max(len(rois), 1)
     return {"class": weight * F.cross_entropy(logits, label), "box": weight * box_loss}
 
 
@@ -185,13 +186,16 @@ def _mask_losses(
         return torch.cat(crops).to(rois.device)
 
     head, config = model.roi_head.mask_head, model.config.mask_head
-    if not isinstance(head, RefineMaskHead):
+    if isinstance(head, FCNMaskHead):
         (logits,) = head(features, rois, labels)
         loss = fcn_mask_loss(logits, stage_target(28)) if len(rois) else logits.sum() * 0
         return {"mask": loss}
-    assert isinstance(config, RefineMaskConfig)
+    assert not isinstance(config, FCNMaskConfig)
     output = head(features, rois, labels)
-    losses = {"semantic": semantic_loss(output.semantic, _semantic(targets, features[0], canvas))}
+    losses = {}
+    if output.semantic is not None:
+        expected = _semantic(targets, features[0], canvas)
+        losses["semantic"] = semantic_loss(output.semantic, expected)
     if not len(rois):
         return losses | {"mask": output.stages[-1].sum() * 0}
     losses["mask"] = boundary_aware_loss(

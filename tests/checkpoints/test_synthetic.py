@@ -21,7 +21,8 @@ def recipe(shared):
 
 def test_every_tensor_follows_the_recipe(shared, recipe):
     shapes = golden.official_shapes(shared, "refinemask_r50_coco")
-    shapes |= golden.official_shapes(shared, "mask_rcnn_r50_coco")
+    for name in ("mask_rcnn_r50_coco", "refinemask_r50_coco_faster_better"):
+        shapes |= golden.official_shapes(shared, name)
     for key, shape in shapes.items():
         expected = recipe.make_tensor(key, shape)
         found = synthetic_tensor(key, shape)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from refinemask.config import RefineMaskConfig
+from refinemask.config import RefineMaskConfig, SimpleRefineMaskConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import build_model
 from refinemask.presets import refinemask_r50, refinemask_small
@@ -17,8 +17,8 @@ from refinemask.training.initialise import calibrate, initialise, initialise_mas
 DOWNLOAD = "torchvision.models._api.load_state_dict_from_url"
 
 
-def narrow_r50():
-    mask_head = RefineMaskConfig(channels=32, semantic_channels=32)
+def narrow_r50(kind=RefineMaskConfig):
+    mask_head = kind(channels=32, semantic_channels=32)
     return replace(refinemask_r50(3), fpn_channels=32, box_head_channels=64, mask_head=mask_head)
 
 
@@ -60,9 +60,10 @@ def test_mask_head_of_a_small_preset(small):
             assert_std(layer, 0.01 if "logits" in name else (2 / fans(layer)[1]) ** 0.5)
 
 
-def test_mask_head_of_a_published_preset():
+@pytest.mark.parametrize("kind", [RefineMaskConfig, SimpleRefineMaskConfig])
+def test_mask_head_of_a_published_preset(kind):
     with torch.device("meta"):
-        model = build_model(narrow_r50())
+        model = build_model(narrow_r50(kind))
     model.roi_head.mask_head.to_empty(device="cpu")
     torch.manual_seed(0)
     initialise_mask_head(model)

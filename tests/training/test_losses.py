@@ -1,11 +1,13 @@
-"""Losses of batches with and without instances, on a narrow model."""
+"""Losses of batches with and without instances, on narrow models."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from refinemask.checkpoints import synthetic_model
+from refinemask.config import RefineMaskConfig, SimpleRefineMaskConfig
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
 from refinemask.presets import maskrcnn_small, refinemask_small
@@ -17,9 +19,19 @@ NAMES = {"rpn_score", "rpn_box", "class", "box", "mask"}
 SAMPLING = SamplingOptions(anchors=32, rois=16)
 
 
-@pytest.fixture(scope="module", params=[refinemask_small, maskrcnn_small])
+CONFIGS = {
+    "refine": refinemask_small(3),
+    "class_agnostic": replace(
+        refinemask_small(3), mask_head=RefineMaskConfig(32, class_agnostic_final=True)
+    ),
+    "simple_refine": replace(refinemask_small(3), mask_head=SimpleRefineMaskConfig(32)),
+    "fcn": maskrcnn_small(3),
+}
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
 def model(request):
-    return synthetic_model(request.param(3)).train()
+    return synthetic_model(CONFIGS[request.param]).train()
 
 
 def target(*boxes):
@@ -50,8 +62,8 @@ def losses(model, targets, sampling=SAMPLING, **kwargs):
 )
 def test_every_batch_gives_finite_losses_and_gradients(model, targets):
     found = losses(model, targets)
-    refines = hasattr(model.roi_head.mask_head, "stages")
-    assert found.keys() == NAMES | ({"semantic"} if refines else set())
+    semantic = hasattr(model.roi_head.mask_head, "semantic_logits")
+    assert found.keys() == NAMES | ({"semantic"} if semantic else set())
     assert all(math.isfinite(loss.item()) and loss.item() >= 0 for loss in found.values())
     if not sum(len(t.boxes) for t in targets):
         assert found["box"] == found["mask"] == found["rpn_box"] == 0
@@ -82,3 +94,20 @@ def test_mask_rois_limit_what_the_mask_head_sees(model):
     assert len(seen[0]) > 2
     assert seen[1][:, 0].tolist() == [0, 1]
     assert all((seen[0] == roi).all(1).any() for roi in seen[1])
+
+
+@pytest.mark.parametrize(
+    ("beta", "error", "expected"), [(0, 0.5, 0.5), (1, 0.5, 0.125), (1, 2, 1.5), (3, 2, 2 / 3)]
+)
+def test_box_loss(beta, error, expected):
+    """One in four RoIs is positive, a ground-truth box with each of its four deltas off."""
+    model = synthetic_model(replace(maskrcnn_small(3), box_smooth_l1_beta=beta)).train()
+    regressor = model.roi_head.bbox_head.fc_reg
+    regressor.weight.data.zero_()
+    regressor.bias.data.fill_(error)
+    images = torch.zeros(2, 3, 64, 96)
+    targets = [target((8, 8, 40, 40)), target((0, 0, 64, 60))]
+    found = detector_losses(
+        model, images, SIZES, targets, SamplingOptions(rois=4), lambda rows, count: rows[:count]
+    )
+    assert found["box"].item() == pytest.approx(model.config.box_loss_weight * expected, rel=1e-6)

@@ -1,0 +1,113 @@
+"""The "faster-better" mask head, the official SimpleRefineMaskHead (SPEC 3.7).
+
+It differs from `RefineMaskHead` in that no semantic mask is predicted, the features of P2 are
+sampled instead of pooled, and the last stage enlarges its logits instead of its features.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from refinemask.config import SimpleRefineMaskConfig
+from refinemask.models.fpn import STRIDES
+from refinemask.models.fusion import MultiBranchFusionAvg
+from refinemask.models.layers import conv_stack
+from refinemask.models.mask_logits import class_logits
+from refinemask.models.refine_mask_head import (
+    ROI_SIZE,
+    STAGE_SIZES,
+    RefineMaskOutput,
+    refine_stages,
+)
+from refinemask.ops.boundary import resize_aligned
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+from refinemask.ops.point_sampling import point_sample
+
+
+class SimpleRefineStage(nn.Module):
+    """Fuse instance features with those of P2 and halve their channels."""
+
+    def __init__(self, channels: int, semantic_channels: int, size: int, *, upsample: bool) -> None:
+        super().__init__()
+        self.size = size
+        self.upsample = upsample
+        self.semantic_transform_in = nn.Conv2d(semantic_channels, channels, 1)
+        self.fuse_conv = nn.ModuleList(
+            (nn.Conv2d(2 * channels + 1, channels, 1), MultiBranchFusionAvg(channels))
+        )
+        self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 1, 1)
+
+    def forward(self, instance: Tensor, probs: Tensor, semantic: Tensor, rois: Tensor) -> Tensor:
+        """Refine once.
+
+        Args:
+            instance: (K, C, S, S) features.
+            probs: (K, 1, S, S), the mask predicted from them.
+            semantic: (B, C_s, H / 4, W / 4) features on the grid of P2.
+            rois: float32 (K, 5).
+
+        Returns:
+            The next instance features (K, C / 2, 2S, 2S), or (K, C / 2, S, S) without upsampling.
+        """
+        fine = F.relu(self.semantic_transform_in(semantic), inplace=True)
+        fine = point_sample(rois, fine, self.size, STRIDES[0])
+        x = torch.cat((instance, fine, probs), 1)
+        for layer in self.fuse_conv:
+            x = F.relu(layer(x), inplace=True)
+        x = torch.cat((F.relu(self.fuse_transform_out(x), inplace=True), probs), 1)
+        if not self.upsample:
+            return x
+        return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class SimpleRefineMaskHead(nn.Module):
+    """Three refinement stages, from 14x14 RoI features to 112x112 mask logits."""
+
+    def __init__(self, config: SimpleRefineMaskConfig, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        widths = [config.channels >> stage for stage in range(4)]
+        classes = [num_classes] * 3 + [1 if config.class_agnostic_final else num_classes]
+        upsample = [True, True, config.upsample_features]
+        self.instance_convs = conv_stack(in_channels, widths[0], config.instance_convs)
+        self.semantic_convs = conv_stack(
+            in_channels, config.semantic_channels, config.semantic_convs
+        )
+        self.stages = nn.ModuleList(
+            SimpleRefineStage(width, config.semantic_channels, size, upsample=enlarge)
+            for width, size, enlarge in zip(widths[:3], STAGE_SIZES[:3], upsample, strict=True)
+        )
+        self.stage_instance_logits = nn.ModuleList(
+            nn.Conv2d(width, count, 1) for width, count in zip(widths, classes, strict=True)
+        )
+
+    def forward(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> RefineMaskOutput:
+        """Predict the masks of all stages; arguments as those of `RefineMaskHead.forward`."""
+        pooled = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
+        return self.refine(pooled, features[0], rois, labels)
+
+    def refine(
+        self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
+    ) -> RefineMaskOutput:
+        """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
+        instance = self.instance_convs(instance)
+        semantic = self.semantic_convs(p2)
+        stage_logits = []
+        for index, stage in enumerate(self.stages):
+            logits = self._logits(index, instance, labels)
+            instance = stage(instance, logits.sigmoid(), semantic, rois)
+            stage_logits.append(logits)
+        final = self._logits(len(self.stages), instance, labels)
+        if final.shape[-1] != STAGE_SIZES[-1]:
+            final = resize_aligned(final, STAGE_SIZES[-1])
+        return RefineMaskOutput([*stage_logits, final], None)
+
+    def _logits(self, stage: int, instance: Tensor, labels: Tensor) -> Tensor:
+        classifier = self.stage_instance_logits[stage]
+        assert isinstance(classifier, nn.Conv2d)
+        return class_logits(instance, classifier, labels)
+
+    def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
+        """Return the refined mask logits (K, 1, 112, 112); arguments as in `forward`."""
+        return refine_stages(self(features, rois, labels).stages)[-1]
