@@ -14,6 +14,7 @@ from torch import Tensor
 
 from refinemask.checkpoints import io, meta, official, torchvision
 from refinemask.checkpoints.pickles import read_pickle
+from refinemask.checkpoints.strangers import refuse_others
 from refinemask.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
@@ -75,7 +76,9 @@ def load_model(
             f"{checkpoint.config.num_classes} classes but does not fit it: {difference}"
         )
     # Copied, because tensors straight from safetensors live in the file.
-    weights = {name: tensor.to(slots[name].dtype, copy=True) for name, tensor in tensors.items()}
+    weights = {
+        name: tensor.detach().to(slots[name].dtype, copy=True) for name, tensor in tensors.items()
+    }
     model.load_state_dict(weights, assign=True)
     return model.to(device)
 
@@ -109,6 +112,7 @@ def _read_ours(path: Path) -> Checkpoint:
 def _read_foreign(path: Path) -> Checkpoint:
     tensors, saved = _unwrap(path, read_pickle(path))
     try:
+        refuse_others(tensors)
         if torchvision.is_torchvision(tensors):
             config, tensors = torchvision.convert(tensors)
             return Checkpoint(path, "torchvision", config, tensors, {})

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from refinemask.checkpoints.strangers import LOADABLE, refuse_strangers
+from refinemask.checkpoints.strangers import LOADABLE, refuse_incomplete
 from refinemask.classes import (
     CITYSCAPES_CATEGORY_IDS,
     CITYSCAPES_CLASSES,
@@ -47,8 +47,8 @@ def recognise(shapes: Shapes, class_names: Sequence[str] | None = None) -> Model
     Raises:
         RefineMaskError: it is another kind of model, or there are more names than classes.
     """
-    refuse_strangers(shapes)
-    classes = shapes["roi_head.bbox_head.fc_cls.weight"][0] - 1
+    refuse_incomplete(shapes)
+    classes = _rows(shapes, "roi_head.bbox_head.fc_cls.weight") - 1
     names, ids = _classes(classes, class_names)
     mask_head = _mask_head(shapes, classes)
     backbone = _backbone(shapes)
@@ -65,8 +65,8 @@ def recognise(shapes: Shapes, class_names: Sequence[str] | None = None) -> Model
         mask_head=mask_head,
         class_names=names,
         category_ids=ids,
-        fpn_channels=shapes["neck.lateral_convs.0.conv.weight"][0],
-        box_head_channels=shapes["roi_head.bbox_head.shared_fcs.1.weight"][0],
+        fpn_channels=_rows(shapes, "neck.lateral_convs.0.conv.weight"),
+        box_head_channels=_rows(shapes, "roi_head.bbox_head.shared_fcs.1.weight"),
         box_loss_weight=1.0 if isinstance(mask_head, FCNMaskConfig) else 2.0,
     )
 
@@ -146,6 +146,12 @@ def _mask_head(shapes: Shapes, classes: int) -> MaskConfig:
             f"its mask head is of another kind ({', '.join(list(head)[:3])}, ...); "
             f"what can be loaded: {LOADABLE}"
         ) from error
+
+
+def _rows(shapes: Shapes, name: str) -> int:
+    if not shapes.get(name):
+        raise RefineMaskError(f"it has no {name} to tell its size from; is the file complete?")
+    return shapes[name][0]
 
 
 def _count(names: Shapes, pattern: str) -> int:

@@ -9,6 +9,7 @@ is refused by name.
 import pickle
 import re
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,10 @@ def read_pickle(path: Path) -> Any:
             code from the file could make; nothing of it has been executed.
     """
     try:
-        with _LOCK, torch.serialization.safe_globals(_ALLOWED):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        with _LOCK, torch.serialization.safe_globals(_ALLOWED), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong with a file, the error says
+            with path.open("rb") as file:  # whose name then decides nothing
+                return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
         raise RefineMaskError(f"{path} {_reason(error)}") from error
 

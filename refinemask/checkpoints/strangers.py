@@ -26,30 +26,43 @@ _OTHERS = (
 )
 _PARTS = {
     "ResNet trunk": r"backbone\.(conv1\.weight$|layer4\.)",
-    "FPN": r"neck\.lateral_convs\.0\.conv\.weight$",
-    "RPN": r"rpn_head\.rpn_cls\.weight$",
-    "box head with two shared layers": r"roi_head\.bbox_head\.(fc_cls|shared_fcs\.1)\.weight$",
+    "FPN": r"neck\.(lateral|fpn)_convs\.",
+    "RPN": r"rpn_head\.rpn_",
+    "box head": r"roi_head\.bbox_head\.",
     "mask head": r"roi_head\.mask_head\.",
 }
 
 
-def refuse_strangers(names: Collection[str]) -> None:
+def refuse_others(names: Collection[str]) -> None:
+    """Return unless `names` are those of another known program's or kind of model.
+
+    Raises:
+        RefineMaskError: they are; it says which.
+    """
+    kind = next((kind for pattern, kind in _OTHERS if _any(pattern, names)), None)
+    if kind:
+        raise _refusal(kind, names)
+
+
+def refuse_incomplete(names: Collection[str]) -> None:
     """Return if `names` are those of a detector with ResNet, FPN, RPN, box head and mask head.
 
     Raises:
-        RefineMaskError: they are not; it says what they look like.
+        RefineMaskError: they are not; it says which parts there are not.
     """
-    kind = next((kind for pattern, kind in _OTHERS if _any(pattern, names)), None)
-    if kind is None:
-        lacking = [part for part, pattern in _PARTS.items() if not _any(pattern, names)]
-        if not lacking:
-            return
-        kind = "a trunk alone" if _only("backbone.", names) else "no detector we know"
-        if len(lacking) < len(_PARTS):
-            kind += f": it has no {', no '.join(lacking)}"
-    raise RefineMaskError(
-        f"it looks like {kind} ({_listed(names)}); what can be loaded: {LOADABLE}"
-    )
+    lacking = [part for part, pattern in _PARTS.items() if not _any(pattern, names)]
+    if not lacking:
+        return
+    if len(lacking) == len(_PARTS):
+        raise _refusal("no detector we know", names)
+    kind = "a trunk alone" if _only("backbone.", names) else "another detector"
+    raise _refusal(f"{kind}: it has no {', no '.join(lacking)}", names)
+
+
+def _refusal(kind: str, names: Collection[str]) -> RefineMaskError:
+    dots = ", ..." if len(names) > 2 else ""
+    listed = f"{len(names)} parameters: {', '.join(list(names)[:2])}{dots}"
+    return RefineMaskError(f"it looks like {kind} ({listed}); what can be loaded: {LOADABLE}")
 
 
 def _any(pattern: str, names: Collection[str]) -> bool:
@@ -58,10 +71,3 @@ def _any(pattern: str, names: Collection[str]) -> bool:
 
 def _only(prefix: str, names: Collection[str]) -> bool:
     return all(name.startswith(prefix) for name in names)
-
-
-def _listed(names: Collection[str]) -> str:
-    if not names:
-        return "it holds no parameters"
-    dots = ", ..." if len(names) > 2 else ""
-    return f"{len(names)} parameters: {', '.join(list(names)[:2])}{dots}"
