@@ -32,9 +32,10 @@ def describe(
         rois: detections whose masks are counted.
 
     Returns:
-        `file`, `format`, `bytes`, `sha256`, `preset`, `config`, `provenance`, and where torch is
-        installed `parameters` by part and `multiply_adds`: `size`, `proposals`, `rois`, `parts`
-        and what is inside the `mask_head`.
+        `file`, `format`, `bytes`, `sha256`, `preset`, `config`, `provenance`; `mismatch`: why a
+        checkpoint cannot be loaded all the same, else None. Where torch is installed also
+        `parameters` by part and `multiply_adds`: `size`, `proposals`, `rois`, `parts` and what is
+        inside the `mask_head`.
 
     Raises:
         RefineMaskError: there is no such file, it is neither, or the size is not allowed.
@@ -44,35 +45,39 @@ def describe(
             f"a padded size consists of multiples of {_MULTIPLE}, got {size[0]}x{size[1]}"
         )
     read = _artifact if Path(path).suffix == ".onnx" else _checkpoint
-    file, kind, config, provenance = read(path)
+    file, config, told = read(path)
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     description = {
         "file": str(file),
-        "format": kind,
         "bytes": file.stat().st_size,
         "sha256": digest,
         "preset": config.preset,
         "config": config.to_dict(),
-        "provenance": provenance,
     }
-    return description | (_costs(config, size, rois) if find_spec("torch") else {})
+    return description | told | (_costs(config, size, rois) if find_spec("torch") else {})
 
 
-def _artifact(path: str | Path) -> tuple[Path, str, ModelConfig, dict[str, Any]]:
+def _artifact(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
     path = Path(path)
     check_file(path)
     metadata = read_metadata(path, read_properties(path).get(METADATA_KEY))
-    known = ("preset", "config", "class_names", "category_ids")  # told elsewhere
-    told = {k: v for k, v in dataclasses.asdict(metadata).items() if k not in known}
-    return path, "onnx", ModelConfig.from_dict(metadata.config), told
+    repeated = ("preset", "config", "class_names", "category_ids")
+    provenance = {k: v for k, v in dataclasses.asdict(metadata).items() if k not in repeated}
+    told = {"format": "onnx", "mismatch": None, "provenance": provenance}
+    return path, ModelConfig.from_dict(metadata.config), told
 
 
-def _checkpoint(path: str | Path) -> tuple[Path, str, ModelConfig, dict[str, Any]]:
-    from refinemask.checkpoints.load import read_checkpoint
+def _checkpoint(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
+    from refinemask.checkpoints.load import mismatch, read_checkpoint
 
     checkpoint = read_checkpoint(path)
-    return checkpoint.path, checkpoint.format, checkpoint.config, checkpoint.provenance
+    told = {
+        "format": checkpoint.format,
+        "mismatch": mismatch(checkpoint),
+        "provenance": checkpoint.provenance,
+    }
+    return checkpoint.path, checkpoint.config, told
 
 
 def _costs(config: ModelConfig, size: tuple[int, int] | None, rois: int) -> dict[str, Any]:

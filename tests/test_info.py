@@ -27,6 +27,7 @@ def test_a_checkpoint_of_ours(tmp_path):
     assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert found["bytes"] == path.stat().st_size
     assert found["provenance"] == {"iteration": 3}
+    assert found["mismatch"] is None
     assert found["multiply_adds"]["size"] == [128, 192]
     assert found["multiply_adds"]["rois"] == 5
     assert json.loads(json.dumps(found))["preset"] == "maskrcnn_small"
@@ -41,6 +42,16 @@ def test_a_checkpoint_of_mmdetection(tmp_path):
     assert found["config"]["class_names"] == ("cat", "dog")
     assert found["provenance"]["mmcv_version"] == "1.0.5"
     assert found["multiply_adds"]["size"] == [800, 1344]  # 1333, padded
+
+
+def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
+    path = tmp_path / "model.pth"
+    weights = foreign.state_dict(foreign.narrow(presets.maskrcnn_r50(2)))
+    del weights["rpn_head.rpn_reg.bias"]
+    torch.save(weights, path)
+    assert describe(path)["mismatch"] == "1 missing (rpn_head.rpn_reg.bias)"
+    done = CliRunner().invoke(cli.app, ["info", str(path), "--size", "64x64"])
+    assert "does not fit  1 missing (rpn_head.rpn_reg.bias)" in done.stdout
 
 
 @pytest.fixture

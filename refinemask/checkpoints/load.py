@@ -19,8 +19,6 @@ from refinemask.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
 
-Shapes = Mapping[str, tuple[int, ...]]
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -61,20 +59,17 @@ def load_model(
         RefineMaskError: there is no such file, it is none of these, or it is not complete.
     """
     checkpoint = read_checkpoint(path, bn_eps)
-    model = _empty_model(checkpoint)
-    slots = model.state_dict()
-    tensors = checkpoint.tensors
-    # Files of PyTorch before 0.4.1 lack these counters, which nothing here reads.
-    tensors |= {
-        name: torch.zeros_like(slot, device="cpu")
-        for name, slot in slots.items()
-        if name.endswith("num_batches_tracked") and name not in tensors
-    }
-    if difference := _differ(_shapes(slots), _shapes(tensors)):
+    if problem := mismatch(checkpoint):
         raise RefineMaskError(
             f"{checkpoint.path} looks like a {checkpoint.config.preset} of "
-            f"{checkpoint.config.num_classes} classes but does not fit it: {difference}"
+            f"{checkpoint.config.num_classes} classes but does not fit it: {problem}"
         )
+    model = _empty_model(checkpoint)
+    slots, tensors = model.state_dict(), checkpoint.tensors
+    # Files of PyTorch before 0.4.1 lack these counters, which nothing here reads.
+    tensors |= {
+        name: torch.zeros_like(slots[name], device="cpu") for name in slots.keys() - tensors.keys()
+    }
     # Copied, because tensors straight from safetensors live in the file.
     weights = {
         name: tensor.detach().to(slots[name].dtype, copy=True) for name, tensor in tensors.items()
@@ -89,10 +84,39 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
     checkpoint = _read_foreign(path) if _is_pickled(path) else _read_ours(path)
     if bn_eps is None:
         return checkpoint
-    if bn_eps < 0:
-        raise RefineMaskError(f"bn_eps must be at least 0, got {bn_eps}")
+    if not checkpoint.config.backbone.startswith("resnet"):
+        raise RefineMaskError(
+            f"{path} has a trunk {checkpoint.config.backbone}, whose batch norms have their own "
+            "epsilon; leave --bn-eps out"
+        )
     config = dataclasses.replace(checkpoint.config, bn_eps=bn_eps)
     return dataclasses.replace(checkpoint, config=config)
+
+
+def mismatch(checkpoint: Checkpoint) -> str | None:
+    """Return in one line how the tensors differ from those of the configuration, None if not.
+
+    Raises:
+        RefineMaskError: no model can be built from the configuration.
+    """
+    expected, found = _shapes(_empty_model(checkpoint).state_dict()), _shapes(checkpoint.tensors)
+    counters = {name for name in expected if name.endswith("num_batches_tracked")}
+    expected = {n: shape for n, shape in expected.items() if n in found or n not in counters}
+    wrong = {name for name in expected.keys() & found.keys() if expected[name] != found[name]}
+    kinds = {
+        "missing": sorted(expected.keys() - found.keys()),
+        "unexpected": sorted(found.keys() - expected.keys()),
+        "wrongly shaped": [
+            f"{name}: got {_size(found[name])}, expected {_size(expected[name])}"
+            for name in sorted(wrong)
+        ],
+    }
+    problems = (
+        f"{len(entries)} {kind} ({', '.join(entries[:3])}{', ...' if len(entries) > 3 else ''})"
+        for kind, entries in kinds.items()
+        if entries
+    )
+    return "; ".join(problems) or None
 
 
 def _is_pickled(path: Path) -> bool:
@@ -123,6 +147,8 @@ def _read_foreign(path: Path) -> Checkpoint:
         inputs = meta.normalisation(saved, buffers, config.input)
     except RefineMaskError as error:
         raise RefineMaskError(f"{path} cannot be loaded: {error}") from error
+    except KeyError as error:
+        raise RefineMaskError(f"{path} cannot be loaded: it has no tensor {error}") from error
     config = dataclasses.replace(config, input=inputs)
     return Checkpoint(path, "mmdetection", config, kept, meta.provenance(saved))
 
@@ -174,24 +200,6 @@ def _empty_model(checkpoint: Checkpoint) -> Detector:
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-
-
-def _differ(expected: Shapes, found: Shapes) -> str:
-    """Return how the tensors of a file differ from those of a model, in one line."""
-    wrong = {name for name in expected.keys() & found.keys() if expected[name] != found[name]}
-    kinds = {
-        "missing": sorted(expected.keys() - found.keys()),
-        "unexpected": sorted(found.keys() - expected.keys()),
-        "wrongly shaped": [
-            f"{name}: got {_size(found[name])}, expected {_size(expected[name])}"
-            for name in sorted(wrong)
-        ],
-    }
-    return "; ".join(
-        f"{len(entries)} {kind} ({', '.join(entries[:3])}{', ...' if len(entries) > 3 else ''})"
-        for kind, entries in kinds.items()
-        if entries
-    )
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -67,6 +67,8 @@ def _table(description: dict[str, Any]) -> str:
         "classes": f"{len(names)}: {', '.join(names[:_SHOWN_CLASSES])}{dots}",
         "input": f"shorter side {sizes['short_side']}, longer side up to {sizes['long_side']}",
     }
+    if description["mismatch"]:
+        rows["does not fit"] = description["mismatch"]
     told = description["provenance"].items()
     rows |= {key: v if isinstance(v, str) else json_module.dumps(v) for key, v in told}
     width = max(map(len, rows)) + 2

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +25,10 @@ img_norm_cfg = dict(
 
 def narrow(config: ModelConfig) -> ModelConfig:
     """Return a detector of the same kind with narrow heads."""
-    widths = {} if isinstance(config.mask_head, FCNMaskConfig) else {"semantic_channels": 24}
-    return replace(
-        config,
-        fpn_channels=16,
-        box_head_channels=40,
-        mask_head=replace(config.mask_head, channels=32, **widths),
-    )
+    mask_head = replace(config.mask_head, channels=32)
+    if not isinstance(mask_head, FCNMaskConfig):
+        mask_head = replace(mask_head, semantic_channels=24)
+    return replace(config, fpn_channels=16, box_head_channels=40, mask_head=mask_head)
 
 
 def empty_model(config: ModelConfig) -> Detector:
@@ -56,7 +54,9 @@ def state_dict(config: ModelConfig) -> "OrderedDict[str, Tensor]":
     return tensors
 
 
-def mmcv_checkpoint(config: ModelConfig, class_names: tuple[str, ...] | None = None) -> dict:
+def mmcv_checkpoint(
+    config: ModelConfig, class_names: tuple[str, ...] | None = None
+) -> dict[str, Any]:
     """Return what a run of mmdetection 2.x saves."""
     meta = {
         "env_info": "sys.platform: linux",
@@ -78,7 +78,7 @@ def mmcv_checkpoint(config: ModelConfig, class_names: tuple[str, ...] | None = N
     return {"meta": meta, "state_dict": weights, "optimizer": optimizer}
 
 
-def mmengine_checkpoint(config: ModelConfig, class_names: tuple[str, ...]) -> dict:
+def mmengine_checkpoint(config: ModelConfig, class_names: tuple[str, ...]) -> dict[str, Any]:
     """Return what a run of mmdetection 3.x saves; without its `message_hub`."""
     weights = state_dict(config)
     weights["data_preprocessor.mean"] = torch.tensor([100.0, 110.5, 103.53]).reshape(3, 1, 1)
