@@ -11,10 +11,7 @@ LOADABLE = (
 )
 # The first pattern that begins the name of any parameter decides.
 _OTHERS = (
-    (
-        r"backbone\.bottom_up\.|proposal_generator\.|roi_heads\.box_predictor\.",
-        "a detectron2 model",
-    ),
+    (r"backbone\.bottom_up\.|proposal_generator\.", "a detectron2 model"),
     (r"roi_head\.bbox_head\.\d+\.", "a Cascade R-CNN or HTC of mmdetection (several box heads)"),
     (r"roi_head\.point_head\.", "a PointRend of mmdetection"),
     (r"roi_head\.mask_iou_head\.", "a Mask Scoring R-CNN of mmdetection"),
