@@ -14,6 +14,7 @@ from refinemask.commands.bench import bench, report
 from refinemask.commands.data import data
 from refinemask.commands.evaluate import evaluate
 from refinemask.commands.export import export
+from refinemask.commands.info import info
 from refinemask.commands.output import guarded
 from refinemask.commands.predict import predict
 from refinemask.commands.train import train
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "bench": bench,
     "report": report,
+    "info": info,
     "data": data,
 }
 

@@ -18,6 +18,7 @@ def evaluate(
         ),
     ],
     model: options.Model = None,
+    bn_eps: options.BnEps = None,
     preset: options.Preset = None,
     weights: options.Weights = None,
     num_classes: options.NumClasses = None,
@@ -35,7 +36,7 @@ def evaluate(
     json: options.Json = None,
 ) -> None:
     """Measure box, mask and boundary AP."""
-    choice = ModelChoice(model, preset, weights, num_classes)
+    choice = ModelChoice(model, preset, weights, num_classes, bn_eps)
     choice.check([("--artifact", artifact)])
     keep_inputs([dataset, dataset.rpartition("@")[0] or None, artifact, model], [json])
     names = None if classes is None else [name.strip() for name in classes.split(",")]

@@ -13,6 +13,7 @@ from refinemask.commands.selection import ModelChoice
 def export(
     output: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The artifact to write.")],
     model: options.Model = None,
+    bn_eps: options.BnEps = None,
     preset: options.Preset = None,
     weights: options.Weights = None,
     num_classes: options.NumClasses = None,
@@ -47,7 +48,7 @@ def export(
     for name, value in (("--height", height), ("--width", width)):
         if value is not None and value % 32:
             raise typer.BadParameter(f"{name} must be a multiple of 32, got {value}")
-    choice = ModelChoice(model, preset, weights, num_classes)
+    choice = ModelChoice(model, preset, weights, num_classes, bn_eps)
     from refinemask.images import list_images
     from refinemask.metadata import sidecar_path
 

@@ -13,7 +13,16 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="CHECKPOINT|NAME",
-        help=f"A checkpoint, or one of the models that ship: {', '.join(SHIPPED_NAMES)}.",
+        help="A checkpoint (ours, RefineMask's, mmdetection's or torchvision's), "
+        f"or one of the models that ship: {', '.join(SHIPPED_NAMES)}.",
+    ),
+]
+BnEps = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Epsilon of the checkpoint's batch norms, which foreign ones do not tell: "
+        "0 for weights from torchvision's COCO_V1; 1e-5 by default.",
     ),
 ]
 Preset = Annotated[

@@ -15,6 +15,7 @@ def predict(
         list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of images.")
     ],
     model: options.Model = None,
+    bn_eps: options.BnEps = None,
     preset: options.Preset = None,
     weights: options.Weights = None,
     num_classes: options.NumClasses = None,
@@ -38,7 +39,7 @@ def predict(
     """Detect objects in images and draw their masks."""
     if output is None and json is None:
         raise typer.BadParameter("give --output DIR, --json PATH or both")
-    choice = ModelChoice(model, preset, weights, num_classes)
+    choice = ModelChoice(model, preset, weights, num_classes, bn_eps)
     choice.check([("--artifact", artifact)])
     from refinemask.images import list_images
     from refinemask.prediction import predict_images

@@ -23,6 +23,7 @@ class ModelChoice:
     preset: str | None = None
     weights: Literal["synthetic"] | None = None
     num_classes: int | None = None
+    bn_eps: float | None = None
 
     def load(self, device: str) -> "Detector":
         """Load the model on `device` (auto, cpu or cuda:N).
@@ -36,7 +37,7 @@ class ModelChoice:
         if self.model is not None:
             from refinemask.checkpoints import load_model
 
-            return load_model(self.model, device=device)
+            return load_model(self.model, device=device, bn_eps=self.bn_eps)
         from refinemask.checkpoints import synthetic_model
         from refinemask.presets import preset
 
@@ -75,6 +76,8 @@ class ModelChoice:
             )
         if self.preset is None and (self.weights, self.num_classes) != (None, None):
             raise typer.BadParameter("--weights and --num-classes go with --preset only")
+        if self.model is None and self.bn_eps is not None:
+            raise typer.BadParameter("--bn-eps goes with --model only")
 
 
 def open_predictor(

@@ -19,6 +19,7 @@ def verify(
         typer.Option(metavar="DIR", help="A folder of images, or an image; may be repeated."),
     ],
     model: options.Model = None,
+    bn_eps: options.BnEps = None,
     preset: options.Preset = None,
     weights: options.Weights = None,
     num_classes: options.NumClasses = None,
@@ -34,7 +35,7 @@ def verify(
     json: options.Json = None,
 ) -> None:
     """Compare an artifact with its PyTorch model; exit with 3 if they differ too much."""
-    choice = ModelChoice(model, preset, weights, num_classes)
+    choice = ModelChoice(model, preset, weights, num_classes, bn_eps)
     choice.check([])
     device = engine_device(device)
     from refinemask.images import list_images

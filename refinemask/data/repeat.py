@@ -21,18 +21,11 @@ def class_balanced_factors(dataset: InstanceDataset, threshold: float) -> Factor
     A class that is in a share f of the images has the factor max(1, sqrt(threshold / f)); an image
     has the largest factor of its classes. Crowds do not count.
     """
-    present = {
-        (annotation["image_id"], annotation["category_id"])
-        for annotation in dataset.ground_truth["annotations"]
-        if not annotation.get("iscrowd", 0)
-    }
-    images = Counter(category for _, category in present)
+    present = [set(dataset.image_labels(index).tolist()) for index in range(len(dataset))]
+    images = Counter(label for labels in present for label in labels)
     wanted = threshold * len(dataset)
-    of_class = {category: max(1.0, math.sqrt(wanted / n)) for category, n in images.items()}
-    of_image: dict[int, float] = {}
-    for image, category in present:
-        of_image[image] = max(of_image.get(image, 1.0), of_class[category])
-    return np.array([of_image.get(image, 1.0) for image in dataset.image_ids])
+    of_class = {label: max(1.0, math.sqrt(wanted / n)) for label, n in images.items()}
+    return np.array([max((of_class[label] for label in labels), default=1.0) for labels in present])
 
 
 class Passes:

@@ -29,7 +29,7 @@ def multiscale_roi_align(
     Returns:
         (K, C, S, S) in the dtype of the features.
     """
-    if torch.compiler.is_exporting():
+    if torch.compiler.is_exporting() or rois.is_meta:  # whose levels are not known
         return _exported(rois, list(features), output_size, list(strides), sampling_ratio)
     return _reference(rois, features, output_size, strides, sampling_ratio)
 

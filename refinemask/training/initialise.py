@@ -24,9 +24,14 @@ def initialise(model: Detector, backbone_weights: str = IMAGENET) -> None:
     box_head = model.roi_head.bbox_head
     for connected in (m for m in box_head.shared_fcs if isinstance(m, nn.Linear)):
         _set(nn.init.xavier_uniform_, connected)
-    _set(_normal(0.01), box_head.fc_cls)
-    _set(_normal(0.001), box_head.fc_reg)
+    initialise_box_outputs(model)
     initialise_mask_head(model)
+
+
+def initialise_box_outputs(model: Detector) -> None:
+    """Give the layers of the box head that know the classes their random start."""
+    _set(_normal(0.01), model.roi_head.bbox_head.fc_cls)
+    _set(_normal(0.001), model.roi_head.bbox_head.fc_reg)
 
 
 def initialise_mask_head(model: Detector) -> None:

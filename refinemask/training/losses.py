@@ -159,8 +159,8 @@ def _box_losses(
     label, is_positive = torch.cat(labels), torch.cat(positive)
     predicted = deltas[is_positive, label[is_positive]]
     encoded = encode_boxes(torch.cat(boxes), torch.cat(expected), BOX_STD)
-    weight, beta = model.config.box_loss_weight, model.config.box_smooth_l1_beta
-    weight = weight / mean_count(len(rois), rois.device)
+    beta = model.config.box_smooth_l1_beta
+    weight = model.config.box_loss_weight / mean_count(len(rois), rois.device)
     return {
         "class": weight * F.cross_entropy(logits, label, reduction="sum"),
         "box": weight * F.smooth_l1_loss(predicted, encoded, reduction="sum", beta=beta),

@@ -45,7 +45,9 @@ class TrainOptions:
     backbone_weights: str | None = None
     """What the trunk of a new model starts from: imagenet (the default), none or a file."""
     init: Path | str | None = None
-    """Checkpoint or shipped name whose weights training starts from."""
+    """Checkpoint or shipped name whose weights training starts from, for any classes."""
+    bn_eps: float | None = None
+    """Epsilon of the batch norms of `init`, see `refinemask.load_model`."""
     resume: bool = False
     """Continue the interrupted run in `output` exactly."""
     freeze_detector: bool = False
@@ -129,6 +131,8 @@ class TrainOptions:
                 "--backbone-weights is for a new model, with --preset; "
                 "--init brings the weights of its trunk"
             )
+        if self.bn_eps is not None and self.init is None:
+            raise RefineMaskError("--bn-eps belongs to the checkpoint of --init")
         if (self.freeze_detector or self.reset_mask_head) and self.init is None:
             raise RefineMaskError("--freeze-detector and --reset-mask-head need a detector: --init")
 
@@ -150,7 +154,7 @@ class TrainOptions:
         Raises:
             RefineMaskError: an option differs that decides the result.
         """
-        free = {"output", "resume", "init", "preset", "backbone_weights", "validation"}
+        free = {"output", "resume", "init", "bn_eps", "preset", "backbone_weights", "validation"}
         free |= {"evaluate_every", "workers", "device"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import dataclasses
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,9 @@ from refinemask.training.metrics import MetricsLog
 from refinemask.training.optimizer import Updates
 from refinemask.training.options import TrainOptions
 from refinemask.training.state import load_state, read_config, save_state
+from refinemask.training.transfer import describe, for_classes
+
+logger = logging.getLogger(__name__)
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called after every iteration with its number, the number of iterations and the losses."""
@@ -84,7 +88,8 @@ class _Run:
         others = [open_dataset(spec, classes) for spec in options.datasets[1:]]
         datasets = [dataset.for_training() for dataset in (first, *others)]
         self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
-        self.model = _build(options, datasets[0]).to(self.device)
+        model, self.reinitialised = _build(options, datasets[0])
+        self.model = model.to(self.device)
         self.model = self.model.to(memory_format=torch.channels_last)
         batches = _batches(options, datasets, self.model.config.input)
         self.data = batches.share(world.rank, world.size)
@@ -98,6 +103,8 @@ class _Run:
         self.log = MetricsLog(options.output / METRICS, self.completed) if world.leads else None
         self.intact = True
         """Whether the weights are those after `completed` iterations, and worth keeping."""
+        if self.log and self.reinitialised and not options.resume:
+            self.log.write({"iteration": 0, "reinitialised": self.reinitialised})
 
     def _initialise(self, batches: Batches) -> None:
         """Give a new model its start; other processes get it from the first one."""
@@ -110,6 +117,7 @@ class _Run:
         progress = load_state(self.options.output / STATE, self.model, updates.optimizer)
         self.options.check_continues(progress["options"])
         updates.scaler.load_state_dict(progress.get("scaler", {}))
+        self.reinitialised = tuple(progress.get("reinitialised", ()))
         return int(progress["iteration"])
 
     def go(self, report: Report | None, stopping: Callable[[], bool]) -> None:
@@ -172,7 +180,11 @@ class _Run:
     def save(self) -> None:
         if not self.world.leads:
             return
-        progress = {"iteration": self.completed, "options": self.options.to_dict()}
+        progress = {
+            "iteration": self.completed,
+            "options": self.options.to_dict(),
+            "reinitialised": self.reinitialised,
+        }
         save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
         state, scaler = self.options.output / STATE, self.updates.scaler.state_dict()
         progress |= {"scaler": scaler} if scaler else {}
@@ -210,21 +222,29 @@ def _batches(
     return Batches(datasets, options.batch_size, options.seed, transform, canvas, factors)
 
 
-def _build(options: TrainOptions, dataset: InstanceDataset) -> Detector:
+def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, tuple[str, ...]]:
+    """Return the model and the names of the tensors of `init` that other classes replaced."""
     if options.resume:
-        return build_model(read_config(options.output / STATE))
+        return build_model(read_config(options.output / STATE)), ()
     if options.init is None:
         assert options.preset is not None
-        return build_model(_for_data(preset(options.preset), dataset))
-    model = load_model(options.init)
+        return build_model(_for_data(preset(options.preset), dataset)), ()
+    model = load_model(options.init, bn_eps=options.bn_eps)
     if options.reset_mask_head:
         model = _with_new_mask_head(model, options.preset)
-    if model.class_names != dataset.class_names:
+    if model.class_names == dataset.class_names:
+        return model, ()
+    difference = (
+        f"{options.init} knows {describe(model.class_names)}, "
+        f"the data set {describe(dataset.class_names)}"
+    )
+    if options.freeze_detector:
         raise RefineMaskError(
-            f"{options.init} knows the classes {', '.join(model.class_names)}, the data set "
-            f"{', '.join(dataset.class_names)}; select the same ones with --classes"
+            f"{difference}; a frozen detector needs the same ones: select them with --classes"
         )
-    return model
+    model, reset = for_classes(model, dataset.class_names, dataset.category_ids)
+    logger.warning("%s; initialised again: %s", difference, ", ".join(reset))
+    return model, reset
 
 
 def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:

@@ -96,6 +96,7 @@ def test_peak_learning_rates():
         ({"freeze_detector": True}, "need a detector: --init"),
         ({"reset_mask_head": True}, "need a detector: --init"),
         ({"init": "model.safetensors"}, "leave --preset out"),
+        ({"bn_eps": 0.0}, "--bn-eps belongs to the checkpoint of --init"),
     ],
 )
 def test_senseless_options_are_refused(changes, message):

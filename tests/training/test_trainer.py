@@ -1,11 +1,13 @@
 """What training starts from, what it changes, and what it refuses."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
 from refinemask.checkpoints import load_model, save_checkpoint, synthetic_model
+from refinemask.checkpoints.load import read_checkpoint
 from refinemask.errors import RefineMaskError
 from refinemask.models.refine_mask_head import RefineMaskHead
 from refinemask.presets import maskrcnn_small
@@ -91,9 +93,61 @@ def test_errors_before_training(tmp_path, changes, message):
     assert not (tmp_path / "run").exists()
 
 
-def test_init_with_other_classes(detector, tmp_path):
-    with pytest.raises(RefineMaskError, match="knows the classes star, ring, the data set letter"):
-        train(options(tmp_path, preset=None, init=detector, classes=("letter",)))
+OF_CLASSES = {
+    f"roi_head.{layer}.{kind}"
+    for layer in ("bbox_head.fc_cls", "bbox_head.fc_reg", "mask_head.conv_logits")
+    for kind in ("weight", "bias")
+}
+
+
+@pytest.mark.parametrize("classes", [("letter",), ("ring", "star")], ids=["fewer", "reordered"])
+def test_init_with_other_classes(detector, tmp_path, classes, caplog):
+    chosen = options(
+        tmp_path, preset=None, init=detector, classes=classes, iterations=1, learning_rate=1e-9
+    )
+    path = train(chosen)
+    found = load_model(path)
+    assert found.class_names == classes
+    before, after = weights(detector), found.state_dict()
+    kept = before.keys() - OF_CLASSES
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in kept)
+    fresh = after["roi_head.bbox_head.fc_cls.weight"]
+    assert fresh.std() == pytest.approx(0.01, rel=0.2)
+    assert abs(after["roi_head.bbox_head.fc_cls.bias"]).max() < 1e-6  # 15 for the background before
+    assert set(read_checkpoint(path).provenance["reinitialised"]) == OF_CLASSES
+    assert set(metrics(tmp_path)[0]["reinitialised"]) == OF_CLASSES
+    names = ", ".join(classes)
+    told = f"knows 2 classes (star, ring), the data set {len(classes)} classes ({names}); init"
+    assert told in caplog.text and "roi_head.bbox_head.fc_cls.weight" in caplog.text
+
+
+def test_what_was_initialised_again_outlasts_an_interruption(detector, tmp_path):
+    chosen = options(tmp_path, preset=None, init=detector, classes=("letter",), iterations=2)
+
+    def interrupt(number, total, losses):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(chosen, interrupt)
+    path = train(replace(chosen, init=None, resume=True))
+    assert set(read_checkpoint(path).provenance["reinitialised"]) == OF_CLASSES
+    assert [line["iteration"] for line in metrics(tmp_path)] == [0, 1, 2]
+
+
+def test_the_same_classes_are_kept(detector, tmp_path, caplog):
+    chosen = options(tmp_path, preset=None, init=detector, iterations=1)
+    assert read_checkpoint(train(chosen)).provenance["reinitialised"] == []
+    assert "initialised again" not in caplog.text
+
+
+def test_a_frozen_detector_of_other_classes(detector, tmp_path):
+    chosen = options(
+        tmp_path, preset=None, init=detector, classes=("letter",), freeze_detector=True
+    )
+    with pytest.raises(
+        RefineMaskError, match=r"2 classes \(star, ring\), the data set 1 .* frozen detector needs"
+    ):
+        train(chosen)
 
 
 def test_a_mask_head_of_another_trunk(detector, tmp_path):

@@ -1,0 +1,206 @@
+"""Load any checkpoint that we know: ours, RefineMask's, mmdetection's and torchvision's.
+
+A checkpoint is untrusted input; reading it executes nothing.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from refinemask.checkpoints import io, meta, official, torchvision
+from refinemask.checkpoints.pickles import read_pickle
+from refinemask.checkpoints.strangers import refuse_others
+from refinemask.config import ModelConfig
+from refinemask.errors import RefineMaskError
+from refinemask.models import Detector, build_model
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds, before a model is built of it."""
+
+    path: Path
+    format: Literal["refinemask", "mmdetection", "torchvision"]
+    config: ModelConfig
+    tensors: dict[str, Tensor]
+    """By our parameter names; not yet compared with those that the configuration needs."""
+    provenance: dict[str, Any]
+    """What the file tells about its training, as JSON values."""
+
+
+def load_model(
+    path: str | Path, device: str | torch.device = "cpu", bn_eps: float | None = None
+) -> Detector:
+    """Load a checkpoint, or one of the models that ship with the package by its name.
+
+    Known are our own `.safetensors` files, and `.pth` or `.pt` files of the official RefineMask
+    code (all published configurations), of Mask R-CNN on ResNet-50 or 101 with FPN in mmdetection
+    2.x and 3.x, and of torchvision's `maskrcnn_resnet50_fpn`. Which of them a file is follows from
+    names and shapes of its tensors.
+
+    Shapes do not tell everything. Models of mmdetection whose trunk has the caffe style look like
+    others; they are refused where the file says so, and give wrong results where it does not.
+
+    Args:
+        path: a file or a shipped name.
+        device: where the model goes.
+        bn_eps: epsilon of the trunk's batch norms, which no file tells but ours; by default as
+            published, 1e-5. torchvision's own COCO_V1 weights were trained with 0.
+
+    Returns:
+        The model in evaluation mode with float32 weights.
+
+    Raises:
+        RefineMaskError: there is no such file, it is none of these, or it is not complete.
+    """
+    checkpoint = read_checkpoint(path, bn_eps)
+    if problem := mismatch(checkpoint):
+        raise RefineMaskError(
+            f"{checkpoint.path} looks like a {checkpoint.config.preset} of "
+            f"{checkpoint.config.num_classes} classes but does not fit it: {problem}"
+        )
+    model = _empty_model(checkpoint)
+    slots, tensors = model.state_dict(), checkpoint.tensors
+    # Files of PyTorch before 0.4.1 lack these counters, which nothing here reads.
+    tensors |= {
+        name: torch.zeros_like(slots[name], device="cpu") for name in slots.keys() - tensors.keys()
+    }
+    # Copied, because tensors straight from safetensors live in the file.
+    weights = {
+        name: tensor.detach().to(slots[name].dtype, copy=True) for name, tensor in tensors.items()
+    }
+    model.load_state_dict(weights, assign=True)
+    return model.to(device)
+
+
+def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint:
+    """Read a file and recognise what it is; arguments and errors as of `load_model`."""
+    path = io.find_checkpoint(path)
+    checkpoint = _read_foreign(path) if _is_pickled(path) else _read_ours(path)
+    if bn_eps is None:
+        return checkpoint
+    if not checkpoint.config.backbone.startswith("resnet"):
+        raise RefineMaskError(
+            f"{path} has a trunk {checkpoint.config.backbone}, whose batch norms have their own "
+            "epsilon; leave --bn-eps out"
+        )
+    config = dataclasses.replace(checkpoint.config, bn_eps=bn_eps)
+    return dataclasses.replace(checkpoint, config=config)
+
+
+def mismatch(checkpoint: Checkpoint) -> str | None:
+    """Return in one line how the tensors differ from those of the configuration, None if not.
+
+    Raises:
+        RefineMaskError: no model can be built from the configuration.
+    """
+    expected, found = _shapes(_empty_model(checkpoint).state_dict()), _shapes(checkpoint.tensors)
+    counters = {name for name in expected if name.endswith("num_batches_tracked")}
+    expected = {n: shape for n, shape in expected.items() if n in found or n not in counters}
+    wrong = {name for name in expected.keys() & found.keys() if expected[name] != found[name]}
+    kinds = {
+        "missing": sorted(expected.keys() - found.keys()),
+        "unexpected": sorted(found.keys() - expected.keys()),
+        "wrongly shaped": [
+            f"{name}: got {_size(found[name])}, expected {_size(expected[name])}"
+            for name in sorted(wrong)
+        ],
+    }
+    problems = (
+        f"{len(entries)} {kind} ({', '.join(entries[:3])}{', ...' if len(entries) > 3 else ''})"
+        for kind, entries in kinds.items()
+        if entries
+    )
+    return "; ".join(problems) or None
+
+
+def _is_pickled(path: Path) -> bool:
+    """Tell the files of torch.save by their first bytes, or else by their name."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] == b"{":  # where the header of safetensors begins
+        return False
+    return start.startswith((b"PK", b"\x80")) or path.suffix != ".safetensors"
+
+
+def _read_ours(path: Path) -> Checkpoint:
+    config, tensors, training = io.read_checkpoint(path)
+    return Checkpoint(path, "refinemask", config, tensors, training)
+
+
+def _read_foreign(path: Path) -> Checkpoint:
+    tensors, saved = _unwrap(path, read_pickle(path))
+    try:
+        refuse_others(tensors)
+        if torchvision.is_torchvision(tensors):
+            config, tensors = torchvision.convert(tensors)
+            return Checkpoint(path, "torchvision", config, tensors, {})
+        buffers = {n: t for n, t in tensors.items() if n.startswith(meta.PREPROCESSOR)}
+        # mmcv's EMA hook keeps the weights that are not averaged under such names.
+        kept = {n: t for n, t in tensors.items() if n not in buffers and not n.startswith("ema_")}
+        config = official.recognise(_shapes(kept), meta.class_names(saved))
+        inputs = meta.normalisation(saved, buffers, config.input)
+    except RefineMaskError as error:
+        raise RefineMaskError(f"{path} cannot be loaded: {error}") from error
+    except KeyError as error:
+        raise RefineMaskError(f"{path} cannot be loaded: it has no tensor {error}") from error
+    config = dataclasses.replace(config, input=inputs)
+    return Checkpoint(path, "mmdetection", config, kept, meta.provenance(saved))
+
+
+def _unwrap(path: Path, content: object) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
+    """Return the state dict in a file and the `meta` that mmcv or mmengine saved beside it."""
+    saved: object = {}
+    if isinstance(content, Mapping):
+        saved = content.get("meta")
+        for key in ("state_dict", "model"):  # of mmcv and mmengine, of torchvision's programs
+            if isinstance(content.get(key), Mapping):
+                content = content[key]
+                break
+    if not isinstance(content, Mapping) or not content:
+        raise RefineMaskError(
+            f"{path} holds no state dict but a {type(content).__name__}; "
+            "save one with torch.save(model.state_dict(), FILE)"
+        )
+    for name, value in content.items():
+        if not (isinstance(name, str) and _is_plain(value)):
+            raise RefineMaskError(
+                f"{path} holds no state dict: its entry {name!r} is no dense tensor but "
+                f"a {type(value).__name__}"
+            )
+    tensors = dict(content)
+    while all(name.startswith("module.") for name in tensors):
+        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    return tensors, saved if isinstance(saved, Mapping) else {}
+
+
+def _is_plain(value: object) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+    )
+
+
+def _empty_model(checkpoint: Checkpoint) -> Detector:
+    try:
+        with torch.device("meta"):  # no memory and no random start for what is replaced anyway
+            return build_model(checkpoint.config)
+    except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise RefineMaskError(
+            f"{checkpoint.path}: no model can be built from its configuration: {error!r}"
+        ) from error
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "a single number"
