@@ -1,53 +1,100 @@
-"""Read COCO detection files: JSON with images, annotations and categories."""
+"""Read COCO detection files: JSON with images, annotations and categories.
+
+LVIS and Cityscapes have files of the same form. Those of LVIS have more than a million polygons, so
+each is packed into an array while the file is read: as Python numbers they would need four times
+the memory.
+"""
 
 import json
-import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from refinemask.data.wrong_kind import wrong_kind
 from refinemask.errors import RefineMaskError
 
 _REQUIRED = {
-    "images": ("id", "file_name", "height", "width"),
+    "images": ("id", "height", "width"),
     "annotations": ("image_id", "category_id", "bbox", "segmentation"),
     "categories": ("id", "name"),
 }
+_FARTHEST = 10
+"""How far outside the image a polygon may reach, in lengths of the image's longer side."""
+_LARGEST = 1e15
+"""Numbers beyond are as useless as infinity and NaN."""
 
 
 def read_coco_json(path: Path) -> dict[str, Any]:
     """Read and check a COCO detection file.
 
     Returns:
-        The file's content; every annotation has `id`, `iscrowd` and `area` too.
+        The file's content; every annotation has `id`, `iscrowd` and `area` too, and every polygon
+        is a float64 array: see `unpacked`.
 
     Raises:
-        RefineMaskError: the file is missing, is no JSON, lacks a key, or references images or
-            categories that it does not list.
+        RefineMaskError: the file is missing, is no JSON, is of another kind, repeats an id,
+            references images or categories that it does not list, or an entry is malformed.
     """
     content = _read_json(path)
-    if not isinstance(content, dict):
-        raise RefineMaskError(
-            f"{path} is no COCO detection file: its top level is a {type(content).__name__}, "
-            "an object with `images`, `annotations` and `categories` is expected"
-        )
+    other = wrong_kind(content)
+    if other:
+        raise RefineMaskError(f"{path} is no COCO detection file: it {other}")
     for section, keys in _REQUIRED.items():
         _check_section(path, content, section, keys)
+    _check_images(path, content["images"])
+    _check_categories(path, content["categories"])
     _check_references(path, content)
-    annotations = [_complete(path, index, a) for index, a in enumerate(content["annotations"])]
-    return content | {"annotations": annotations}
+    _complete(path, content["annotations"])
+    _check_unique(path, "annotations", content["annotations"])
+    sizes = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
+    for index, annotation in enumerate(content["annotations"]):
+        problem = _problem(annotation, *sizes[annotation["image_id"]])
+        if problem:
+            raise RefineMaskError(
+                f"{path}: `annotations[{index}]` (id {annotation['id']}) {problem}"
+            )
+    return content
+
+
+def unpacked(annotation: dict[str, Any]) -> dict[str, Any]:
+    """Return an annotation with its polygons as lists again, ready for JSON."""
+    parts = annotation["segmentation"]
+    if isinstance(parts, list):
+        return annotation | {"segmentation": [part.tolist() for part in parts]}
+    return annotation
 
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_hook=_pack)
     except OSError as error:
         raise RefineMaskError(
             f"cannot read annotations {path}: {error.strerror or error}; check the path"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RefineMaskError(
             f"{path} is not JSON ({error}); a COCO detection file is expected"
         ) from error
+
+
+def _pack(entry: dict[str, Any]) -> dict[str, Any]:
+    """Make the polygons of an annotation arrays; leave what is none for the check to find."""
+    parts = entry.get("segmentation")
+    if isinstance(parts, list) and all(isinstance(part, list) for part in parts):
+        try:
+            entry["segmentation"] = [_array(part) for part in parts]
+        except ValueError:
+            return entry
+    return entry
+
+
+def _array(part: list[Any]) -> np.ndarray[Any, Any]:
+    array = np.array(part)
+    if len(part) and (array.ndim != 1 or array.dtype.kind not in "iuf"):
+        raise ValueError("not a flat list of numbers")
+    return array.astype(np.float64, copy=False)
 
 
 def _check_section(
@@ -61,20 +108,76 @@ def _check_section(
             "`categories` are required"
         )
     for index, entry in enumerate(entries):
-        missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
-        if missing:
+        if not isinstance(entry, dict) or not all(key in entry for key in keys):
+            missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
             raise RefineMaskError(
                 f"{path} is no COCO detection file: `{section}[{index}]` lacks `{missing[0]}`; "
                 f"each of its entries needs {', '.join(keys)}"
             )
 
 
+def _check_images(path: Path, images: list[dict[str, Any]]) -> None:
+    if not images:
+        raise RefineMaskError(f"{path} lists no images; it needs at least one")
+    for index, image in enumerate(images):
+        if not _is_whole(image["id"]) and not isinstance(image["id"], str):
+            raise RefineMaskError(
+                f"{path}: `images[{index}].id` must be an integer or text, got {image['id']!r}"
+            )
+        size = (image["height"], image["width"])
+        if not all(_is_whole(side) and side > 0 for side in size):
+            raise RefineMaskError(
+                f"{path}: the height and width of `images[{index}]` must be positive integers, "
+                f"got {size[0]!r} and {size[1]!r}"
+            )
+        names = [image.get(key) for key in ("file_name", "coco_url") if image.get(key) is not None]
+        if not names or not all(isinstance(name, str) and name for name in names):
+            raise RefineMaskError(
+                f"{path} is no COCO detection file: `images[{index}]` lacks `file_name` (or, in "
+                "LVIS, `coco_url`), a text"
+            )
+    _check_unique(path, "images", images)
+
+
+def _check_categories(path: Path, categories: list[dict[str, Any]]) -> None:
+    if not categories:
+        raise RefineMaskError(f"{path} lists no categories; it needs at least one")
+    for index, category in enumerate(categories):
+        if not _is_whole(category["id"]) or not isinstance(category["name"], str):
+            raise RefineMaskError(
+                f"{path}: `categories[{index}]` must have an integer `id` and a text `name`, "
+                f"got {category['id']!r} and {category['name']!r}"
+            )
+    _check_unique(path, "categories", categories)
+    _check_unique(path, "categories", categories, "name")
+
+
+def _check_unique(path: Path, section: str, entries: list[dict[str, Any]], key: str = "id") -> None:
+    repeated = _first_repeated(entry[key] for entry in entries)
+    if repeated is not None:
+        raise RefineMaskError(
+            f"{path} has the {key} {repeated!r} twice in `{section}`; each {key} must be unique: "
+            "remove the copy or give it another"
+        )
+
+
+def _first_repeated(values: Iterable[Any]) -> Any:
+    seen = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
+
+
 def _check_references(path: Path, content: dict[str, Any]) -> None:
     for section, key in (("images", "image_id"), ("categories", "category_id")):
         known = {entry["id"] for entry in content[section]}
-        if len(known) < len(content[section]):
-            raise RefineMaskError(f"{path} lists an id twice in `{section}`; ids must be unique")
-        unknown = [a[key] for a in content["annotations"] if a[key] not in known]
+        unknown = [
+            a[key]
+            for a in content["annotations"]
+            if not isinstance(a[key], int | str) or a[key] not in known
+        ]
         if unknown:
             raise RefineMaskError(
                 f"{path}: {len(unknown)} annotations reference {section} that are not in the file, "
@@ -82,16 +185,78 @@ def _check_references(path: Path, content: dict[str, Any]) -> None:
             )
 
 
-def _complete(path: Path, index: int, annotation: dict[str, Any]) -> dict[str, Any]:
-    box = annotation["bbox"]
-    if not (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(value, int | float) and math.isfinite(value) for value in box)
-    ):
-        raise RefineMaskError(
-            f"{path}: `annotations[{index}].bbox` must be the numbers x, y, width, height, "
-            f"got {str(box)[:60]!r}"
+def _complete(path: Path, annotations: list[dict[str, Any]]) -> None:
+    """Give the annotations what COCO has and other files leave out: an id, crowd flag and area."""
+    used = (a["id"] for a in annotations if _is_whole(a.get("id")))
+    following = max(used, default=0) + 1
+    for index, annotation in enumerate(annotations):
+        if "id" not in annotation:
+            annotation["id"] = following
+            following += 1
+        if not isinstance(annotation["id"], int | str):
+            raise RefineMaskError(
+                f"{path}: `annotations[{index}].id` must be an integer or text, "
+                f"got {annotation['id']!r}"
+            )
+        annotation.setdefault("iscrowd", 0)
+        if annotation.get("area") is None and _is_box(annotation["bbox"]):
+            annotation["area"] = float(annotation["bbox"][2] * annotation["bbox"][3])
+
+
+def _problem(annotation: dict[str, Any], height: int, width: int) -> str | None:
+    """Say what is wrong with an annotation of an image of this size; None if nothing is."""
+    if not _is_box(annotation["bbox"]):
+        return (
+            "must have the finite numbers x, y, width, height as `bbox`, "
+            f"got {str(annotation['bbox'])[:60]!r}"
         )
-    defaults = {"id": index + 1, "iscrowd": 0, "area": float(box[2] * box[3])}
-    return defaults | annotation
+    if not _is_number(annotation["area"]):
+        return f"must have a finite number as `area`, got {annotation['area']!r}"
+    if annotation["iscrowd"] not in (0, 1):
+        return f"must have 0 or 1 as `iscrowd`, got {annotation['iscrowd']!r}"
+    segmentation = annotation["segmentation"]
+    if isinstance(segmentation, list):
+        return _polygon_problem(segmentation, _FARTHEST * max(height, width))
+    return _rle_problem(segmentation, height, width)
+
+
+def _polygon_problem(parts: list[Any], farthest: int) -> str | None:
+    for part in parts:
+        if not isinstance(part, np.ndarray) or len(part) % 2:
+            return (
+                "has a polygon that is not a flat list x1, y1, x2, y2, ... of numbers: "
+                f"{str(part)[:60]}"
+            )
+        # Also false for NaN. Far away points would make the rasteriser ask for any memory.
+        if len(part) and not np.abs(part).max() <= farthest:
+            return (
+                f"has a polygon with the coordinate {part[np.argmax(np.abs(part))]}; coordinates "
+                f"must be finite, in pixels and within {farthest} pixels of the image"
+            )
+    return None
+
+
+def _rle_problem(segmentation: Any, height: int, width: int) -> str | None:
+    if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
+        return (
+            "must have a list of polygons or a run-length encoding with `size` and `counts` as "
+            f"`segmentation`, got {str(segmentation)[:60]!r}"
+        )
+    if segmentation["size"] != [height, width]:
+        return (
+            f"has a run-length encoding of size {segmentation['size']} in an image of height "
+            f"{height} and width {width}"
+        )
+    return None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and -_LARGEST < value < _LARGEST
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))

@@ -18,7 +18,10 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from refinemask.errors import RefineMaskError
-from refinemask.processing import decode_rle
+from refinemask.rle import run_lengths
+
+_SHORTEST = 6
+"""Numbers of a polygon of three points."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,25 @@ def parse_segmentation(segmentation: Any, height: int, width: int) -> InstanceMa
     """
     if isinstance(segmentation, list):
         return _parse_polygons(segmentation)
-    bitmap = _decode(segmentation, height, width)
-    return BitmapMask(bitmap) if bitmap.any() else None
+    counts = _run_lengths(segmentation, height, width)
+    if not counts[1::2].any():
+        return None
+    values = (np.arange(len(counts)) % 2).astype(np.uint8)
+    return BitmapMask(np.ascontiguousarray(np.repeat(values, counts).reshape(width, height).T))
 
 
-def _decode(segmentation: Any, height: int, width: int) -> NDArray[np.uint8]:
+def is_empty(segmentation: Any, height: int, width: int) -> bool:
+    """Tell whether `parse_segmentation` gives None, without decoding it.
+
+    Raises:
+        RefineMaskError: it is neither a list nor a run-length encoding of this image size.
+    """
+    if isinstance(segmentation, list):
+        return not any(len(polygon) >= _SHORTEST for polygon in segmentation)
+    return not _run_lengths(segmentation, height, width)[1::2].any()
+
+
+def _run_lengths(segmentation: Any, height: int, width: int) -> NDArray[np.int64]:
     # Not by pycocotools, which reads beyond its memory when counts do not add up.
     if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
         raise RefineMaskError(
@@ -168,7 +185,7 @@ def _decode(segmentation: Any, height: int, width: int) -> NDArray[np.uint8]:
         )
     counts = segmentation["counts"]
     if isinstance(counts, str):
-        return decode_rle({"size": [height, width], "counts": counts}).astype(np.uint8)
+        return run_lengths({"size": [height, width], "counts": counts})
     if not isinstance(counts, list) or not all(isinstance(n, int) and n >= 0 for n in counts):
         raise RefineMaskError(
             f"the counts of a run-length encoding must be text or a list of integers, "
@@ -179,8 +196,7 @@ def _decode(segmentation: Any, height: int, width: int) -> NDArray[np.uint8]:
             f"the counts of a run-length encoding must add up to {height} x {width} pixels, "
             f"got {sum(counts)}"
         )
-    values = (np.arange(len(counts)) % 2).astype(np.uint8)
-    return np.ascontiguousarray(np.repeat(values, counts).reshape(width, height).T)
+    return np.array(counts, np.int64)
 
 
 def _parse_polygons(segmentation: list[Any]) -> PolygonMask | None:
@@ -195,7 +211,7 @@ def _parse_polygons(segmentation: list[Any]) -> PolygonMask | None:
             "a polygon must be a flat list x1, y1, x2, y2, ... of finite numbers, "
             f"got {str(segmentation)[:60]!r}"
         )
-    polygons = tuple(part for part in parts if len(part) >= 6)
+    polygons = tuple(part for part in parts if len(part) >= _SHORTEST)
     return PolygonMask(polygons) if polygons else None
 
 

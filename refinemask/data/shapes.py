@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.data.dataset import Sample
+from refinemask.data.dataset import EvaluationProtocol, Sample
 from refinemask.data.masks import BitmapMask
 from refinemask.data.shape_outlines import SHAPE_NAMES
 from refinemask.data.shape_scene import Shape, layout, paint
@@ -30,6 +30,8 @@ class ShapesDataset:
         class_names: the classes; labels are indices into it.
         category_ids: the category id of each class, the same for any choice of classes.
     """
+
+    protocol: EvaluationProtocol = "coco"
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class ShapesDataset:
             self._paint(index, shapes),
             self.image_ids[index],
             np.array([_box(shape) for shape in chosen], np.float32).reshape(-1, 4),
-            np.array([self.class_names.index(shape.name) for shape in chosen], np.int64),
+            self._labels(shapes),
             tuple(BitmapMask(shape.visible.astype(np.uint8)) for shape in chosen),
         )
 
@@ -124,6 +126,10 @@ class ShapesDataset:
             "categories": [{"id": id_, "name": name} for id_, name in categories],
         }
 
+    def image_labels(self, index: int) -> NDArray[np.int64]:
+        """Return the labels of `self[index]` without drawing it: int64 (N,)."""
+        return self._labels(self._layout(index))
+
     def image_path(self, index: int) -> Path:
         """Return a name for image `index`; there is no such file."""
         return Path(f"shapes_{self._seed}_{self.image_ids[index]:06d}.png")
@@ -152,6 +158,10 @@ class ShapesDataset:
                 "ask for more images"
             )
         return dataset
+
+    def _labels(self, shapes: list[Shape]) -> NDArray[np.int64]:
+        names = [shape.name for shape in shapes if shape.name in self.class_names]
+        return np.array([self.class_names.index(name) for name in names], np.int64)
 
     def _layout(self, index: int) -> list[Shape]:
         return layout(self._seed, self._scenes[index], self._size)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.data.coco_json import read_coco_json
+from refinemask.data.coco_json import read_coco_json, unpacked
 from refinemask.errors import RefineMaskError
 from refinemask.processing import encode_rle, load_image
 
@@ -156,7 +156,8 @@ def _subset(annotations: Path, ids: Sequence[int]) -> dict[str, Any]:
         "categories": content["categories"],
         "images": sorted(images, key=lambda image: image["id"]),
         "annotations": sorted(
-            (a for a in content["annotations"] if a["image_id"] in chosen), key=lambda a: a["id"]
+            (unpacked(a) for a in content["annotations"] if a["image_id"] in chosen),
+            key=lambda a: a["id"],
         ),
     }
 

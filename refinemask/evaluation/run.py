@@ -2,39 +2,15 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from refinemask.data.dataset import EvaluationDataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metrics import coco_metrics
 from refinemask.evaluation.results import to_coco_results
 from refinemask.structures import Predictor
 
 logger = logging.getLogger(__name__)
-
-
-class EvaluationDataset(Protocol):
-    """What evaluation needs of a dataset; `refinemask.data` has such datasets."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]: ...
-
-    @property
-    def category_ids(self) -> tuple[int, ...]: ...
-
-    @property
-    def image_ids(self) -> Sequence[int | str]: ...
-
-    @property
-    def ground_truth(self) -> dict[str, Any]:
-        """The annotations as a COCO dataset, crowds included."""
-        ...
-
-    def load_image(self, index: int) -> NDArray[np.uint8]:
-        """Return an image as uint8 RGB (H, W, 3)."""
-        ...
 
 
 def evaluate(

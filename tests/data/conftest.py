@@ -48,7 +48,7 @@ class CocoFiles:
         for entry in self.content["images"]:
             path = self.root / "images" / entry["file_name"]
             if not path.exists():
-                rng = np.random.default_rng(entry["id"])
+                rng = np.random.default_rng(len(entry["file_name"]))
                 shape = (entry["height"], entry["width"], 3)
                 cv2.imwrite(str(path), rng.integers(0, 256, shape, np.uint8))
         return str(self.annotations)
