@@ -6,6 +6,7 @@ ids, which is the order that pycocotools visits them in; ids may then be of any 
 """
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -66,7 +67,7 @@ class Entries:
     """
 
     given: Sequence[Mapping[str, Any]]
-    positions: dict[int, list[int]]
+    positions: Mapping[int, Sequence[int]]
     name: str
 
 
@@ -140,9 +141,17 @@ def read_detections(
     """
     detections = []
     for where, entry, common in _read(results, truth, category, need_masks):
-        (score,) = _numbers([_get(entry, "score", where)], 1, f"{where}: score")
-        detections.append(Annotation(*common, score=score))
+        detections.append(Annotation(*common, score=_read_score(entry, where)))
     return detections
+
+
+def read_score(results: Entries, position: int) -> float:
+    """Read the score of one result.
+
+    Raises:
+        RefineMaskError: it has none.
+    """
+    return _read_score(results.given[position], results.name.format(position))
 
 
 def _sort(
@@ -151,7 +160,7 @@ def _sort(
     categories: dict[Any, int],
     name: str,
 ) -> Entries:
-    positions: dict[int, list[int]] = {}
+    positions: dict[int, array[int]] = {}
     for position, entry in enumerate(given):
         where = name.format(position)
         image_id, category_id = (_get_id(entry, key, where) for key in ("image_id", "category_id"))
@@ -165,7 +174,7 @@ def _sort(
                 f"{where} has the category {category_id!r}, which is not among the "
                 f"{len(categories)} categories of the ground truth; is it of another dataset?"
             )
-        positions.setdefault(categories[category_id], []).append(position)
+        positions.setdefault(categories[category_id], array("q")).append(position)
     return Entries(given, positions, name)
 
 
@@ -220,6 +229,11 @@ def _read_image(number: int, image: Mapping[str, Any]) -> Image:
     size = [_get(image, key, where) for key in ("height", "width")]
     height, width = _numbers(size, 2, f"{where}: height and width")
     return Image(number, int(height), int(width))
+
+
+def _read_score(entry: Mapping[str, Any], where: str) -> float:
+    (score,) = _numbers([_get(entry, "score", where)], 1, f"{where}: score")
+    return score
 
 
 def _read_box(entry: Mapping[str, Any], mask: Rle | None, where: str) -> Box:

@@ -75,6 +75,15 @@ def summarise(categories: Sequence[Curves]) -> NDArray[np.float64]:
     return summary.stats
 
 
+def compared_area(annotation: Annotation, kind: str) -> float:
+    """Return the area by which an object is small, medium or large."""
+    if annotation.area is not None:
+        return annotation.area
+    if kind == "box" or annotation.mask is None:
+        return annotation.box[2] * annotation.box[3]
+    return float(annotation.pixels)
+
+
 class CategoryEvaluator(COCOeval):
     """COCO's protocol, without its loops over pairs that cannot match."""
 
@@ -150,7 +159,7 @@ def _index(annotations: Sequence[Annotation], kind: str) -> COCO:
                 "category_id": CATEGORY,
                 "bbox": list(annotation.box),
                 "segmentation": annotation.mask,
-                "area": _area(annotation, kind),
+                "area": compared_area(annotation, kind),
                 "iscrowd": int(annotation.crowd),
                 "score": annotation.score,
             }
@@ -159,11 +168,3 @@ def _index(annotations: Sequence[Annotation], kind: str) -> COCO:
     }
     coco.createIndex()
     return coco
-
-
-def _area(annotation: Annotation, kind: str) -> float:
-    if annotation.area is not None:
-        return annotation.area
-    if kind == "box" or annotation.mask is None:
-        return annotation.box[2] * annotation.box[3]
-    return float(annotation.pixels)
