@@ -60,7 +60,7 @@ def check_writable(folder: Path) -> None:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise RefineMaskError(
-            f"cannot write into {folder}: {existing} is a file; choose another folder"
+            f"cannot create the folder {folder}: {existing} is a file; choose another"
         )
     if not os.access(existing, os.W_OK):
         raise RefineMaskError(f"cannot write into the folder {folder}; choose a writable one")

@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.outside import import_evaluator, old_numpy
@@ -77,10 +78,17 @@ def _match(
         )
     folder = Path(arguments.predictionPath)
     lines, written = [], []
+    with Image.open(instance_map) as picture:
+        size = (picture.height, picture.width)
     for number, result in enumerate(results):
         path = folder / f"{number}.png"
-        mask = decode_rle(result["segmentation"]).astype(np.uint8) * 255
-        cv2.imwrite(str(path), mask, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        mask = decode_rle(result["segmentation"])
+        if mask.shape != size:
+            raise RefineMaskError(
+                f"result {number} of {instance_map.name} is {mask.shape[0]} x {mask.shape[1]} "
+                f"pixels, its image {size[0]} x {size[1]}; is it of another dataset?"
+            )
+        cv2.imwrite(str(path), mask.astype(np.uint8) * 255, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         label = scripts.name2label[class_names[result["category_id"]]].id
         lines.append(f"{path.name} {label} {result['score']}")
         written.append(path)

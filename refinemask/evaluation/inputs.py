@@ -39,7 +39,7 @@ class Annotation:
 
     Attributes:
         image: number of the image.
-        box: x, y, width, height in pixels.
+        box: x, y, width, height in pixels; None where only masks are needed and none is given.
         mask: None where only boxes are needed.
         pixels: area of the mask; 0 without one.
         area: in pixels as the ground truth states it, else None.
@@ -48,7 +48,7 @@ class Annotation:
     """
 
     image: int
-    box: Box
+    box: Box | None
     mask: Rle | None
     pixels: int
     area: float | None = None
@@ -116,14 +116,14 @@ def read_results(results: Sequence[Mapping[str, Any]], truth: GroundTruth) -> En
     return _sort(results, truth.images, truth.categories, "result {}")
 
 
-def read_annotations(truth: GroundTruth, category: int, need_masks: bool) -> list[Annotation]:
+def read_annotations(truth: GroundTruth, category: int, kinds: Sequence[str]) -> list[Annotation]:
     """Read the annotations of one category.
 
     Raises:
         RefineMaskError: one of them is malformed.
     """
     annotations = []
-    for where, entry, common in _read(truth.annotations, truth, category, need_masks):
+    for where, entry, common in _read(truth.annotations, truth, category, kinds):
         area = entry.get("area")
         if area is not None:
             (area,) = _numbers([area], 1, f"{where}: area")
@@ -132,7 +132,7 @@ def read_annotations(truth: GroundTruth, category: int, need_masks: bool) -> lis
 
 
 def read_detections(
-    results: Entries, truth: GroundTruth, category: int, need_masks: bool
+    results: Entries, truth: GroundTruth, category: int, kinds: Sequence[str]
 ) -> list[Annotation]:
     """Read the results of one category.
 
@@ -140,7 +140,7 @@ def read_detections(
         RefineMaskError: one of them is malformed.
     """
     detections = []
-    for where, entry, common in _read(results, truth, category, need_masks):
+    for where, entry, common in _read(results, truth, category, kinds):
         detections.append(Annotation(*common, score=_read_score(entry, where)))
     return detections
 
@@ -178,15 +178,16 @@ def _sort(
     return Entries(given, positions, name)
 
 
-Common = tuple[int, Box, Rle | None, int]
+Common = tuple[int, Box | None, Rle | None, int]
 """What annotations and results share: image, box, mask and its pixels."""
 
 
 def _read(
-    entries: Entries, truth: GroundTruth, category: int, need_masks: bool
+    entries: Entries, truth: GroundTruth, category: int, kinds: Sequence[str]
 ) -> Iterator[tuple[str, Mapping[str, Any], Common]]:
     """Yield each entry of a category with its name and what it shares with all others."""
     positions = entries.positions.get(category, [])
+    need_boxes, need_masks = "box" in kinds, any(kind != "box" for kind in kinds)
     for start in range(0, len(positions), _BATCH):
         batch = positions[start : start + _BATCH]
         names = [entries.name.format(position) for position in batch]
@@ -194,7 +195,7 @@ def _read(
         images = [truth.images[entry["image_id"]] for entry in given]
         masks = [
             _read_mask(_get(entry, "segmentation", where), image, where)
-            if need_masks or entry.get("bbox") is None
+            if need_masks or (need_boxes and entry.get("bbox") is None)
             else None
             for entry, image, where in zip(given, images, names, strict=True)
         ]
@@ -202,7 +203,11 @@ def _read(
         for where, entry, image, mask, area in zip(
             names, given, images, masks, pixels, strict=True
         ):
-            yield where, entry, (image.number, _read_box(entry, mask, where), mask, area)
+            yield (
+                where,
+                entry,
+                (image.number, _read_box(entry, mask, need_boxes, where), mask, area),
+            )
 
 
 def _count_pixels(masks: Sequence[Rle | None], names: Sequence[str]) -> list[int]:
@@ -236,10 +241,10 @@ def _read_score(entry: Mapping[str, Any], where: str) -> float:
     return score
 
 
-def _read_box(entry: Mapping[str, Any], mask: Rle | None, where: str) -> Box:
+def _read_box(entry: Mapping[str, Any], mask: Rle | None, needed: bool, where: str) -> Box | None:
     given = entry.get("bbox")
     if given is None:
-        given = coco_mask.toBbox(mask).tolist()
+        return tuple(coco_mask.toBbox(mask).tolist()) if needed else None
     x, y, width, height = _numbers(given, 4, f"{where}: bbox")
     if width < 0 or height < 0:
         raise RefineMaskError(f"{where}: bbox is x, y, width, height, got {given}")
@@ -277,14 +282,14 @@ def _read_mask(segmentation: Any, image: Image, where: str) -> Rle:
 
 
 def _get(entry: Any, key: str, where: str) -> Any:
-    if not isinstance(entry, Mapping) or key not in entry:
+    if not isinstance(entry, dict | Mapping) or key not in entry:
         raise RefineMaskError(f"{where} has no {key}: {str(entry)[:80]}; see COCO's format")
     return entry[key]
 
 
 def _get_id(entry: Any, key: str, where: str) -> Any:
     value = _get(entry, key, where)
-    if not isinstance(value, str | Real):
+    if not isinstance(value, int | str | Real):
         raise RefineMaskError(f"{where}: {key} must be a number or text, got {str(value)[:40]}")
     return value
 

@@ -66,8 +66,8 @@ def lvis_metrics(
     lists = _lists(ground_truth, truth)
     curves: dict[str, list[Curves]] = {kind: [] for kind in kinds}
     for category in truth.categories.values():
-        annotations = read_annotations(truth, category, "mask" in kinds)
-        detections = read_detections(found, truth, category, "mask" in kinds)
+        annotations = read_annotations(truth, category, kinds)
+        detections = read_detections(found, truth, category, kinds)
         for kind in kinds:
             curves[kind].append(_match(package, annotations, detections, category, lists, kind))
     frequency = {entry["id"]: entry["frequency"] for entry in ground_truth["categories"]}
@@ -161,7 +161,7 @@ def _entry(number: int, item: Annotation, category: int, kind: str) -> dict[str,
         "id": number + 1,  # the package takes the id 0 for "not matched"
         "image_id": item.image,
         "category_id": category,
-        "bbox": list(item.box),
+        "bbox": item.box and list(item.box),
         "segmentation": item.mask,
         "area": compared_area(item, kind),
         "score": item.score,

@@ -79,39 +79,86 @@ def compared_area(annotation: Annotation, kind: str) -> float:
     """Return the area by which an object is small, medium or large."""
     if annotation.area is not None:
         return annotation.area
-    if kind == "box" or annotation.mask is None:
-        return annotation.box[2] * annotation.box[3]
-    return float(annotation.pixels)
+    if kind != "box":
+        return float(annotation.pixels)
+    assert annotation.box is not None
+    return annotation.box[2] * annotation.box[3]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The objects of one image and class, whatever their size.
+
+    Attributes:
+        scores: of D detections, descending.
+        areas: float64 (D,).
+        wanted_areas: float64 (G,), of the annotations.
+        crowd: bool (G,).
+        ids: of the detections that overlap an annotation enough to match, as places among D.
+    """
+
+    scores: list[float]
+    areas: NDArray[np.float64]
+    wanted_areas: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+    ids: NDArray[np.int64]
 
 
 class CategoryEvaluator(COCOeval):
-    """COCO's protocol, without its loops over pairs that cannot match."""
+    """COCO's protocol, matching only where an overlap reaches the lowest threshold."""
+
+    def evaluate(self) -> None:
+        """Match all images, as pycocotools does."""
+        self._pairs: dict[tuple[int, int], _Pair] = {}
+        super().evaluate()
 
     def evaluateImg(
         self, imgId: int, catId: int, aRng: Sequence[float], maxDet: int
     ) -> dict[str, Any] | None:
         """Match the detections of one image for one range of areas; None where there is nothing.
 
-        Where every overlap is below the lowest threshold, no detection is matched: what is left is
-        to tell which objects the range of areas leaves out.
+        What cannot match is left out while pycocotools matches. Of the rest only the size matters:
+        whether the range of areas leaves it out.
         """
-        ious = self.ious[imgId, catId]
-        if len(ious) and ious.max() >= self.params.iouThrs[0]:
-            return super().evaluateImg(imgId, catId, aRng, maxDet)
-        annotations, detections = self._gts[imgId, catId], self._dts[imgId, catId]
-        if not annotations and not detections:
+        key = imgId, catId
+        if key not in self._pairs:
+            self._pairs[key] = self._reduce(key, maxDet)
+        pair = self._pairs[key]
+        if not pair.scores and not len(pair.crowd):
             return None
-        detections = sorted(detections, key=lambda item: -item["score"])[:maxDet]
-        thresholds = len(self.params.iouThrs)
-        low, high = aRng
-        outside = np.array([not low <= item["area"] <= high for item in detections], bool)
-        left_out = [item["ignore"] or not low <= item["area"] <= high for item in annotations]
+        thresholds, (low, high) = len(self.params.iouThrs), aRng
+        outside = (pair.areas < low) | (pair.areas > high)
+        matches = np.zeros((thresholds, len(pair.scores)))
+        ignored = np.zeros((thresholds, len(pair.scores)), bool) | outside
+        if len(pair.ids):
+            found = super().evaluateImg(imgId, catId, aRng, maxDet)
+            matches[:, pair.ids] = found["dtMatches"]
+            ignored[:, pair.ids] = found["dtIgnore"]
         return {
-            "dtScores": [item["score"] for item in detections],
-            "dtMatches": np.zeros((thresholds, len(detections))),
-            "dtIgnore": np.broadcast_to(outside, (thresholds, len(detections))),
-            "gtIgnore": np.array(left_out, np.int64),
+            "dtScores": pair.scores,
+            "dtMatches": matches,
+            "dtIgnore": ignored,
+            "gtIgnore": pair.crowd | (pair.wanted_areas < low) | (pair.wanted_areas > high),
         }
+
+    def _reduce(self, key: tuple[int, int], most: int) -> _Pair:
+        """Describe what there is in an image, and leave in it only what can match."""
+        annotations, ious = self._gts[key], self.ious[key]
+        detections = sorted(self._dts[key], key=lambda item: -item["score"])[:most]
+        rows = np.zeros(0, np.int64)
+        if len(ious):
+            close = ious >= self.params.iouThrs[0]
+            rows, columns = np.flatnonzero(close.any(1)), np.flatnonzero(close.any(0))
+            self._dts[key] = [detections[row] for row in rows]
+            self._gts[key] = [annotations[column] for column in columns]
+            self.ious[key] = ious[np.ix_(rows, columns)]
+        return _Pair(
+            [item["score"] for item in detections],
+            np.array([item["area"] for item in detections], np.float64),
+            np.array([item["area"] for item in annotations], np.float64),
+            np.array([item["ignore"] for item in annotations], bool),
+            rows,
+        )
 
 
 class BoundaryEvaluator(CategoryEvaluator):
@@ -157,7 +204,7 @@ def _index(annotations: Sequence[Annotation], kind: str) -> COCO:
                 "id": number,
                 "image_id": annotation.image,
                 "category_id": CATEGORY,
-                "bbox": list(annotation.box),
+                "bbox": annotation.box and list(annotation.box),
                 "segmentation": annotation.mask,
                 "area": compared_area(annotation, kind),
                 "iscrowd": int(annotation.crowd),

@@ -48,14 +48,13 @@ def coco_metrics(
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise RefineMaskError(f"unknown kinds of AP {unknown}; choose among {', '.join(KINDS)}")
-    need_masks = any(kind != "box" for kind in kinds)
     truth = read_ground_truth(ground_truth)
     found = read_results(results, truth)
     curves: dict[str, list[Curves]] = {kind: [] for kind in kinds}
     with redirect_stdout(io.StringIO()):  # pycocotools prints
         for category in truth.categories.values():
-            annotations = read_annotations(truth, category, need_masks)
-            detections = read_detections(found, truth, category, need_masks)
+            annotations = read_annotations(truth, category, kinds)
+            detections = read_detections(found, truth, category, kinds)
             for kind in kinds:
                 curves[kind].append(match_category(annotations, detections, kind))
         # The recalls with 1 and with 10 detections an image stand between AP and AR100.

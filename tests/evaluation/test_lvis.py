@@ -117,7 +117,7 @@ def test_ground_truth_without_frequencies():
 
 
 def test_results_of_another_dataset():
-    with pytest.raises(RefineMaskError, match="image 9, .* another dataset"):
+    with pytest.raises(RefineMaskError, match=r"image 9, .* another dataset"):
         lvis_metrics(dataset([square(5)]), [square(5, score=1, image=9)])
 
 
