@@ -60,8 +60,8 @@ OPENVINO = [
     "openvino>=2025.0",  # runs the same artifacts on Intel hardware
 ]
 
-# `lvis` and `cityscapesScripts` themselves are installed with --no-deps (see the Makefile): the first
-# requires opencv-python, which overwrites opencv-python-headless, the second PyPI's `typing`.
+# `lvis` and `cityscapesScripts` themselves are installed with --no-deps (see the Makefile): the
+# first requires opencv-python, which overwrites opencv-python-headless, the second PyPI's `typing`.
 EVALUATORS = [
     *TORCH,
     "matplotlib>=3.9",  # imported by lvis

@@ -5,7 +5,9 @@ and prints the peak of its resident memory before, while predicting, and after m
 """
 
 import argparse
+import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -57,43 +59,62 @@ def _blob(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_]:
     return noise > np.quantile(noise, 0.9)
 
 
+def measure(images: int, detections: int, output: Path | None = None) -> dict[str, int]:
+    """Evaluate made-up detections on generated images in this process.
+
+    Args:
+        images: how many.
+        detections: in each image.
+        output: folder to write predictions to; None keeps them in memory only.
+
+    Returns:
+        `images`; the peak of the process's resident memory in bytes before the evaluation,
+        `before_bytes`, after the last prediction, `predicted_bytes`, and at the end,
+        `measured_bytes`; and what the masks would take as bitmaps, `bitmap_bytes`.
+    """
+    dataset = open_dataset(f"shapes:{images}")
+    height, width = dataset.load_image(0).shape[:2]
+    predictor = MadeUpPredictor(dataset.class_names, (height, width), detections)
+    log = None
+    if output is not None:
+        log = PredictionLog(output, {"dataset": describe_images(dataset, None)}, resume=False)
+    before = predicted = peak_resident()
+
+    def follow(done: int, total: int) -> None:
+        nonlocal predicted
+        if done == total:
+            predicted = peak_resident()
+
+    with log or nullcontext():
+        found = evaluate(predictor, dataset, progress=follow, log=log)
+    return {
+        "images": found["images"],
+        "before_bytes": before,
+        "predicted_bytes": predicted,
+        "measured_bytes": peak_resident(),
+        "bitmap_bytes": images * detections * height * width,
+    }
+
+
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m refinemask.benchmarks.evaluation_memory")
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--detections", type=int, default=100, help="in each image")
     parser.add_argument("--output", type=Path, help="write predictions there too")
+    parser.add_argument("--json", action="store_true", help="print bytes as JSON")
     arguments = parser.parse_args()
-    dataset = open_dataset(f"shapes:{arguments.images}")
-    first = dataset.load_image(0)
-    height, width = first.shape[:2]
-    predictor = MadeUpPredictor(dataset.class_names, (height, width), arguments.detections)
-    log = None
-    if arguments.output is not None:
-        made_by = {"dataset": describe_images(dataset, None)}
-        log = PredictionLog(arguments.output, made_by, resume=False)
-    _say("before", peak_resident())
-    peaks = [0]
-
-    def follow(done: int, total: int) -> None:
-        peaks[0] = peak_resident()
-
-    if log is None:
-        found = evaluate(predictor, dataset, progress=follow)
-    else:
-        with log:
-            found = evaluate(predictor, dataset, progress=follow, log=log)
-    _say("after predicting", peaks[0])
-    _say("after measuring", peak_resident())
-    bitmaps = arguments.images * arguments.detections * height * width
+    found = measure(arguments.images, arguments.detections, arguments.output)
+    if arguments.json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    mebibytes = {name: size // 2**20 for name, size in found.items()}
     sys.stdout.write(
-        f"{found['images']} images of {height} x {width}, {arguments.detections} detections each; "
-        f"as bitmaps their masks would take {bitmaps / 2**30:.1f} GiB\n"
+        f"{arguments.images} images, {arguments.detections} detections each\n"
+        f"peak memory before the evaluation: {mebibytes['before_bytes']} MiB\n"
+        f"                  after predicting: {mebibytes['predicted_bytes']} MiB\n"
+        f"                   after measuring: {mebibytes['measured_bytes']} MiB\n"
+        f"the masks as bitmaps would take:    {mebibytes['bitmap_bytes']} MiB\n"
     )
-
-
-def _say(when: str, size: int) -> None:
-    sys.stdout.write(f"peak memory {when}: {size / 2**20:.0f} MiB\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
