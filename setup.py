@@ -60,6 +60,15 @@ OPENVINO = [
     "openvino>=2025.0",  # runs the same artifacts on Intel hardware
 ]
 
+# `lvis` and `cityscapesScripts` themselves are installed with --no-deps (see the Makefile): the
+# first requires opencv-python, which overwrites opencv-python-headless, the second PyPI's `typing`.
+EVALUATORS = [
+    *TORCH,
+    "matplotlib>=3.9",  # imported by lvis
+    "pillow>=11",  # reads the images of cityscapesScripts
+    "pyquaternion>=0.9.9",  # imported by cityscapesScripts
+]
+
 DEV = [
     "pytest>=8.3",  # runs the tests
     "hypothesis>=6.100",  # finds the RoIs, masks and images nobody thought of
@@ -96,6 +105,7 @@ setup(
         "train": TRAIN,
         "demo": DEMO,
         "openvino": OPENVINO,
+        "evaluators": EVALUATORS,
         "dev": DEV,
     },
     entry_points={

@@ -53,10 +53,15 @@ def _main() -> None:
     engine = Target(work["path"], work["runtime"]).open(work["device"], work["threads"])
     for path in work["images"]:
         engine.predict(load_image(path), masks="rle")
-    sys.stdout.write(str(_peak_resident()))
+    sys.stdout.write(str(peak_resident()))
 
 
-def _peak_resident() -> int:
+def peak_resident() -> int:
+    """Return the largest resident memory that this process has had, in bytes.
+
+    Raises:
+        RefineMaskError: the system does not tell.
+    """
     # Not `resource.getrusage`: its maximum survives `exec`, so that a small child of a large
     # process reports the size of its parent. The high-water mark in /proc starts anew.
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():

@@ -73,6 +73,21 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
+def check_writable(folder: Path) -> None:
+    """Check that files can be written into a folder, which need not exist yet, without making it.
+
+    Raises:
+        RefineMaskError: it is a file, or it or the folder to make it in is not writable.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise RefineMaskError(
+            f"cannot create the folder {folder}: {existing} is a file; choose another"
+        )
+    if not os.access(existing, os.W_OK):
+        raise RefineMaskError(f"cannot write into the folder {folder}; choose a writable one")
+
+
 def write_text(destination: str | Path, text: str) -> None:
     """Write UTF-8 `text` to `destination` atomically."""
     with atomic_path(destination) as temporary:

@@ -1,7 +1,6 @@
 """Detect objects in image files: COCO results for machines, pictures for people."""
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.results import to_coco_results
-from refinemask.files import make_folder
+from refinemask.files import check_writable
 from refinemask.images import load_image, save_image
 from refinemask.processing import paste_rle
 from refinemask.structures import Detections, Predictor
@@ -80,9 +79,7 @@ def _image_ids(images: Sequence[Path]) -> list[str]:
 
 
 def _picture_paths(images: Sequence[Path], output: Path) -> list[Path]:
-    make_folder(output)
-    if not os.access(output, os.W_OK):
-        raise RefineMaskError(f"cannot write into the output folder {output}; choose another")
+    check_writable(output)
     sources = {path.resolve() for path in images}
     pictures: dict[Path, None] = {}  # Keeps the order.
     for path in images:

@@ -7,6 +7,8 @@ group is one character, 48 + bits + 32 if more groups follow, and bit 4 of the l
 sign.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +49,36 @@ def run_lengths(rle: Rle) -> NDArray[np.int64]:
             f"got {counts.sum()}"
         )
     return counts
+
+
+def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
+    """Check N encodings as `run_lengths` does, all at once; return their foreground: int64 (N,).
+
+    Raises:
+        RefineMaskError: the counts of a mask are malformed or do not add up to its size.
+    """
+    texts = [mask["counts"].encode("utf-8") for mask in masks]
+    if not texts:
+        return np.zeros(0, np.int64)
+    values, last = _read_numbers(b"".join(texts))
+    text_ends = np.cumsum([len(text) for text in texts]) - 1
+    final = np.minimum(np.searchsorted(last, text_ends), len(last) - 1)
+    first = np.concatenate([[0], final[:-1] + 1])
+    runs = final - first + 1
+    if (last[final] != text_ends).any() or (runs < 1).any():
+        raise RefineMaskError("not the counts of run-length encoded masks: one ends too early")
+    place = np.arange(len(values)) - np.repeat(first, runs)
+    odd = place % 2 == 1
+    # One running sum for each parity; place 0, where a mask begins, is in neither.
+    ones = np.cumsum(np.where(odd, values, 0))
+    zeros = np.cumsum(np.where(odd | (place == 0), 0, values))
+    sums = np.where(odd, ones - np.repeat(ones[first], runs), zeros - np.repeat(zeros[first], runs))
+    counts = np.where(place == 0, values, sums)
+    totals = np.add.reduceat(counts, first)
+    sizes = np.array([mask["size"] for mask in masks])
+    if (counts < 0).any() or (totals != sizes[:, 0] * sizes[:, 1]).any():
+        raise RefineMaskError("the counts of a run-length encoded mask do not add up to its size")
+    return np.add.reduceat(np.where(odd, counts, 0), first)
 
 
 def column_edges(columns: NDArray[np.bool_], left: int, top: int, height: int) -> NDArray[np.int64]:
@@ -96,16 +128,29 @@ def _compress(counts: NDArray[np.int64]) -> str:
 
 
 def _decompress(text: str) -> NDArray[np.int64]:
-    codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - 48
-    last = np.flatnonzero(~codes & 0x20)
-    starts = np.concatenate([[0], last[:-1] + 1]).astype(np.int64)
-    lengths = last + 1 - starts
-    malformed = not len(last) or last[-1] != len(codes) - 1 or codes.min() < 0 or codes.max() > 63
-    if malformed or lengths.max() > 12:
-        raise RefineMaskError(f"not the counts of a run-length encoded mask: {text[:40]!r}")
-    shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
-    values = np.add.reduceat((codes & 0x1F) << shifts, starts)
-    values -= np.where(codes[last] & 0x10, 1 << (5 * lengths), 0)
+    values, _ = _read_numbers(text.encode("utf-8"))
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
+
+
+def _read_numbers(text: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers as they are stored, and where in the text each of them ends."""
+    codes = np.frombuffer(text, np.uint8) - 48  # What is below 48 wraps around to above 63.
+    last = np.flatnonzero(codes & 0x20 == 0)
+    starts = np.concatenate([[0], last[:-1] + 1])
+    lengths = last + 1 - starts
+    malformed = not len(last) or last[-1] != len(codes) - 1 or codes.max() > 63
+    if malformed or lengths.max() > 12:
+        shown = text[:40].decode("utf-8", "replace")
+        raise RefineMaskError(f"not the counts of a run-length encoded mask: {shown!r}")
+    bits = (codes & 0x1F).astype(np.int64)
+    values = bits[starts]
+    longer, group = np.flatnonzero(lengths > 1), 1
+    while len(longer):
+        values[longer] |= bits[starts[longer] + group] << (5 * group)
+        group += 1
+        longer = longer[lengths[longer] > group]
+    negative = np.flatnonzero(codes[last] & 0x10)
+    values[negative] -= 1 << (5 * lengths[negative])
+    return values, last

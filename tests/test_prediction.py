@@ -103,6 +103,14 @@ def test_a_broken_image_ends_it_and_keeps_what_is_done(folder, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["white.png"]
 
 
+def test_nothing_is_left_where_the_first_image_is_broken(folder, tmp_path):
+    broken = folder / "broken.png"
+    broken.write_bytes((folder / "white.png").read_bytes()[:60])
+    with pytest.raises(RefineMaskError, match="truncated"):
+        predict_images(OneBox(), [broken], tmp_path / "a" / "out")
+    assert not (tmp_path / "a").exists()
+
+
 def test_inputs_are_never_replaced(folder):
     before = (folder / "white.png").read_bytes()
     with pytest.raises(RefineMaskError, match="would replace an input image"):

@@ -1,4 +1,4 @@
-"""Accuracy: box, mask and boundary AP of a model or an artifact on a dataset in COCO's format.
+"""Accuracy of a model, an artifact or results, by the protocol of COCO, LVIS or Cityscapes.
 
 Names are loaded when first used, so that `results` works where pycocotools is not installed.
 """
@@ -7,17 +7,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from refinemask.evaluation.cityscapes import cityscapes_metrics
+    from refinemask.evaluation.lvis import lvis_metrics
+    from refinemask.evaluation.lvis_as_coco import LvisAsCoco
+    from refinemask.evaluation.measure import measure_file
     from refinemask.evaluation.metrics import coco_metrics
     from refinemask.evaluation.results import to_coco_results
     from refinemask.evaluation.run import evaluate
+    from refinemask.evaluation.stream import PredictionLog, describe_images
     from refinemask.evaluation.table import format_table
 
-__all__ = ["coco_metrics", "evaluate", "format_table", "to_coco_results"]
+__all__ = [
+    "LvisAsCoco",
+    "PredictionLog",
+    "cityscapes_metrics",
+    "coco_metrics",
+    "describe_images",
+    "evaluate",
+    "format_table",
+    "lvis_metrics",
+    "measure_file",
+    "to_coco_results",
+]
 
 _HOMES = {
+    "LvisAsCoco": "lvis_as_coco",
+    "PredictionLog": "stream",
+    "cityscapes_metrics": "cityscapes",
     "coco_metrics": "metrics",
+    "describe_images": "stream",
     "evaluate": "run",
     "format_table": "table",
+    "lvis_metrics": "lvis",
+    "measure_file": "measure",
     "to_coco_results": "results",
 }
 

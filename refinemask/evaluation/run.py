@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from refinemask.data.dataset import EvaluationDataset
+from refinemask.classes import COCO_CLASSES
+from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.errors import RefineMaskError
-from refinemask.evaluation.metrics import coco_metrics
+from refinemask.evaluation.measure import first_images, measure
+from refinemask.evaluation.packed import PackedResults
 from refinemask.evaluation.results import to_coco_results
+from refinemask.evaluation.stream import PredictionLog
 from refinemask.structures import Predictor
 
 logger = logging.getLogger(__name__)
@@ -18,35 +21,44 @@ def evaluate(
     dataset: EvaluationDataset,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    protocol: EvaluationProtocol | None = None,
+    log: PredictionLog | None = None,
 ) -> dict[str, Any]:
-    """Measure box, mask and boundary AP of a model or an engine.
+    """Measure the accuracy of a model or an engine.
 
     Classes are matched by name; those that only one side has are left out, with a warning.
+    Predictions stay in memory as run-length encodings, never as bitmaps.
 
     Args:
         predictor: a model or an engine.
         dataset: the images and their ground truth.
         limit: measure on the first images only; None for all.
         progress: called after each image with the number done and the total.
+        protocol: how to measure; None for the dataset's own protocol.
+        log: where to write predictions as they come; images that it has are not predicted again.
 
     Returns:
-        {"images": n, "box": metrics, "mask": metrics, "boundary": metrics} as `coco_metrics`.
+        What `measure` returns.
 
     Raises:
         RefineMaskError: no class in common, a limit below 1, or an image that cannot be read.
     """
-    if limit is not None and limit < 1:
-        raise RefineMaskError(f"the number of images must be at least 1, got {limit}")
+    image_ids = first_images(dataset, limit)
     category_ids = _match_classes(predictor, dataset)
-    image_ids = list(dataset.image_ids)[:limit]
-    results: list[dict[str, Any]] = []
+    results = PackedResults()
     for index, image_id in enumerate(image_ids):
-        detections = predictor.predict(dataset.load_image(index), masks="rle")
-        results += to_coco_results(detections, image_id, category_ids)
+        found = None if log is None else log.get(image_id)
+        if found is None:
+            detections = predictor.predict(dataset.load_image(index), masks="rle")
+            found = to_coco_results(detections, image_id, category_ids)
+            if log is not None:
+                log.add(image_id, found)
+        results.add(image_id, found)
         if progress is not None:
             progress(index + 1, len(image_ids))
-    ground_truth = _restrict(dataset.ground_truth, set(image_ids), set(category_ids))
-    return {"images": len(image_ids), **coco_metrics(ground_truth, results)}
+    classes = {id_ for id_ in category_ids if id_ is not None}
+    return measure(results, dataset, image_ids, classes, protocol)
 
 
 def _match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int | None]:
@@ -59,6 +71,12 @@ def _match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int
             f"{_abridged(predictor.class_names)}, the dataset {_abridged(dataset.class_names)}; "
             "use a dataset annotated with the model's classes"
         )
+    if (
+        dataset.protocol == "lvis"
+        and set(predictor.class_names) <= set(COCO_CLASSES)
+        and not set(dataset.class_names) <= set(COCO_CLASSES)
+    ):
+        logger.warning("the model has classes of COCO: to measure AP*, give --lvis-as-coco")
     if len(matched) < max(len(predictor.class_names), len(category_of)):
         logger.warning(
             "evaluating the %d classes in common (%s) of %d of the model and %d of the dataset",
@@ -68,20 +86,6 @@ def _match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int
             len(category_of),
         )
     return [category_of.get(name) for name in predictor.class_names]
-
-
-def _restrict(
-    ground_truth: dict[str, Any], image_ids: set[int | str], category_ids: set[int | None]
-) -> dict[str, Any]:
-    return {
-        "images": [image for image in ground_truth["images"] if image["id"] in image_ids],
-        "categories": [kind for kind in ground_truth["categories"] if kind["id"] in category_ids],
-        "annotations": [
-            annotation
-            for annotation in ground_truth["annotations"]
-            if annotation["image_id"] in image_ids and annotation["category_id"] in category_ids
-        ],
-    }
 
 
 def _abridged(names: Sequence[str], shown: int = 5) -> str:

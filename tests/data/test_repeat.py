@@ -1,7 +1,6 @@
 """Repeat factors and passes by hand."""
 
 import collections
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,25 +10,17 @@ import torch
 from refinemask.data.repeat import Passes, class_balanced_factors
 
 
-def dataset(*images: tuple[int, ...], crowds: tuple[tuple[int, int], ...] = ()) -> Any:
-    """Return a dataset by the categories of its images, which are numbered 10, 20, ..."""
-    annotations = [
-        {"image_id": 10 * number, "category_id": category, "iscrowd": 0}
-        for number, categories in enumerate(images, 1)
-        for category in categories
-    ]
-    annotations += [
-        {"image_id": 10 * number, "category_id": category, "iscrowd": 1}
-        for number, category in crowds
-    ]
-    ids = tuple(10 * number for number in range(1, len(images) + 1))
-    truth = {"annotations": annotations}
+def dataset(*images: tuple[int, ...]) -> Any:
+    """Return a dataset by the labels of the instances of its images."""
 
-    class Images(SimpleNamespace):
+    class Images:
         def __len__(self) -> int:
             return len(images)
 
-    return Images(image_ids=ids, ground_truth=truth)
+        def image_labels(self, index: int) -> np.ndarray:
+            return np.array(images[index], np.int64)
+
+    return Images()
 
 
 def test_factors():
@@ -38,11 +29,6 @@ def test_factors():
     assert class_balanced_factors(images, 0.5) == pytest.approx([1, 2**0.5, 1, 1])
     # at a threshold of 1: sqrt(4/3), 2, sqrt 2; an image takes its largest
     assert class_balanced_factors(images, 1.0) == pytest.approx([2**0.5, 2, 2**0.5, 1])
-
-
-def test_crowds_do_not_count():
-    images = dataset((1,), (1,), crowds=((2, 2),))
-    assert class_balanced_factors(images, 1.0) == pytest.approx([1, 1])
 
 
 def passes(factors, seed=0):

@@ -256,6 +256,51 @@ def test_sizes_go_by_the_mask_not_its_box():
     assert found["box"]["APs"] == pytest.approx(1)
 
 
+def plain_pycocotools(ground_truth, results, kind):
+    keep = "bbox" if kind == "box" else "segmentation"
+    keys = ("image_id", "category_id", "score", keep)
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = copy.deepcopy(ground_truth)
+        truth.createIndex()
+        found = truth.loadRes([{key: one[key] for key in keys} for one in copy.deepcopy(results)])
+        evaluator = COCOeval(truth, found, "bbox" if kind == "box" else "segm")
+        evaluator.evaluate()
+        evaluator.accumulate()
+        evaluator.summarize()
+    return [*evaluator.stats[:6].tolist(), evaluator.stats[8]]
+
+
+@pytest.mark.parametrize("kind", ["box", "mask"])
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_pycocotools_on_random_squares(kind, seed):
+    """Equal scores, crowds, duplicates and every range of sizes, in several images and classes."""
+    rng = np.random.default_rng(seed)
+    shape = (150, 160)
+
+    def draw(count, **more):
+        sides = rng.integers(8, 120, count).tolist()
+        return [
+            annotation(
+                number,
+                square(rng.integers(0, 9), rng.integers(0, 9), side, shape),
+                int(rng.integers(1, 4)),
+                int(rng.integers(1, 4)),
+                iscrowd=int(rng.random() < more.get("crowd", 0)),
+            )
+            for number, side in enumerate(sides, 1)
+        ]
+
+    ground_truth = dataset(draw(40, crowd=0.1), (1, 2, 3), (1, 2, 3), shape)
+    results = [
+        {**one, "score": float(rng.choice([0.3, 0.5, 0.5, 0.9]))}
+        for one in as_results(draw(250) + ground_truth["annotations"])
+    ]
+    found = list(coco_metrics(ground_truth, results, [kind])[kind].values())
+    assert 0.1 < found[0] < 0.9
+    assert found == plain_pycocotools(ground_truth, results, kind)
+
+
 def test_only_the_best_hundred_detections_count():
     truth = annotation(1, square(5, 5, 20))
     wrong = as_results([annotation(1, square(35, 60, 10))], 0.9) * 100

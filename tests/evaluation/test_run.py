@@ -39,6 +39,7 @@ def make_dataset(objects, count=3):
         for number, (index, category) in enumerate(objects)
     ]
     return SimpleNamespace(
+        protocol="coco",
         class_names=tuple(NAMES.values()),
         category_ids=tuple(NAMES),
         image_ids=tuple(ids),

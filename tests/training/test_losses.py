@@ -107,12 +107,6 @@ def test_box_loss(beta, error, expected):
     regressor.bias.data.fill_(error)
     images = torch.zeros(2, 3, 64, 96)
     targets = [target((8, 8, 40, 40)), target((0, 0, 64, 60))]
-    found = detector_losses(
-        model,
-        images,
-        SIZES,
-        targets,
-        SamplingOptions(rois=4),
-        [lambda rows, count: rows[:count]] * 2,
-    )
+    choices = [lambda rows, count: rows[:count]] * 2
+    found = detector_losses(model, images, SIZES, targets, SamplingOptions(rois=4), choices)
     assert found["box"].item() == pytest.approx(model.config.box_loss_weight * expected, rel=1e-6)

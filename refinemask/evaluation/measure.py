@@ -1,0 +1,163 @@
+"""Measure results on a dataset by the protocol of the dataset."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
+from refinemask.errors import RefineMaskError
+from refinemask.evaluation.cityscapes import cityscapes_metrics
+from refinemask.evaluation.inputs import read_ground_truth, read_results
+from refinemask.evaluation.kinds import KINDS, LVIS_KINDS
+from refinemask.evaluation.lvis import lvis_metrics
+from refinemask.evaluation.metrics import coco_metrics
+
+logger = logging.getLogger(__name__)
+
+
+def measure(
+    results: Sequence[Mapping[str, Any]],
+    dataset: EvaluationDataset,
+    image_ids: Sequence[int | str],
+    category_ids: set[int],
+    protocol: EvaluationProtocol | None = None,
+) -> dict[str, Any]:
+    """Measure results on some images and classes of a dataset.
+
+    Args:
+        results: COCO results of these images and classes; masks may be missing from all of them.
+        dataset: the ground truth.
+        image_ids: of the images to measure on, the first ones of the dataset.
+        category_ids: of the classes to measure.
+        protocol: how to measure; None for the dataset's own protocol.
+
+    Returns:
+        `images`, their number, and by protocol
+        - coco: "box", "mask" and "boundary" as `coco_metrics`;
+        - lvis: "protocol", "box" and "mask" as `lvis_metrics`;
+        - cityscapes: "protocol", "mask" and "classes" as `cityscapes_metrics`.
+
+    Raises:
+        RefineMaskError: results are malformed or not of this dataset.
+    """
+    protocol = protocol or dataset.protocol
+    boxes_only = bool(results) and not any("segmentation" in result for result in results)
+    figures: dict[str, Any] = {"images": len(image_ids)}
+    if protocol == "cityscapes":
+        maps = _instance_maps(dataset, len(image_ids))
+        if maps and not boxes_only:
+            names = dict(zip(dataset.category_ids, dataset.class_names, strict=True))
+            names = {id_: name for id_, name in names.items() if id_ in category_ids}
+            images = zip(maps, _by_image(results, image_ids), strict=True)
+            return figures | {"protocol": protocol} | cityscapes_metrics(images, names)
+        reason = "results without masks" if maps else "annotations without gtFine's instance maps"
+        logger.warning("%s: measuring by COCO's protocol, not by that of Cityscapes", reason)
+    ground_truth = _restrict(dataset.ground_truth, set(image_ids), category_ids)
+    if protocol == "lvis":
+        kinds = LVIS_KINDS[:1] if boxes_only else LVIS_KINDS
+        return figures | {"protocol": protocol} | lvis_metrics(ground_truth, results, kinds)
+    kinds = KINDS[:1] if boxes_only else KINDS
+    return figures | coco_metrics(ground_truth, results, kinds)
+
+
+def measure_file(
+    path: Path,
+    dataset: EvaluationDataset,
+    limit: int | None = None,
+    protocol: EvaluationProtocol | None = None,
+    classes_chosen: bool = False,
+) -> dict[str, Any]:
+    """Measure results that are in a file already.
+
+    Args:
+        path: COCO results as JSON, for example of `refinemask predict --json`.
+        dataset: what they were made on.
+        limit: measure on the first images only; None for all.
+        protocol: how to measure; None for the dataset's own protocol.
+        classes_chosen: whether the dataset has less classes than its file, so that results of
+            others are left out.
+
+    Returns:
+        What `measure` returns.
+
+    Raises:
+        RefineMaskError: the file cannot be read, or is not of this dataset.
+    """
+    image_ids = first_images(dataset, limit)
+    results = _read_results_file(path)
+    classes = set(dataset.category_ids)
+    if classes_chosen:
+        results = [r for r in results if not isinstance(r, dict) or r.get("category_id") in classes]
+    try:
+        read_results(results, read_ground_truth(dataset.ground_truth))
+    except RefineMaskError as error:
+        raise RefineMaskError(f"{path}: {error}") from error
+    kept = set(image_ids)
+    results = [result for result in results if result["image_id"] in kept]
+    covered = len({result["image_id"] for result in results})
+    if covered < len(kept):
+        logger.warning("%s has results for %d of %d images", path, covered, len(kept))
+    return measure(results, dataset, image_ids, classes, protocol)
+
+
+def first_images(dataset: EvaluationDataset, limit: int | None) -> list[int | str]:
+    """Return the ids of the first images of a dataset; None for all.
+
+    Raises:
+        RefineMaskError: the limit is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise RefineMaskError(f"the number of images must be at least 1, got {limit}")
+    return list(dataset.image_ids)[:limit]
+
+
+def _read_results_file(path: Path) -> list[Any]:
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RefineMaskError(
+            f"cannot read results {path}: {error.strerror or error}; check the path"
+        ) from error
+    except ValueError as error:
+        raise RefineMaskError(
+            f"{path} is not JSON ({error}); a list of COCO results is expected"
+        ) from error
+    if not isinstance(results, list):
+        raise RefineMaskError(
+            f"{path} is no list of COCO results but a {type(results).__name__}; annotations go "
+            "with --dataset, and --results takes what `refinemask predict --json` writes"
+        )
+    return results
+
+
+def _instance_maps(dataset: EvaluationDataset, count: int) -> list[Path]:
+    """Return the maps of the first images; none if one is missing or the dataset has no such."""
+    find = getattr(dataset, "instance_map_path", None)
+    maps = [] if find is None else [find(index) for index in range(count)]
+    return maps if all(path.is_file() for path in maps) else []
+
+
+def _by_image(
+    results: Sequence[Mapping[str, Any]], image_ids: Sequence[int | str]
+) -> Iterator[list[Mapping[str, Any]]]:
+    positions: dict[int | str, list[int]] = {}
+    for position, result in enumerate(results):
+        positions.setdefault(result["image_id"], []).append(position)
+    for image_id in image_ids:
+        yield [results[position] for position in positions.get(image_id, [])]
+
+
+def _restrict(
+    ground_truth: dict[str, Any], image_ids: set[int | str], category_ids: set[int]
+) -> dict[str, Any]:
+    return {
+        "images": [image for image in ground_truth["images"] if image["id"] in image_ids],
+        "categories": [kind for kind in ground_truth["categories"] if kind["id"] in category_ids],
+        "annotations": [
+            annotation
+            for annotation in ground_truth["annotations"]
+            if annotation["image_id"] in image_ids and annotation["category_id"] in category_ids
+        ],
+    }
