@@ -21,7 +21,7 @@ install: $(INSTALLED)
 $(INSTALLED): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) \
-		--editable '.[demo,openvino,train,dev]'
+		--editable '.[demo,figure1,openvino,train,dev]'
 	touch $@
 
 demo: $(INSTALLED)

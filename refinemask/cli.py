@@ -13,6 +13,7 @@ from refinemask.commands.bench import bench, report
 from refinemask.commands.data import data
 from refinemask.commands.evaluate import evaluate
 from refinemask.commands.export import export
+from refinemask.commands.figure1 import figure1
 from refinemask.commands.output import guarded
 from refinemask.commands.predict import predict
 from refinemask.commands.train import train
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "bench": bench,
     "report": report,
+    "figure1": figure1,
     "data": data,
 }
 
