@@ -36,12 +36,14 @@ class Crop:
 
     Attributes:
         image_id: the dataset's.
+        box: left, top, right, bottom in pixels of the image; the last two are exclusive.
         disputed: pixels of the boundary region on which the models differ there.
         image: uint8 RGB (h, w, 3).
         masks: bool (h, w) each: the ground truth, then what each model found.
     """
 
     image_id: int
+    box: tuple[int, int, int, int]
     disputed: int
     image: Image
     masks: tuple[Mask, ...]
@@ -93,6 +95,7 @@ def measure(
             heapq.heappop(best)
         if progress is not None:
             progress(index + 1, len(dataset))
+    kept = [crop for _, _, crop in sorted(best, key=lambda entry: entry[:2], reverse=True)]
     figures = {
         "images": len(per_image),
         "classes": list(dataset.class_names),
@@ -102,9 +105,12 @@ def measure(
             {"name": s.name, "source": s.source, "kind": s.kind} | tally.figures(s.name)
             for s in segmenters
         ],
+        "crops": [
+            {"image_id": crop.image_id, "box": crop.box, "disputed": crop.disputed} for crop in kept
+        ],
         "per_image": per_image,
     }
-    return figures, [crop for _, _, crop in sorted(best, key=lambda entry: entry[:2], reverse=True)]
+    return figures, kept
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -207,4 +213,5 @@ def _crop(image: Image, image_id: int, masks: Sequence[Mask], region: Mask) -> C
     cut = [mask[window] for mask in masks]
     differing = np.logical_or.reduce(cut[1:]) ^ np.logical_and.reduce(cut[1:])
     disputed = int((differing & region[window]).sum())
-    return Crop(image_id, disputed, image[window], tuple(cut))
+    box = (left, top, left + side, top + side)
+    return Crop(image_id, box, disputed, image[window], tuple(cut))

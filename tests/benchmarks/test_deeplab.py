@@ -1,34 +1,46 @@
 """DeepLabV3+ for Figure 1: its trunk, its training, its checkpoints."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
+import typer
+from safetensors import safe_open
+from typer.testing import CliRunner
 
+from refinemask import cli
 from refinemask.benchmarks import deeplab
 from refinemask.benchmarks.deeplab import DeepLabOptions, train_deeplab
 from refinemask.benchmarks.deeplab_model import DeepLab, load_deeplab, save_deeplab
 from refinemask.benchmarks.segmenters import open_segmenters
+from refinemask.commands.output import guarded
 from refinemask.data.batches import Batch, Target
 from refinemask.data.dataset import open_dataset
 from refinemask.data.masks import BitmapMask
 from refinemask.errors import RefineMaskError
 from refinemask.models.efficientnet_lite import EfficientNetLite
+from tests.benchmarks.test_figure1 import SQUARE, write_dataset
 
 pytest.importorskip("segmentation_models_pytorch")
 
 OPTIONS = DeepLabOptions(("shapes:4",), iterations=2)
 
 
+def train_small(options, report=None):
+    """Train on images of at most 96 pixels, which is fast."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deeplab, "SHORT_SIDES", (64,))
+        patch.setattr(deeplab, "LONG_SIDE", 96)
+        return train_deeplab(options, report)
+
+
 @pytest.fixture(scope="module")
 def trained():
     """A model after two iterations, and the losses."""
     losses = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deeplab, "SHORT_SIDES", (64,))
-        patch.setattr(deeplab, "LONG_SIDE", 96)
-        model = train_deeplab(OPTIONS, lambda done, total, values: losses.append((done, values)))
+    model = train_small(OPTIONS, lambda done, total, values: losses.append((done, values)))
     return model, losses
 
 
@@ -75,11 +87,11 @@ def test_the_pooled_branch_keeps_the_statistics_it_was_calibrated_with(trained):
     model.eval()
 
 
-@pytest.mark.slow
-def test_equal_seeds_give_equal_weights():
-    first, second = (train_deeplab(OPTIONS).state_dict() for _ in range(2))
+def test_equal_seeds_give_equal_weights(trained):
+    first = trained[0].state_dict()
+    second = train_small(OPTIONS).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
-    other = train_deeplab(dataclasses.replace(OPTIONS, seed=1)).state_dict()
+    other = train_small(dataclasses.replace(OPTIONS, seed=1)).state_dict()
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
@@ -159,6 +171,38 @@ def test_wrong_options_are_an_error(change, message):
 def test_an_unknown_class_is_an_error():
     with pytest.raises(RefineMaskError, match="unicorn"):
         train_deeplab(dataclasses.replace(OPTIONS, classes=("unicorn",)))
+
+
+def test_the_program_trains_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(deeplab, "SHORT_SIDES", (64,))
+    monkeypatch.setattr(deeplab, "LONG_SIDE", 96)
+    app = typer.Typer()
+    app.command()(guarded(deeplab.deeplab))
+    path = tmp_path / "runs" / "deeplab.safetensors"
+    classes = open_dataset("shapes:4").class_names[:2]
+    options = ["--dataset", "shapes:4", "--classes", ",".join(classes), "--iterations", "1"]
+    done = CliRunner().invoke(app, [*options, "--output", str(path)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"wrote {path}\n"
+    assert load_deeplab(path).class_names == classes
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["refinemask-deeplab"])
+    assert header["training"]["iterations"] == 1
+    assert header["training"]["datasets"] == ["shapes:4"]
+
+
+def test_figure1_compares_it_with_detectors(tmp_path):
+    pytest.importorskip("matplotlib")
+    model = DeepLab(("person",))
+    path = tmp_path / "deeplab.safetensors"
+    save_deeplab(model, path, {})
+    spec = write_dataset(tmp_path / "data", [(SQUARE, "person", False)])
+    options = ["--dataset", spec, "--output", str(tmp_path / "out"), "--semantic", str(path)]
+    done = CliRunner().invoke(cli.app, ["figure1", "--model", "refinemask_small", *options])
+    assert done.exit_code == 0, done.output
+    result = json.loads((tmp_path / "out" / "figure1.json").read_text())
+    assert [model["name"] for model in result["models"]] == ["RefineMask", "DeepLabV3+"]
+    assert [model["kind"] for model in result["models"]] == ["instance", "semantic"]
 
 
 def test_training_does_not_replace_a_file(tmp_path):

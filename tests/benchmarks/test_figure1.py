@@ -134,13 +134,16 @@ def test_crops_show_where_the_models_differ_most_at_outlines(tmp_path):
         [],
     )
     models = [segmenter("a", HALF), segmenter("b", np.zeros(SIZE, bool))]
-    _, crops = measure(models, open_dataset(spec), crops=2)
+    figures, crops = measure(models, open_dataset(spec), crops=2)
     # Crops are 32 pixels wide. The left half of the square's band is disputed: 12 columns of 24
     # rows without the hole of 8 by 16; of the other contour 2 columns are.
     assert [(crop.image_id, crop.disputed) for crop in crops] == [(1, 12 * 24 - 8 * 16), (2, 64)]
     assert all(crop.image.shape == (32, 32, 3) for crop in crops)
     assert [mask.shape for mask in crops[1].masks] == [(32, 32)] * 3
     np.testing.assert_array_equal(crops[1].masks[0], crops[1].masks[1])
+    left, top, right, bottom = figures["crops"][1]["box"]
+    assert (right - left, bottom - top, figures["crops"][1]["image_id"]) == (32, 32, 2)
+    np.testing.assert_array_equal(HALF[top:bottom, left:right], crops[1].masks[0])
     _, none = measure(models, open_dataset(spec), crops=0)
     assert none == []
 
@@ -224,7 +227,13 @@ def test_the_table_has_every_model_and_figure(figures):
 
 def test_crops_are_rows_of_equal_cells_under_titles():
     image = np.full((24, 24, 3), 200, np.uint8)
-    crop = Crop(1, 5, image, (SQUARE[20:44, 30:54], HALF[:24, 28:52], np.zeros((24, 24), bool)))
+    crop = Crop(
+        1,
+        (0, 0, 24, 24),
+        5,
+        image,
+        (SQUARE[20:44, 30:54], HALF[:24, 28:52], np.zeros((24, 24), bool)),
+    )
     one, two = draw_crops([crop], ["a", "b"]), draw_crops([crop, crop], ["a", "b" * 100])
     assert one.shape[1] == two.shape[1]
     cell = (one.shape[1] + 6) // 4

@@ -75,10 +75,13 @@ def test_a_band_without_width_is_an_error(distance):
 
 
 @pytest.mark.parametrize(
-    ("size", "ratio", "distance"), [((300, 400), 0.02, 10), ((30, 40), 0.001, 1), ((3, 4), 1, 5)]
+    ("height", "width", "ratio", "distance"),
+    [(300, 400, 0.02, 10), (30, 40, 0.001, 1), (3, 4, 1, 5)],
 )
-def test_the_distance_is_a_share_of_the_diagonal_and_at_least_a_pixel(size, ratio, distance):
-    assert region_distance(*size, ratio) == distance
+def test_the_distance_is_a_share_of_the_diagonal_and_at_least_a_pixel(
+    height, width, ratio, distance
+):
+    assert region_distance(height, width, ratio) == distance
 
 
 @pytest.mark.parametrize("ratio", [0, -0.1, 1.01, math.nan, math.inf])
