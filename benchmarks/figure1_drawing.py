@@ -8,6 +8,8 @@ from typing import Any
 
 import cv2
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from refinemask.benchmarks.figure1 import Crop
 from refinemask.evaluation.regions import Mask
@@ -46,9 +48,6 @@ def draw_chart(figures: dict[str, Any], path: Path) -> None:
         figures: what `measure` returned, with `score_threshold` and `dataset`.
         path: written atomically.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     models = figures["models"]
     picture = Figure(figsize=(7.2, 4.6), dpi=140)
     axes = picture.add_axes((0.1, 0.29, 0.87, 0.62))

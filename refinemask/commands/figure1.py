@@ -51,9 +51,9 @@ def figure1(
     from refinemask.benchmarks.segmenters import open_segmenters, open_shared
     from refinemask.files import make_folder
 
-    make_folder(output)
     segmenters = open_segmenters(model or DEFAULT_MODELS, semantic, score_threshold, place)
     images = open_shared(dataset, segmenters)
+    make_folder(output)
     with progress("images") as advance:
         figures, cut = measure(segmenters, images, width, crops, advance)
     origin = {"dataset": "/".join(Path(dataset).parts[-2:]), "score_threshold": score_threshold}

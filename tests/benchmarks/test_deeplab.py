@@ -10,6 +10,9 @@ import typer
 from safetensors import safe_open
 from typer.testing import CliRunner
 
+pytest.importorskip("matplotlib")
+pytest.importorskip("segmentation_models_pytorch")
+
 from refinemask import cli
 from refinemask.benchmarks import deeplab
 from refinemask.benchmarks.deeplab import DeepLabOptions, train_deeplab
@@ -22,8 +25,6 @@ from refinemask.data.masks import BitmapMask
 from refinemask.errors import RefineMaskError
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from tests.benchmarks.test_figure1 import SQUARE, write_dataset
-
-pytest.importorskip("segmentation_models_pytorch")
 
 OPTIONS = DeepLabOptions(("shapes:4",), iterations=2)
 
@@ -192,7 +193,6 @@ def test_the_program_trains_a_checkpoint(tmp_path, monkeypatch):
 
 
 def test_figure1_compares_it_with_detectors(tmp_path):
-    pytest.importorskip("matplotlib")
     model = DeepLab(("person",))
     path = tmp_path / "deeplab.safetensors"
     save_deeplab(model, path, {})

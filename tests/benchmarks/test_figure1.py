@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+pytest.importorskip("matplotlib")
+
 from refinemask import cli
 from refinemask.benchmarks.figure1 import Crop, measure, table
 from refinemask.benchmarks.figure1_drawing import draw_chart, draw_crops
@@ -207,7 +209,6 @@ def figures(tmp_path):
 
 
 def test_the_chart_is_a_png_and_always_the_same(figures, tmp_path):
-    pytest.importorskip("matplotlib")
     for name in ("a.png", "b.png"):
         draw_chart(figures, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -245,7 +246,6 @@ def test_crops_are_rows_of_equal_cells_under_titles():
 
 
 def test_the_command_writes_chart_crops_and_json(tmp_path):
-    pytest.importorskip("matplotlib")
     spec = write_dataset(tmp_path / "data", [(SQUARE, "person", False)], [(HALF, "person", False)])
     output = tmp_path / "out"
     arguments = ["figure1", "--dataset", spec, "--output", str(output), "--width", "0.03"]
