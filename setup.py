@@ -56,6 +56,12 @@ DEMO = [
     "scikit-learn>=1.5",  # ships another
 ]
 
+FIGURE1 = [
+    *TRAIN,
+    "matplotlib>=3.9",  # draws the bar chart
+    "segmentation-models-pytorch>=0.6",  # DeepLabV3+, the semantic baseline of Figure 1
+]
+
 OPENVINO = [
     "openvino>=2025.0",  # runs the same artifacts on Intel hardware
 ]
@@ -104,6 +110,7 @@ setup(
         "torch": TORCH,
         "train": TRAIN,
         "demo": DEMO,
+        "figure1": FIGURE1,
         "openvino": OPENVINO,
         "evaluators": EVALUATORS,
         "dev": DEV,

@@ -14,6 +14,7 @@ from refinemask.commands.bench import bench, report
 from refinemask.commands.data import data
 from refinemask.commands.evaluate import evaluate
 from refinemask.commands.export import export
+from refinemask.commands.figure1 import figure1
 from refinemask.commands.info import info
 from refinemask.commands.output import guarded
 from refinemask.commands.predict import predict
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bench": bench,
     "report": report,
     "info": info,
+    "figure1": figure1,
     "data": data,
 }
 

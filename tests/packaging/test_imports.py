@@ -15,6 +15,7 @@ NOT_IN_BASE = (
     "pycocotools",
     "safetensors",
     "scipy",
+    "segmentation_models_pytorch",
     "skimage",
     "sklearn",
     "torch",
