@@ -41,12 +41,13 @@ class RoIHead(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         channels, classes = config.fpn_channels, config.num_classes
-        self.bbox_head = BoxHead(channels, config.box_head_channels, classes)
+        conventions = config.conventions
+        self.bbox_head = BoxHead(channels, config.box_head_channels, classes, conventions)
         self.mask_head: RefineMaskHead | FCNMaskHead
         if isinstance(config.mask_head, RefineMaskConfig):
             self.mask_head = RefineMaskHead(config.mask_head, channels, classes)
         else:
-            self.mask_head = FCNMaskHead(config.mask_head, channels, classes)
+            self.mask_head = FCNMaskHead(config.mask_head, channels, classes, conventions)
 
 
 class Detector(nn.Module):
@@ -59,7 +60,8 @@ class Detector(nn.Module):
         if config.backbone == "efficientnet_lite0":
             self.backbone = EfficientNetLite()
         else:
-            self.backbone = ResNet(config.backbone)
+            frozen_norms = config.conventions.frozen_norms
+            self.backbone = ResNet(config.backbone, config.bn_eps, frozen_norms)
         self.neck = FPN(self.backbone.channels, config.fpn_channels)
         self.rpn_head = RPNHead(config.fpn_channels)
         self.roi_head = RoIHead(config)
@@ -95,7 +97,9 @@ class Detector(nn.Module):
         """
         features = self.features(images)
         logits, deltas = self.rpn_head(features)
-        image, boxes, _ = propose(logits, deltas, level_anchors(features), image_sizes)
+        conventions = self.config.conventions
+        anchors = level_anchors(features, conventions)
+        image, boxes, _ = propose(logits, deltas, anchors, image_sizes, conventions=conventions)
         return self.detect_in_proposals(features, make_rois(image, boxes), image_sizes)
 
     def detect_in_proposals(
@@ -110,6 +114,7 @@ class Detector(nn.Module):
             image_sizes,
             self.config.score_threshold,
             self.config.max_detections,
+            self.config.conventions,
         )
         masks = self.roi_head.mask_head.final_logits(features, make_rois(image, boxes), labels)
         return RawDetections(boxes, scores, labels, image, masks[:, 0])

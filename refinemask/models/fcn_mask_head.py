@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.config import FCNMaskConfig
+from refinemask.config import MMDETECTION, Conventions, FCNMaskConfig
 from refinemask.models.fpn import STRIDES
 from refinemask.models.layers import ConvReLU
 from refinemask.models.mask_logits import class_logits
@@ -17,8 +17,15 @@ ROI_SIZE = 14
 class FCNMaskHead(nn.Module):
     """Four convolutions, one transposed convolution and a classifier at 28x28."""
 
-    def __init__(self, config: FCNMaskConfig, in_channels: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        config: FCNMaskConfig,
+        in_channels: int,
+        num_classes: int,
+        conventions: Conventions = MMDETECTION,
+    ) -> None:
         super().__init__()
+        self.conventions = conventions
         channels = config.channels
         self.convs = nn.ModuleList(
             ConvReLU(in_channels if i == 0 else channels, channels) for i in range(config.num_convs)
@@ -37,7 +44,15 @@ class FCNMaskHead(nn.Module):
         Returns:
             One stage: logits (K, 1, 28, 28).
         """
-        x = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
+        x = multiscale_roi_align(
+            rois,
+            features[:4],
+            ROI_SIZE,
+            STRIDES[:4],
+            self.conventions.sampling_ratio,
+            self.conventions.aligned,
+            self.conventions.epsilon_after_log,
+        )
         for conv in self.convs:
             x = conv(x)
         return [class_logits(F.relu(self.upsample(x), inplace=True), self.conv_logits, labels)]
