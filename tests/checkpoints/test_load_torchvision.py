@@ -69,7 +69,7 @@ def test_an_epsilon_that_is_none(weights, write, value):
 
 
 def test_a_trunk_whose_epsilon_is_fixed():
-    with pytest.raises(RefineMaskError, match="efficientnet_lite0, .* leave --bn-eps out"):
+    with pytest.raises(RefineMaskError, match=r"efficientnet_lite0, .* leave --bn-eps out"):
         load_model("refinemask_small", bn_eps=0.0)
 
 
