@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from refinemask.checks import check_at_least, check_counts
 from refinemask.errors import RefineMaskError
 
 Backbone = Literal["resnet50", "resnet101", "efficientnet_lite0"]
@@ -28,6 +29,72 @@ class InputConfig:
                 f"input sizes must satisfy 1 <= short_side <= long_side, "
                 f"got {self.short_side} and {self.long_side}"
             )
+        check_counts(self, 1, "short_side", "long_side")
+        if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:
+            raise RefineMaskError(
+                f"mean and std must have 3 values each, and std positive ones, "
+                f"got {self.mean} and {self.std}"
+            )
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """Choices in which detectors of one architecture differ.
+
+    The defaults are mmdetection's (SPEC 3.3 to 3.5), `TORCHVISION` has those of torchvision's
+    `maskrcnn_resnet50_fpn`. The heads of RefineMask pool by the defaults whatever stands here.
+    """
+
+    frozen_norms: bool = False
+    """Batch norms of a ResNet are constants: a multiplication and an addition, never trained. Else
+    their weights and biases are trained outside of the frozen stages, their statistics never."""
+    round_anchors: bool = False
+    """Round the corners of a cell's anchors to whole pixels."""
+    stretch_anchors: bool = False
+    """Set anchors padded size // cells pixels apart on each axis, not the level's stride. The two
+    differ on P6, where P5 has an odd number of cells."""
+    limit_shrinking: bool = True
+    """Limit how far a delta shrinks a box, to 16 / 1000, as its growth is limited always."""
+    rank_logits: bool = False
+    """Choose the best anchors of a level by logit, not by score, which may be equal for many."""
+    min_proposal_side: float = 0.0
+    """Proposals with a shorter side are dropped, in pixels."""
+    min_detection_side: float = 0.0
+    """Detections with a shorter side are dropped, in pixels."""
+    max_shifted: int | None = None
+    """With more candidates in an image, suppression visits levels or classes one by one, exactly;
+    with fewer they are told apart by a shift in float32, which rounds. None always shifts."""
+    first_class_shift: int = 0
+    """Steps by which that shift moves the first class; 1 where the background is class 0."""
+    sampling_ratio: int = 0
+    """Samples of RoIAlign per bin and axis; 0 adapts to the size of the RoI."""
+    aligned: bool = True
+    """Whether RoIAlign has the centre of the first cell at half a cell, not at 0."""
+    epsilon_after_log: bool = False
+    """Whether the 1e-6 in the level of a RoI is added to the logarithm, not to its argument."""
+
+    def __post_init__(self) -> None:
+        check_at_least(self, 0, "min_proposal_side", "min_detection_side")
+        check_counts(self, 0, "first_class_shift", "sampling_ratio")
+        if self.max_shifted is not None:
+            check_counts(self, 0, "max_shifted")
+
+
+MMDETECTION = Conventions()
+TORCHVISION = Conventions(
+    frozen_norms=True,
+    round_anchors=True,
+    stretch_anchors=True,
+    limit_shrinking=False,
+    rank_logits=True,
+    min_proposal_side=1e-3,
+    min_detection_side=1e-2,
+    max_shifted=1000,  # on a CPU, whose results are what we reproduce; on a GPU it is 25,000
+    first_class_shift=1,
+    sampling_ratio=2,
+    aligned=False,
+    epsilon_after_log=True,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +103,9 @@ class FCNMaskConfig:
 
     channels: int = 256
     num_convs: int = 4
+
+    def __post_init__(self) -> None:
+        check_counts(self, 1, "channels", "num_convs")
 
     @property
     def mask_size(self) -> int:
@@ -61,6 +131,12 @@ class RefineMaskConfig:
 
     def __post_init__(self) -> None:
         _check_channels(self.channels)
+        check_counts(self, 1, "semantic_channels")
+        check_counts(self, 0, "instance_convs", "semantic_convs", "boundary_width")
+        if len(self.loss_weights) != 4 or not all(weight >= 0 for weight in self.loss_weights):
+            raise RefineMaskError(
+                f"loss_weights must be 4 numbers from 0 on, got {self.loss_weights}"
+            )
 
     @property
     def mask_size(self) -> int:
@@ -88,6 +164,12 @@ class SimpleRefineMaskConfig:
 
     def __post_init__(self) -> None:
         _check_channels(self.channels)
+        check_counts(self, 1, "semantic_channels")
+        check_counts(self, 0, "instance_convs", "semantic_convs", "boundary_width")
+        if len(self.loss_weights) != 4 or not all(weight >= 0 for weight in self.loss_weights):
+            raise RefineMaskError(
+                f"loss_weights must be 4 numbers from 0 on, got {self.loss_weights}"
+            )
 
     @property
     def mask_size(self) -> int:
@@ -122,6 +204,9 @@ class ModelConfig:
     """Where the box head's regression loss turns from square to linear; 0 is the plain L1 loss."""
     score_threshold: float = 0.05
     max_detections: int = 100
+    bn_eps: float = 1e-5
+    """Added to the variances in the batch norms of a ResNet; EfficientNet-Lite has its own."""
+    conventions: Conventions = MMDETECTION
 
     def __post_init__(self) -> None:
         if not self.class_names:
@@ -130,9 +215,11 @@ class ModelConfig:
             raise RefineMaskError(
                 f"{len(self.class_names)} class names but {len(self.category_ids)} category ids"
             )
-        if self.box_smooth_l1_beta < 0:
+        check_counts(self, 1, "fpn_channels", "box_head_channels", "max_detections")
+        check_at_least(self, 0, "box_loss_weight", "box_smooth_l1_beta", "bn_eps")
+        if not 0 <= self.score_threshold < 1:
             raise RefineMaskError(
-                f"box_smooth_l1_beta must be 0 (L1) or positive, got {self.box_smooth_l1_beta}"
+                f"score_threshold must be at least 0 and below 1, got {self.score_threshold}"
             )
 
     @property
@@ -168,6 +255,8 @@ class ModelConfig:
             kind = _MASK_HEADS[mask_head.pop("type")]
             values["mask_head"] = kind(**{k: _tuples(v) for k, v in mask_head.items()})
             values["input"] = InputConfig(**{k: _tuples(v) for k, v in values["input"].items()})
+            if "conventions" in values:  # not in files of earlier versions
+                values["conventions"] = Conventions(**values["conventions"])
             return ModelConfig(**values)
         except (KeyError, TypeError, AttributeError) as error:
             raise RefineMaskError(

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.models.boxes import clip_boxes, decode_boxes
+from refinemask.config import MMDETECTION, Conventions
+from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small
 from refinemask.models.fpn import STRIDES
 from refinemask.models.rpn import MAX_PROPOSALS
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
@@ -20,8 +21,15 @@ NMS_IOU = 0.5
 class BoxHead(nn.Module):
     """Two shared fully connected layers, a classifier and a class-specific regressor."""
 
-    def __init__(self, in_channels: int, channels: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        num_classes: int,
+        conventions: Conventions = MMDETECTION,
+    ) -> None:
         super().__init__()
+        self.conventions = conventions
         self.num_classes = num_classes
         self.fc_cls = nn.Linear(channels, num_classes + 1)
         self.fc_reg = nn.Linear(channels, num_classes * 4)
@@ -39,7 +47,15 @@ class BoxHead(nn.Module):
         Returns:
             logits (K, num_classes + 1), background last, and deltas (K, num_classes, 4).
         """
-        x = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4]).flatten(1)
+        x = multiscale_roi_align(
+            rois,
+            features[:4],
+            ROI_SIZE,
+            STRIDES[:4],
+            self.conventions.sampling_ratio,
+            self.conventions.aligned,
+            self.conventions.epsilon_after_log,
+        ).flatten(1)
         for layer in self.shared_fcs:
             x = F.relu(layer(x))
         return self.fc_cls(x), self.fc_reg(x).unflatten(1, (self.num_classes, 4))
@@ -52,6 +68,7 @@ def select_detections(
     image_sizes: Tensor,
     score_threshold: float,
     max_detections: int,
+    conventions: Conventions = MMDETECTION,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Turn box-head outputs into the detections of every image.
 
@@ -60,6 +77,9 @@ def select_detections(
         deltas: (K, num_classes, 4).
         rois: float32 (K, 5), grouped by image, at most 1000 of each.
         image_sizes: int64 (B, 2), height and width of the valid area.
+        score_threshold: only higher scores are detections.
+        max_detections: the best that are kept of each image.
+        conventions: how boxes are decoded and suppressed.
 
     Returns:
         image_index int64 (N,), boxes float32 (N, 4) xyxy in resized-image pixels, scores (N,) and
@@ -69,12 +89,20 @@ def select_detections(
     image_of_roi = rois[:, 0].long()
     scores = logits.float().softmax(1)[:, :-1]
     sizes = image_sizes[image_of_roi]
-    boxes = clip_boxes(decode_boxes(rois[:, None, 1:], deltas.float(), BOX_STD), sizes)
+    decoded = decode_boxes(rois[:, None, 1:], deltas.float(), BOX_STD, conventions.limit_shrinking)
+    boxes = clip_boxes(decoded, sizes)
+    scores = drop_small(scores, boxes, conventions.min_detection_side)
     table = _slots(image_of_roi, batch)
     padded_scores = _pad(scores, table, batch, -1.0)
     padded_boxes = _pad(boxes, table, batch, 0.0)
     image, row, label = batched_nms(
-        padded_boxes, padded_scores, NMS_IOU, score_threshold, max_detections
+        padded_boxes,
+        padded_scores,
+        NMS_IOU,
+        score_threshold,
+        max_detections,
+        conventions.max_shifted,
+        conventions.first_class_shift,
     ).unbind(1)
     return image, padded_boxes[image, row, label], padded_scores[image, row, label], label
 

@@ -11,16 +11,32 @@ ANCHOR_RATIOS = (0.5, 1.0, 2.0)
 """Height over width of the three anchors of a cell."""
 
 
-def grid_anchors(height: int, width: int, stride: int, device: torch.device) -> Tensor:
-    """Return the anchors of a level, float32 (height * width * 3, 4) xyxy in pixels.
+def grid_anchors(
+    cells: tuple[int, int],
+    stride: int,
+    device: torch.device,
+    step: tuple[int, int] | None = None,
+    rounded: bool = False,
+) -> Tensor:
+    """Return the anchors of a level, float32 (rows * columns * 3, 4) xyxy in pixels.
 
-    Ordered by row, column and ratio; cell (y, x) has its centre at (x * stride, y * stride).
+    Ordered by row, column and ratio; cell (y, x) has its centre at (x * step, y * step).
+
+    Args:
+        cells: rows and columns.
+        stride: pixels per cell by the level's definition, from which anchors have their size.
+        device: where the result is.
+        step: pixels from row to row and from column to column; `stride` by default.
+        rounded: round the corners of the cell at 0, 0 to whole pixels.
     """
+    (height, width), (row_step, column_step) = cells, step or (stride, stride)
     ratios = torch.tensor(ANCHOR_RATIOS, device=device).sqrt()
     half_w = ANCHOR_SCALE * stride / ratios / 2
     half_h = ANCHOR_SCALE * stride * ratios / 2
-    x = (torch.arange(width, device=device) * stride).float()[None, :, None]
-    y = (torch.arange(height, device=device) * stride).float()[:, None, None]
+    if rounded:
+        half_w, half_h = half_w.round(), half_h.round()
+    x = (torch.arange(width, device=device) * column_step).float()[None, :, None]
+    y = (torch.arange(height, device=device) * row_step).float()[:, None, None]
     shape = (height, width, len(ANCHOR_RATIOS))
     corners = [(x - half_w).expand(shape), (y - half_h).expand(shape)]
     corners += [(x + half_w).expand(shape), (y + half_h).expand(shape)]
@@ -28,7 +44,10 @@ def grid_anchors(height: int, width: int, stride: int, device: torch.device) -> 
 
 
 def decode_boxes(
-    boxes: Tensor, deltas: Tensor, std: tuple[float, float, float, float] = (1, 1, 1, 1)
+    boxes: Tensor,
+    deltas: Tensor,
+    std: tuple[float, float, float, float] = (1, 1, 1, 1),
+    limit_shrinking: bool = True,
 ) -> Tensor:
     """Apply predicted deltas to boxes.
 
@@ -36,14 +55,18 @@ def decode_boxes(
         boxes: (..., 4) xyxy anchors or proposals, broadcast against `deltas`.
         deltas: (..., 4) normalised shifts of the centre and logarithms of the size ratio.
         std: what the deltas are multiplied by first.
+        limit_shrinking: limit the factor on the size in both directions, not its growth alone.
 
     Returns:
         (..., 4) xyxy, not clipped.
     """
-    deltas = deltas * torch.tensor(std, dtype=deltas.dtype, device=deltas.device)
+    # Rounded as in torchvision, to the last bit; that of mmdetection differs from it by one or two.
+    weights = torch.tensor([1 / s for s in std], dtype=deltas.dtype, device=deltas.device)
+    deltas = deltas / weights
     size = boxes[..., 2:] - boxes[..., :2]
-    centre = (boxes[..., :2] + boxes[..., 2:]) * 0.5 + size * deltas[..., :2]
-    size = size * deltas[..., 2:].clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
+    centre = boxes[..., :2] + size * 0.5 + size * deltas[..., :2]
+    least = -MAX_LOG_RATIO if limit_shrinking else None
+    size = size * deltas[..., 2:].clamp(least, MAX_LOG_RATIO).exp()
     return torch.cat((centre - size * 0.5, centre + size * 0.5), -1)
 
 
@@ -63,3 +86,11 @@ def clip_boxes(boxes: Tensor, image_sizes: Tensor) -> Tensor:
     limits = image_sizes[:, [1, 0, 1, 0]].to(boxes.dtype)
     limits = limits.reshape(-1, *(1,) * (boxes.dim() - 2), 4)
     return torch.minimum(boxes.clamp(min=0), limits)
+
+
+def drop_small(scores: Tensor, boxes: Tensor, min_side: float) -> Tensor:
+    """Return the scores (...), -1 where the box (..., 4) has a side below `min_side` pixels."""
+    if not min_side:
+        return scores
+    shortest = (boxes[..., 2:] - boxes[..., :2]).amin(-1)
+    return torch.where(shortest >= min_side, scores, -1.0)

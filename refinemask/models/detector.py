@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from refinemask import processing
-from refinemask.config import FCNMaskConfig, InputConfig, MaskConfig, ModelConfig, RefineMaskConfig
+from refinemask.config import (
+    MMDETECTION,
+    Conventions,
+    FCNMaskConfig,
+    InputConfig,
+    MaskConfig,
+    ModelConfig,
+    RefineMaskConfig,
+)
 from refinemask.models.box_head import BoxHead, select_detections
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.models.fcn_mask_head import FCNMaskHead
@@ -44,8 +52,9 @@ class RoIHead(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         channels, classes = config.fpn_channels, config.num_classes
-        self.bbox_head = BoxHead(channels, config.box_head_channels, classes)
-        self.mask_head = mask_head(config.mask_head, channels, classes)
+        conventions = config.conventions
+        self.bbox_head = BoxHead(channels, config.box_head_channels, classes, conventions)
+        self.mask_head = mask_head(config.mask_head, channels, classes, conventions)
 
 
 class Detector(nn.Module):
@@ -58,7 +67,8 @@ class Detector(nn.Module):
         if config.backbone == "efficientnet_lite0":
             self.backbone = EfficientNetLite()
         else:
-            self.backbone = ResNet(config.backbone)
+            frozen_norms = config.conventions.frozen_norms
+            self.backbone = ResNet(config.backbone, config.bn_eps, frozen_norms)
         self.neck = FPN(self.backbone.channels, config.fpn_channels)
         self.rpn_head = RPNHead(config.fpn_channels)
         self.roi_head = RoIHead(config)
@@ -94,7 +104,9 @@ class Detector(nn.Module):
         """
         features = self.features(images)
         logits, deltas = self.rpn_head(features)
-        image, boxes, _ = propose(logits, deltas, level_anchors(features), image_sizes)
+        conventions = self.config.conventions
+        anchors = level_anchors(features, conventions)
+        image, boxes, _ = propose(logits, deltas, anchors, image_sizes, conventions=conventions)
         return self.detect_in_proposals(features, make_rois(image, boxes), image_sizes)
 
     def detect_in_proposals(
@@ -109,6 +121,7 @@ class Detector(nn.Module):
             image_sizes,
             self.config.score_threshold,
             self.config.max_detections,
+            self.config.conventions,
         )
         masks = self.roi_head.mask_head.final_logits(features, make_rois(image, boxes), labels)
         return RawDetections(boxes, scores, labels, image, masks[:, 0])
@@ -165,10 +178,12 @@ def build_model(config: ModelConfig) -> Detector:
     return Detector(config).eval()
 
 
-def mask_head(config: MaskConfig, in_channels: int, num_classes: int) -> MaskHead:
+def mask_head(
+    config: MaskConfig, in_channels: int, num_classes: int, conventions: Conventions = MMDETECTION
+) -> MaskHead:
     """Build the mask head of a configuration on maps of `in_channels`."""
     if isinstance(config, FCNMaskConfig):
-        return FCNMaskHead(config, in_channels, num_classes)
+        return FCNMaskHead(config, in_channels, num_classes, conventions)
     if isinstance(config, RefineMaskConfig):
         return RefineMaskHead(config, in_channels, num_classes)
     return SimpleRefineMaskHead(config, in_channels, num_classes)

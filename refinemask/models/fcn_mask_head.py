@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.config import FCNMaskConfig
+from refinemask.config import MMDETECTION, Conventions, FCNMaskConfig
 from refinemask.models.fpn import STRIDES
 from refinemask.models.layers import conv_stack
 from refinemask.models.mask_logits import class_logits
@@ -17,8 +17,15 @@ ROI_SIZE = 14
 class FCNMaskHead(nn.Module):
     """Four convolutions, one transposed convolution and a classifier at 28x28."""
 
-    def __init__(self, config: FCNMaskConfig, in_channels: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        config: FCNMaskConfig,
+        in_channels: int,
+        num_classes: int,
+        conventions: Conventions = MMDETECTION,
+    ) -> None:
         super().__init__()
+        self.conventions = conventions
         channels = config.channels
         self.convs = conv_stack(in_channels, channels, config.num_convs)
         self.upsample = nn.ConvTranspose2d(channels, channels, 2, stride=2)
@@ -35,7 +42,16 @@ class FCNMaskHead(nn.Module):
         Returns:
             One stage: logits (K, 1, 28, 28).
         """
-        x = self.convs(multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4]))
+        pooled = multiscale_roi_align(
+            rois,
+            features[:4],
+            ROI_SIZE,
+            STRIDES[:4],
+            self.conventions.sampling_ratio,
+            self.conventions.aligned,
+            self.conventions.epsilon_after_log,
+        )
+        x = self.convs(pooled)
         return [class_logits(F.relu(self.upsample(x), inplace=True), self.conv_logits, labels)]
 
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:

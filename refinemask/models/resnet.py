@@ -1,9 +1,11 @@
 """ResNet trunks (SPEC 3.2): torchvision's network without its classifier."""
 
+from functools import partial
 from typing import Self
 
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models import resnet
+from torchvision.ops import FrozenBatchNorm2d
 
 from refinemask.models.layers import freeze_batch_norm
 
@@ -15,8 +17,9 @@ class ResNet(resnet.ResNet):
 
     channels = (256, 512, 1024, 2048)
 
-    def __init__(self, name: str) -> None:
-        super().__init__(resnet.Bottleneck, _BLOCKS[name])
+    def __init__(self, name: str, bn_eps: float = 1e-5, frozen_norms: bool = False) -> None:
+        norm = partial(FrozenBatchNorm2d if frozen_norms else nn.BatchNorm2d, eps=bn_eps)
+        super().__init__(resnet.Bottleneck, _BLOCKS[name], norm_layer=norm)
         del self.avgpool, self.fc
         for part in (self.conv1, self.bn1, self.layer1):
             part.requires_grad_(False)

@@ -6,12 +6,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.models.boxes import ANCHOR_RATIOS, clip_boxes, decode_boxes, grid_anchors
+from refinemask.config import MMDETECTION, Conventions
+from refinemask.models.boxes import (
+    ANCHOR_RATIOS,
+    clip_boxes,
+    decode_boxes,
+    drop_small,
+    grid_anchors,
+)
 from refinemask.models.fpn import STRIDES
 from refinemask.ops.nms import batched_nms
 
 NMS_IOU = 0.7
 MAX_PROPOSALS = 1000
+_LEAST_SCORE = -0.5
+"""Below every score, which may be exactly 0, and above the -1 of what is no candidate."""
 
 
 class RPNHead(nn.Module):
@@ -38,12 +47,19 @@ class RPNHead(nn.Module):
         return logits, deltas
 
 
-def level_anchors(features: Sequence[Tensor]) -> list[Tensor]:
+def level_anchors(
+    features: Sequence[Tensor], conventions: Conventions = MMDETECTION
+) -> list[Tensor]:
     """Return the float32 (A_l, 4) anchors of each level."""
-    return [
-        grid_anchors(feature.shape[2], feature.shape[3], stride, feature.device)
-        for feature, stride in zip(features, STRIDES, strict=True)
-    ]
+    height, width = (side * STRIDES[0] for side in features[0].shape[2:])
+    anchors = []
+    for feature, stride in zip(features, STRIDES, strict=True):
+        rows, columns = feature.shape[2:]
+        step = (height // rows, width // columns) if conventions.stretch_anchors else None
+        anchors.append(
+            grid_anchors((rows, columns), stride, feature.device, step, conventions.round_anchors)
+        )
+    return anchors
 
 
 def propose(
@@ -52,6 +68,7 @@ def propose(
     anchors: Sequence[Tensor],
     image_sizes: Tensor,
     pre_nms: int = 1000,
+    conventions: Conventions = MMDETECTION,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Select the best proposals of every image.
 
@@ -61,6 +78,7 @@ def propose(
         anchors: per level (A_l, 4).
         image_sizes: int64 (B, 2), height and width of the valid area.
         pre_nms: candidates of each level before suppression (2000 in training).
+        conventions: how boxes are decoded, chosen and suppressed.
 
     Returns:
         image_index int64 (N,), boxes float32 (N, 4) xyxy in resized-image pixels and scores (N,),
@@ -68,20 +86,28 @@ def propose(
     """
     scores, boxes = [], []
     for level_logits, level_deltas, level_boxes in zip(logits, deltas, anchors, strict=True):
-        level_scores, index = _top(level_logits.float().sigmoid(), pre_nms)
+        level_scores, index = _top(level_logits.float(), pre_nms, conventions.rank_logits)
         selected = level_deltas.float().gather(1, index[..., None].expand(-1, -1, 4))
-        scores.append(level_scores)
-        boxes.append(clip_boxes(decode_boxes(level_boxes[index], selected), image_sizes))
+        decoded = decode_boxes(
+            level_boxes[index], selected, limit_shrinking=conventions.limit_shrinking
+        )
+        boxes.append(clip_boxes(decoded, image_sizes))
+        scores.append(drop_small(level_scores, boxes[-1], conventions.min_proposal_side))
     all_scores, all_boxes = torch.stack(scores, 2), torch.stack(boxes, 2)
-    image, row, level = batched_nms(all_boxes, all_scores, NMS_IOU, 0.0, MAX_PROPOSALS).unbind(1)
+    image, row, level = batched_nms(
+        all_boxes, all_scores, NMS_IOU, _LEAST_SCORE, MAX_PROPOSALS, conventions.max_shifted
+    ).unbind(1)
     return image, all_boxes[image, row, level], all_scores[image, row, level]
 
 
-def _top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def _top(logits: Tensor, count: int, by_logit: bool) -> tuple[Tensor, Tensor]:
     """Return the `count` best scores (B, count) and their indices; missing ones score -1.
 
     A fixed count lets levels of any size stack, and spares exported graphs a data-dependent TopK.
     """
-    filler = scores.new_full((scores.shape[0], count), -1.0)
-    best, index = torch.cat((scores, filler), 1).topk(count)
-    return best, index.clamp(max=scores.shape[1] - 1)
+    ranked = logits if by_logit else logits.sigmoid()
+    filler = ranked.new_full((ranked.shape[0], count), -torch.inf)
+    best, index = torch.cat((ranked, filler), 1).topk(count)
+    scores = best.sigmoid() if by_logit else best
+    missing = index >= logits.shape[1]
+    return torch.where(missing, -1.0, scores), index.clamp(max=logits.shape[1] - 1)

@@ -16,6 +16,8 @@ def multiscale_roi_align(
     output_size: int,
     strides: Sequence[int],
     sampling_ratio: int = 0,
+    aligned: bool = True,
+    epsilon_after_log: bool = False,
 ) -> Tensor:
     """Pool every RoI from the pyramid level that its size selects.
 
@@ -25,20 +27,35 @@ def multiscale_roi_align(
         output_size: side S of the pooled map.
         strides: pixels per feature cell, one a level.
         sampling_ratio: samples per bin and axis; 0 adapts to the size of the RoI.
+        aligned: the centre of the first cell lies at half a cell, not at 0; without it, RoIs count
+            as at least one cell wide and high.
+        epsilon_after_log: see `side_levels`.
 
     Returns:
-        (K, C, S, S) in the dtype of the features.
+        (K, C, S, S) in the dtype of the features; coordinates and sums are float32 at least.
     """
+    strides, features = list(strides), list(features)
+    options = (sampling_ratio, aligned, epsilon_after_log)
     if torch.compiler.is_exporting() or rois.is_meta:  # whose levels are not known
-        return _exported(rois, list(features), output_size, list(strides), sampling_ratio)
-    return _reference(rois, features, output_size, strides, sampling_ratio)
+        return _exported(rois, features, output_size, strides, *options)
+    return _reference(rois, features, output_size, strides, *options)
 
 
-def assign_levels(boxes: Tensor, num_levels: int) -> Tensor:
-    """Return the int64 (K,) level of each xyxy box (K, 4): floor(log2(sqrt(area) / 56))."""
+def assign_levels(boxes: Tensor, num_levels: int, epsilon_after_log: bool = False) -> Tensor:
+    """Return the int64 (K,) level of each xyxy box (K, 4), from 0 to `num_levels` - 1."""
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    levels = torch.floor(torch.log2(area.sqrt() / FINEST_SCALE + 1e-6))
-    return levels.clamp(0, num_levels - 1).long()
+    return side_levels(area.sqrt(), epsilon_after_log).clamp(0, num_levels - 1).long()
+
+
+def side_levels(side: Tensor, epsilon_after_log: bool) -> Tensor:
+    """Return floor(log2(side / 56)) for the square roots (K,) of areas, as floats and not clamped.
+
+    An epsilon takes sides just below 56 * 2^l to level l. mmdetection adds it before the logarithm;
+    torchvision adds it after, and counts from P4, which decides the same but for a few floats.
+    """
+    if epsilon_after_log:
+        return torch.floor(4 + torch.log2(side / (4 * FINEST_SCALE)) + 1e-6) - 2
+    return torch.floor(torch.log2(side / FINEST_SCALE + 1e-6))
 
 
 def _reference(
@@ -47,23 +64,25 @@ def _reference(
     output_size: int,
     strides: Sequence[int],
     sampling_ratio: int,
+    aligned: bool,
+    epsilon_after_log: bool,
 ) -> Tensor:
     def pool(feature: Tensor, stride: int, level_rois: Tensor) -> Tensor:
-        # Coordinates and sums stay in float32 where the features are shorter.
-        dtype = torch.promote_types(feature.dtype, torch.float32)
-        pooled = roi_align(
-            feature.to(dtype),
-            level_rois.to(dtype),
+        # roi_align takes RoIs of the features' type only, and half precision has no room for
+        # coordinates: above 512 pixels they would be rounded to a half, in bfloat16 to 4.
+        exact = torch.promote_types(feature.dtype, torch.float32)
+        return roi_align(
+            feature.to(exact),
+            level_rois.to(exact),
             output_size,
             1 / stride,
             sampling_ratio,
-            aligned=True,
-        )
-        return pooled.to(feature.dtype)
+            aligned,
+        ).to(feature.dtype)
 
     if len(features) == 1:
         return pool(features[0], strides[0], rois)
-    levels = assign_levels(rois[:, 1:], len(features))
+    levels = assign_levels(rois[:, 1:], len(features), epsilon_after_log)
     pooled = features[0].new_zeros(len(rois), features[0].shape[1], output_size, output_size)
     for level, (feature, stride) in enumerate(zip(features, strides, strict=True)):
         selected = torch.nonzero(levels == level)[:, 0]
@@ -78,9 +97,12 @@ def _exported(
     output_size: int,
     strides: list[int],
     sampling_ratio: int,
+    aligned: bool,
+    epsilon_after_log: bool,
 ) -> Tensor:
     """Appear as one node in an exported program, for the export to translate."""
-    return _reference(rois, features, output_size, strides, sampling_ratio)
+    options = (sampling_ratio, aligned, epsilon_after_log)
+    return _reference(rois, features, output_size, strides, *options)
 
 
 @_exported.register_fake
@@ -90,5 +112,7 @@ def _(
     output_size: int,
     strides: list[int],
     sampling_ratio: int,
+    aligned: bool,
+    epsilon_after_log: bool,
 ) -> Tensor:
     return features[0].new_empty(rois.shape[0], features[0].shape[1], output_size, output_size)

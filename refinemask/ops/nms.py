@@ -12,11 +12,15 @@ def batched_nms(
     iou_threshold: float,
     score_threshold: float,
     max_per_image: int,
+    max_shifted: int | None = None,
+    first_shift: int = 0,
 ) -> Tensor:
     """Keep the best boxes of every image, suppressing only within a group.
 
     As in the official code, groups are kept apart by moving their boxes by group * (largest
-    coordinate of the image's candidates + 1) in float32 before one suppression per image.
+    coordinate of the image's candidates + 1) in float32 before one suppression per image. The
+    rounding of that decides a few boxes; torchvision moves none when there are many, and its first
+    class not by 0.
 
     Args:
         boxes: float32 (B, K, G, 4) xyxy.
@@ -24,6 +28,9 @@ def batched_nms(
         iou_threshold: boxes of a higher IoU with a better one are suppressed.
         score_threshold: only boxes with a higher score are candidates.
         max_per_image: the best that are kept of each image.
+        max_shifted: most candidates of an image that are moved; with more, each group is
+            suppressed by itself. None always moves them.
+        first_shift: added to the group in that product.
 
     Returns:
         int64 (N, 3): image, box and group index, by image and then by descending score.
@@ -37,9 +44,12 @@ def batched_nms(
         if not len(candidates):
             continue
         group = candidates % groups
-        shifted = image_boxes[candidates]
-        shifted = shifted + (group * (shifted.max() + 1))[:, None]
-        kept = _best(shifted, image_scores[candidates], iou_threshold, max_per_image)
+        found, score = image_boxes[candidates], image_scores[candidates]
+        if max_shifted is None or len(candidates) <= max_shifted:
+            shift = (group + first_shift) * (found.max() + 1)
+            kept = _best(found + shift[:, None], score, iou_threshold, max_per_image)
+        else:
+            kept = _by_group(found, score, group, iou_threshold)[:max_per_image]
         index = candidates[kept]
         selected.append(
             torch.stack((torch.full_like(index, image), index // groups, group[kept]), 1)
@@ -63,6 +73,13 @@ def _best(boxes: Tensor, scores: Tensor, iou_threshold: float, limit: int) -> Te
         count *= 4
 
 
+def _by_group(boxes: Tensor, scores: Tensor, group: Tensor, iou_threshold: float) -> Tensor:
+    members = [torch.nonzero(group == value)[:, 0] for value in group.unique()]
+    kept = torch.cat([index[nms(boxes[index], scores[index], iou_threshold)] for index in members])
+    kept = kept.sort().values  # so that equal scores keep their order below
+    return kept[scores[kept].sort(descending=True, stable=True).indices]
+
+
 @batched_nms.register_fake
 def _(
     boxes: Tensor,
@@ -70,6 +87,8 @@ def _(
     iou_threshold: float,
     score_threshold: float,
     max_per_image: int,
+    max_shifted: int | None = None,
+    first_shift: int = 0,
 ) -> Tensor:
     count = torch.library.get_ctx().new_dynamic_size(min=0)
     return boxes.new_empty((count, 3), dtype=torch.int64)

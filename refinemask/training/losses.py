@@ -75,9 +75,10 @@ def detector_losses(
         features = model.features(images)
         logits, deltas = model.rpn_head(features)
     logits, deltas = [x.float() for x in logits], [x.float() for x in deltas]
-    anchors = level_anchors(features)
+    conventions = model.config.conventions
+    anchors = level_anchors(features, conventions)
     with torch.no_grad():
-        image, boxes, _ = propose(logits, deltas, anchors, image_sizes, pre_nms=2000)
+        image, boxes, _ = propose(logits, deltas, anchors, image_sizes, 2000, conventions)
     sampled = [
         _sample_rois(boxes[image == index], target, sampling, choose)
         for index, (target, choose) in enumerate(zip(targets, choices, strict=True))

@@ -253,7 +253,13 @@ def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
         return model
     chosen = preset(preset_name)
     changed = build_model(
-        dataclasses.replace(chosen, class_names=model.class_names, category_ids=model.category_ids)
+        dataclasses.replace(
+            chosen,
+            class_names=model.class_names,
+            category_ids=model.category_ids,
+            bn_eps=model.config.bn_eps,
+            conventions=model.config.conventions,
+        )
     )
     kept, wanted = _detector_tensors(model), _detector_tensors(changed)
     if {k: v.shape for k, v in kept.items()} != {k: v.shape for k, v in wanted.items()}:

@@ -14,9 +14,17 @@ GROUPS = 3
 IOU, SCORE, LIMIT = 0.5, 0.3, 20
 
 
+SHIFTS = {"always": (None, 0), "few": (30, 1)}
+"""max_shifted and first_shift."""
+
+
 class Suppress(nn.Module):
+    def __init__(self, shift):
+        super().__init__()
+        self.shift = shift
+
     def forward(self, boxes, scores):
-        return batched_nms(boxes, scores, IOU, SCORE, LIMIT)
+        return batched_nms(boxes, scores, IOU, SCORE, LIMIT, *self.shift)
 
 
 def candidates(batch: int, count: int, seed: int = 0):
@@ -29,11 +37,16 @@ def candidates(batch: int, count: int, seed: int = 0):
     return boxes, scores.reshape(batch, count, GROUPS).astype(np.float32)
 
 
+@pytest.fixture(scope="session", params=SHIFTS)
+def shift(request):
+    return SHIFTS[request.param]
+
+
 @pytest.fixture(scope="session")
-def graph() -> onnx.ModelProto:
+def graph(shift) -> onnx.ModelProto:
     example = tuple(torch.from_numpy(array) for array in candidates(2, 5))
     dims = {0: torch.export.Dim("batch"), 1: torch.export.Dim("count")}
-    program = torch.export.export(Suppress(), example, dynamic_shapes=(dims, dims))
+    program = torch.export.export(Suppress(shift), example, dynamic_shapes=(dims, dims))
     exported = torch.onnx.export(
         program,
         dynamo=True,
@@ -47,12 +60,13 @@ def graph() -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="module")
-def check(graph, load):
+def check(graph, load, shift):
     """Return a function that compares both and gives back what was selected."""
     run = load(graph)
 
     def compare(boxes, scores):
-        expected = batched_nms(torch.from_numpy(boxes), torch.from_numpy(scores), IOU, SCORE, LIMIT)
+        tensors = torch.from_numpy(boxes), torch.from_numpy(scores)
+        expected = batched_nms(*tensors, IOU, SCORE, LIMIT, *shift)
         (selected,) = run(boxes=boxes, scores=scores)
         assert selected.dtype == np.int64
         assert selected.tolist() == expected.tolist()
@@ -108,3 +122,14 @@ def test_the_shift_is_taken_from_the_candidates_alone(check):
     expected = check(boxes, scores)
     selected = check(np.concatenate([boxes, far], 1), np.concatenate([scores, low], 1))
     assert selected.tolist() == expected.tolist()
+
+
+def test_images_with_few_and_with_many_candidates(check, shift):
+    """Far boxes above the threshold blur the others, except where many are left unmoved."""
+    boxes, scores = candidates(2, 40)
+    scores[1, 5:] = -1
+    boxes[:, 0], scores[:, 0] = [0, 0, 1e9, 1e9], 0.999
+    selected = check(boxes, scores)
+    counts = np.bincount(selected[:, 0], minlength=2)
+    assert ((scores > SCORE).sum((1, 2)) > 30).tolist() == [True, False]
+    assert (counts[0] == LIMIT) == (shift[0] is not None)

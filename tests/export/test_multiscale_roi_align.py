@@ -11,20 +11,24 @@ from torch import nn
 from refinemask.export.portable import TRANSLATIONS
 from refinemask.export.portable.multiscale_roi_align import smallest_side
 from refinemask.export.portable.operators import OPSET
-from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align
+from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align, side_levels
 
 STRIDES = (4, 8, 16, 32)
 IMAGE = 512  # pixels: RoIs of every level fit inside
 BATCH, CHANNELS = 2, 2
 
 
+OPTIONS = {"mmdetection": (0, True, False), "torchvision": (2, False, True)}
+"""sampling_ratio, aligned and epsilon_after_log."""
+
+
 class Pool(nn.Module):
-    def __init__(self, levels: int) -> None:
+    def __init__(self, levels: int, options) -> None:
         super().__init__()
-        self.levels = levels
+        self.levels, self.options = levels, options
 
     def forward(self, rois, features):
-        return multiscale_roi_align(rois, features, 7, STRIDES[: self.levels])
+        return multiscale_roi_align(rois, features, 7, STRIDES[: self.levels], *self.options)
 
 
 def features(levels: int):
@@ -40,12 +44,17 @@ def levels(request):
     return request.param
 
 
+@pytest.fixture(scope="session", params=OPTIONS)
+def options(request):
+    return OPTIONS[request.param]
+
+
 @pytest.fixture(scope="session")
-def graph(levels) -> onnx.ModelProto:
+def graph(levels, options) -> onnx.ModelProto:
     maps = features(levels)
     rois = torch.tensor([[0.0, 0, 0, 9, 9]]).repeat(4, 1)
     dynamic = {"rois": {0: torch.export.Dim("rois")}, "features": [{} for _ in maps]}
-    program = torch.export.export(Pool(levels), (rois, maps), dynamic_shapes=dynamic)
+    program = torch.export.export(Pool(levels, options), (rois, maps), dynamic_shapes=dynamic)
     exported = torch.onnx.export(
         program,
         dynamo=True,
@@ -59,7 +68,7 @@ def graph(levels) -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="module")
-def check(graph, load, levels):
+def check(graph, load, levels, options):
     """Return a function that compares both for a list of RoIs."""
     run = load(graph)
     maps = features(levels)
@@ -67,7 +76,7 @@ def check(graph, load, levels):
 
     def compare(rows):
         rois = torch.tensor(rows, dtype=torch.float32).reshape(-1, 5)
-        expected = multiscale_roi_align(rois, maps, 7, STRIDES[:levels]).numpy()
+        expected = multiscale_roi_align(rois, maps, 7, STRIDES[:levels], *options).numpy()
         (pooled,) = run(rois=rois.numpy(), **named)
         assert pooled.shape == expected.shape
         np.testing.assert_allclose(pooled, expected, atol=1e-4, rtol=0)
@@ -102,7 +111,7 @@ def test_rois_of_all_levels_and_images_in_any_order(check):
     )
 
 
-def test_degenerate_rois_pool_to_zero(check):
+def test_degenerate_rois(check):
     rows = [[0, x, y, x, y + 30] for x in (0, 17.3, 511.9) for y in (0, 33.3)]
     rows += [[1, 5, y, 90, y] for y in (0.1, 200)]
     rows += [[0, 40, 40, 40, 40], [1, 512, 512, 512, 512]]
@@ -122,15 +131,19 @@ def test_sides_at_the_border_of_two_levels(check):
     check([[0, 0, 0, side, side] for side in around.tolist()])
 
 
-def test_levels_are_those_of_log2_to_the_last_bit():
-    """The limits of the translation, against floor(log2(x)) for the floats around powers of 2."""
+@pytest.mark.parametrize("epsilon_after_log", [False, True])
+def test_levels_are_those_of_pytorch_to_the_last_bit(epsilon_after_log):
+    """The limits of the translation, against the levels of the floats around 112, 224 and 448."""
     for level in (1, 2, 3):
-        around = torch.tensor(2.0**level)
-        for _ in range(6):
+        limit = smallest_side(level, epsilon_after_log)
+        assert 56 * 2**level - 1e-3 < limit < 56 * 2**level
+        around = torch.tensor(56.0 * 2**level)
+        for _ in range(40):
             around = torch.nextafter(around, torch.tensor(0.0))
-        for _ in range(12):
-            assert (torch.floor(torch.log2(around)) >= level) == (around >= smallest_side(level))
-            around = torch.nextafter(around, torch.tensor(100.0))
+        assert around < limit
+        for _ in range(50):
+            assert (side_levels(around, epsilon_after_log) >= level) == (around >= limit)
+            around = torch.nextafter(around, torch.tensor(1e3))
     boxes = torch.tensor([[0.0, 0, side, side] for side in (50, 111, 113, 223, 225, 447, 449)])
     assert assign_levels(boxes, 4).tolist() == [0, 0, 1, 1, 2, 2, 3]
 

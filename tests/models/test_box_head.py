@@ -1,8 +1,11 @@
 """From box-head outputs to detections by hand (SPEC 3.5)."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from refinemask.config import MMDETECTION
 from refinemask.models.box_head import select_detections
 
 SIZES = torch.tensor([[100, 100], [50, 80]])
@@ -58,3 +61,13 @@ def test_an_image_without_rois():
     assert [d[0] for d in found] == [1]
     logits, deltas, rois = torch.zeros(0, 3), torch.zeros(0, 2, 4), torch.zeros(0, 5)
     assert len(select_detections(logits, deltas, rois, SIZES, 0.05, 100)[0]) == 0
+
+
+def test_small_detections_are_dropped_where_that_is_the_convention():
+    rois = torch.tensor([[0.0, 10, 10, 30, 10.5], [0.0, 50, 50, 70, 70]])
+    logits = torch.tensor([[0.6, 0.4], [0.5, 0.5]]).log()
+    deltas, sizes = torch.zeros(2, 1, 4), SIZES[:1]
+    for least, expected in ((0.0, [10, 50]), (1.0, [50])):
+        conventions = replace(MMDETECTION, min_detection_side=least)
+        _, boxes, _, _ = select_detections(logits, deltas, rois, sizes, 0.05, 100, conventions)
+        assert boxes[:, 0].tolist() == expected

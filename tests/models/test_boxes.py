@@ -10,6 +10,7 @@ from refinemask.models.boxes import (
     MAX_LOG_RATIO,
     clip_boxes,
     decode_boxes,
+    drop_small,
     encode_boxes,
     grid_anchors,
 )
@@ -26,7 +27,7 @@ boxes = st.builds(
 
 
 def test_anchors_are_centred_on_the_corner_of_their_cell():
-    anchors = grid_anchors(2, 3, 4, torch.device("cpu"))
+    anchors = grid_anchors((2, 3), 4, torch.device("cpu"))
     assert anchors.shape == (2 * 3 * 3, 4)
     wide, tall = 16 * math.sqrt(2), 16 / math.sqrt(2)  # half lengths of ratio 0.5 at stride 4
     expected = [[-wide, -tall, wide, tall], [-16, -16, 16, 16], [-tall, -wide, tall, wide]]
@@ -34,6 +35,19 @@ def test_anchors_are_centred_on_the_corner_of_their_cell():
     shift = torch.tensor([4.0, 0.0, 4.0, 0.0])
     torch.testing.assert_close(anchors[3:6], anchors[:3] + shift)  # the next column
     torch.testing.assert_close(anchors[9:12], anchors[:3] + shift.roll(1))  # the next row
+
+
+def test_rounded_anchors_keep_their_centre():
+    anchors = grid_anchors((1, 2), 4, torch.device("cpu"), rounded=True)
+    expected = [[-23, -11, 23, 11], [-16, -16, 16, 16], [-11, -23, 11, 23]]  # 22.6 and 11.3
+    assert anchors[:3].tolist() == expected
+    assert torch.equal(anchors[3:], anchors[:3] + torch.tensor([4.0, 0.0, 4.0, 0.0]))
+
+
+def test_the_step_moves_anchors_of_the_same_size():
+    anchors = grid_anchors((2, 2), 64, torch.device("cpu"), step=(61, 58)).reshape(2, 2, 3, 4)
+    assert torch.equal(anchors[0, 0], grid_anchors((1, 1), 64, torch.device("cpu")))
+    torch.testing.assert_close(anchors[1, 1], anchors[0, 0] + torch.tensor([58, 61, 58, 61]))
 
 
 def test_zero_deltas_keep_the_box():
@@ -55,6 +69,21 @@ def test_size_changes_are_limited_in_both_directions():
     size = decoded[0, 2:] - decoded[0, :2]
     torch.testing.assert_close(size, torch.tensor([1000 / 16, 16 / 1000]) * 10, rtol=1e-4, atol=0)
     assert math.isclose(MAX_LOG_RATIO, 4.1352, abs_tol=1e-4)
+
+
+def test_shrinking_without_a_limit():
+    box, deltas = torch.tensor([[0.0, 0.0, 10.0, 10.0]]), torch.tensor([[0.0, 0.0, 99.0, -6.0]])
+    decoded = decode_boxes(box, deltas, limit_shrinking=False)
+    size = decoded[0, 2:] - decoded[0, :2]
+    torch.testing.assert_close(size, torch.tensor([625, 10 * math.exp(-6)]), rtol=1e-4, atol=0)
+
+
+def test_boxes_with_a_short_side_lose_their_score():
+    boxes = torch.tensor([[0.0, 0.0, 4.0, 0.5], [0.0, 0.0, 0.25, 4.0], [3.0, 3.0, 3.5, 4.0]])
+    scores = torch.tensor([0.9, 0.8, 0.7])
+    torch.testing.assert_close(drop_small(scores, boxes, 0.5), torch.tensor([0.9, -1, 0.7]))
+    torch.testing.assert_close(drop_small(scores, boxes, 0.6), torch.tensor([-1.0, -1, -1]))
+    assert torch.equal(drop_small(scores, boxes * 0, 0.0), scores)
 
 
 @given(boxes, boxes)

@@ -116,7 +116,7 @@ def test_an_image_without_detections_in_a_batch(model, images, monkeypatch):
 
 
 def test_no_detections_at_all(model, images, monkeypatch):
-    monkeypatch.setattr(model, "config", replace(model.config, score_threshold=1.0))
+    monkeypatch.setattr(model, "config", replace(model.config, score_threshold=1 - 1e-9))
     raw = detect(model, images[:2], SIZES[:2])
     side = model.config.mask_head.mask_size
     assert [tuple(v.shape) for v in raw] == [(0, 4), (0,), (0,), (0,), (0, side, side)]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torchvision.ops import roi_align
 
 from refinemask.models.fpn import STRIDES
-from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align
+from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align, side_levels
 
 HEIGHT, WIDTH, BATCH = 256, 320, 2
 
@@ -50,6 +50,16 @@ def as_rois(rows):
 def test_level_of_a_square(side, level):
     boxes = torch.tensor([[10.0, 20.0, 10.0 + side, 20.0 + side]])
     assert assign_levels(boxes, 4).tolist() == [level]
+
+
+@pytest.mark.parametrize(
+    ("epsilon_after_log", "smallest"),
+    [(False, 112 - 5.6e-5), (True, 112 - 7.8e-5)],  # 56 * 1e-6 and 112 * ln(2) * 1e-6
+)
+def test_sides_just_below_a_level(epsilon_after_log, smallest):
+    sides = torch.tensor([smallest - 1.2e-5, smallest + 1.2e-5])  # floats of 7.6e-6 there
+    levels = [int(side_levels(side, epsilon_after_log)) for side in sides]
+    assert levels == [0, 1]
 
 
 def test_level_follows_the_area():
@@ -117,3 +127,27 @@ def test_gradients_reach_every_level_that_is_used(pyramid):
     multiscale_roi_align(rows, features, 7, STRIDES[:4]).sum().backward()
     used = [feature.grad is not None and bool(feature.grad.any()) for feature in features]
     assert used == [True, False, True, False]
+
+
+def test_without_alignment_cells_begin_at_their_corner():
+    x = torch.arange(40.0) * 4
+    ramp = x.expand(1, 1, 32, 40)
+    rois = as_rois([[0, 20, 30, 48, 58], [0, 20, 30, 20, 30]])  # the last counts as 4 pixels wide
+    pooled = multiscale_roi_align(rois, [ramp], 7, STRIDES[:1], 2, False)
+    torch.testing.assert_close(pooled[0, 0], (22 + 4 * torch.arange(7.0)).expand(7, 7))
+    expected = 20 + 4 * (torch.arange(7.0) + 0.5) / 7
+    torch.testing.assert_close(pooled[1, 0], expected.expand(7, 7))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_coordinates_do_not_take_the_type_of_the_features(dtype):
+    """RoIs were once cast to it: bfloat16 moves 1,001 to 1,000, a quarter of a cell."""
+    ramp = (torch.arange(300.0) / 4).expand(1, 1, 8, 300)
+    rois = as_rois([[0, 1001, 3, 1015, 17]])
+    half = ramp.to(dtype)
+    pooled = multiscale_roi_align(rois, [half], 7, STRIDES[:1])
+    assert pooled.dtype == dtype
+    assert torch.equal(pooled, multiscale_roi_align(rois, [half.float()], 7, STRIDES[:1]).to(dtype))
+    if dtype == torch.float16:  # which has these quarters exactly
+        expected = (torch.arange(7) * 2 + 1001 + 1) / 16 - 0.125
+        torch.testing.assert_close(pooled[0, 0, 0].float(), expected, atol=0.02, rtol=0)

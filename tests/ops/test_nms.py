@@ -37,15 +37,20 @@ def greedy(boxes, scores, iou_threshold, score_threshold, max_per_image):
     iou_threshold=st.sampled_from([0.3, 0.5, 0.7]),
     score_threshold=st.sampled_from([-1.0, 0.3, 0.8, 2.0]),
     limit=st.sampled_from([1, 3, 100]),
+    max_shifted=st.sampled_from([None, 0, 8]),
+    first_shift=st.sampled_from([0, 1]),
 )
 @settings(max_examples=150, deadline=None)
-def test_matches_the_definition(shape, seed, iou_threshold, score_threshold, limit):
+def test_matches_the_definition(
+    shape, seed, iou_threshold, score_threshold, limit, max_shifted, first_shift
+):
     rng = np.random.default_rng(seed)
     corners = rng.uniform(0, 60, (*shape, 2))
     boxes = np.concatenate((corners, corners + rng.uniform(0, 40, (*shape, 2))), -1).round(1)
     scores = rng.permutation(int(np.prod(shape))).reshape(shape) / max(np.prod(shape), 1)
     arguments = (iou_threshold, score_threshold, limit)
-    found = batched_nms(torch.tensor(boxes).float(), torch.tensor(scores).float(), *arguments)
+    tensors = torch.tensor(boxes).float(), torch.tensor(scores).float()
+    found = batched_nms(*tensors, *arguments, max_shifted, first_shift)
     assert found.dtype == torch.int64
     expected = greedy(boxes, np.float32(scores), *arguments)
     pairs = iou_of_all(boxes)
@@ -136,3 +141,21 @@ def test_candidates_are_looked_at_until_enough_are_kept():
     found = batched_nms(boxes, scores, 0.5, 0.0, 5)
     assert found[:, 1].tolist() == [0, 9_000, 9_001, 9_002]
     assert batched_nms(boxes, scores, 0.5, 0.0, 2)[:, 1].tolist() == [0, 9_000]
+
+
+def test_the_shift_rounds_and_few_candidates_only_are_moved():
+    """As in torchvision: it decides whether a box of IoU 0.52 with a better one is suppressed."""
+    boxes, scores = stack((0.0, 0.0, 10.0, 10.0, 0.9), (0.0, 0.0, 10.0, 5.2, 0.8))
+    far = 10**6  # steps of 11: the heights become 10 and 5, as floats of that size are whole
+
+    def kept(max_shifted, first_shift):
+        return len(batched_nms(boxes, scores, 0.5, 0.0, 100, max_shifted, first_shift))
+
+    assert kept(None, 0) == 1
+    assert kept(None, far) == kept(2, far) == 2
+    assert kept(1, far) == 1
+
+
+def test_equal_scores_keep_their_order_without_a_shift():
+    boxes, scores = stack(*((20.0 * i, 0.0, 20.0 * i + 9, 9.0, 0.5) for i in range(50)))
+    assert batched_nms(boxes, scores, 0.5, 0.0, 100, 0)[:, 1].tolist() == list(range(50))

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
+from refinemask.models.rpn import level_anchors
 from refinemask.presets import maskrcnn_small, refinemask_small
+from refinemask.training import losses as training_losses
 from refinemask.training.assignment import random_choice
 from refinemask.training.losses import SamplingOptions, detector_losses
 
@@ -110,3 +112,28 @@ def test_box_loss(beta, error, expected):
     choices = [lambda rows, count: rows[:count]] * 2
     found = detector_losses(model, images, SIZES, targets, SamplingOptions(rois=4), choices)
     assert found["box"].item() == pytest.approx(model.config.box_loss_weight * expected, rel=1e-6)
+
+
+def test_targets_are_coded_from_the_anchors_of_the_model(monkeypatch):
+    model = synthetic_model(replace(maskrcnn_small(3), conventions=TORCHVISION)).train()
+    anchors = []
+    encode = training_losses.encode_boxes
+
+    def spy(boxes, *rest):
+        anchors.append(boxes)
+        return encode(boxes, *rest)
+
+    monkeypatch.setattr(training_losses, "encode_boxes", spy)
+    wide, tall = target((4, 20, 50, 42)), target((10, 2, 32, 48))
+    found = losses(model, [wide, tall])
+    sum(found.values()).backward()
+    features = model.features(torch.zeros(1, 3, 64, 96))
+    used, own = torch.cat(anchors[:2]), torch.cat(level_anchors(features, TORCHVISION))
+    others = torch.cat(level_anchors(features))
+
+    def share_in(boxes):
+        return (used[:, None] == boxes).all(2).any(1).float().mean()
+
+    assert len(used) >= 2
+    assert share_in(own) == 1
+    assert share_in(others) < 1

@@ -8,6 +8,7 @@ import torch
 
 from refinemask.checkpoints import load_model, save_checkpoint, synthetic_model
 from refinemask.checkpoints.load import read_checkpoint
+from refinemask.config import TORCHVISION
 from refinemask.errors import RefineMaskError
 from refinemask.models.refine_mask_head import RefineMaskHead
 from refinemask.presets import maskrcnn_small
@@ -52,6 +53,22 @@ def test_another_mask_head_on_a_frozen_detector(detector, tmp_path):
     ].any()  # zero at its start
     assert set(metrics(tmp_path)[0]) >= {"mask", "semantic"}
     assert "class" not in metrics(tmp_path)[0]
+
+
+def test_a_new_mask_head_keeps_the_conventions_of_its_detector(tmp_path):
+    config = maskrcnn_small().with_classes(CLASSES)
+    model = synthetic_model(replace(config, conventions=TORCHVISION, bn_eps=1e-3))
+    save_checkpoint(model, tmp_path / "detector.safetensors")
+    chosen = options(
+        tmp_path / "run",
+        preset="refinemask_small",
+        init=tmp_path / "detector.safetensors",
+        reset_mask_head=True,
+        iterations=1,
+    )
+    found = load_model(train(chosen)).config
+    assert (found.conventions, found.bn_eps) == (TORCHVISION, 1e-3)
+    assert found.preset == "refinemask_small"
 
 
 def test_init_continues_from_the_weights(detector, tmp_path):

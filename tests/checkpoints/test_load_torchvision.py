@@ -1,0 +1,82 @@
+"""Checkpoints of torchvision's Mask R-CNN become models; its numbers are compared elsewhere."""
+
+import argparse
+from collections import OrderedDict
+
+import pytest
+import torch
+from torchvision.models.detection import maskrcnn_resnet50_fpn
+
+from refinemask.checkpoints import load, load_model
+from refinemask.errors import RefineMaskError
+
+
+@pytest.fixture(scope="module")
+def weights():
+    torch.manual_seed(0)
+    return maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=3).state_dict()
+
+
+@pytest.fixture
+def write(tmp_path):
+    def save(content):
+        path = tmp_path / "model.pth"
+        torch.save(content, path)
+        return path
+
+    return save
+
+
+def as_its_program_saves_it(weights):
+    optimizer = {"state": {}, "param_groups": [{"lr": 0.02}]}
+    options = argparse.Namespace(model="maskrcnn_resnet50_fpn", lr=0.02)
+    return {"model": weights, "optimizer": optimizer, "args": options, "epoch": 25}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        dict,
+        as_its_program_saves_it,
+        lambda weights: OrderedDict((f"module.{name}", t) for name, t in weights.items()),
+    ],
+    ids=["state dict", "training", "parallel"],
+)
+def test_what_its_users_have(weights, write, wrap):
+    path = write(wrap(weights))
+    assert load.read_checkpoint(path).format == "torchvision"
+    model = load_model(path)
+    assert model.class_names == ("class 0", "class 1")
+    found = model.state_dict()
+    trunk = "layer1.0.conv1.weight"
+    assert torch.equal(found[f"backbone.{trunk}"], weights[f"backbone.body.{trunk}"])
+    scores = weights["roi_heads.box_predictor.cls_score.weight"]
+    assert torch.equal(found["roi_head.bbox_head.fc_cls.weight"], scores[[1, 2, 0]])
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 1e-5), (0.0, 0.0), (1e-3, 1e-3)])
+def test_the_epsilon_of_the_batch_norms(weights, write, given, expected):
+    model = load_model(write(weights), bn_eps=given)
+    assert model.config.bn_eps == expected
+    norms = [m for m in model.backbone.modules() if hasattr(m, "running_var")]
+    assert {norm.eps for norm in norms} == {expected}
+
+
+@pytest.mark.parametrize("value", [-1e-5, float("nan"), float("inf")])
+def test_an_epsilon_that_is_none(weights, write, value):
+    with pytest.raises(RefineMaskError, match="bn_eps must be"):
+        load_model(write(weights), bn_eps=value)
+
+
+def test_a_trunk_whose_epsilon_is_fixed():
+    with pytest.raises(RefineMaskError, match=r"efficientnet_lite0, .* leave --bn-eps out"):
+        load_model("refinemask_small", bn_eps=0.0)
+
+
+@pytest.mark.parametrize(
+    "part", ["cls_score", "roi_heads.mask_predictor", "fpn", "layer3.0.conv1", "rpn.head.bbox"]
+)
+def test_a_part_is_not_there(weights, write, part):
+    kept = {name: tensor for name, tensor in weights.items() if part not in name}
+    with pytest.raises(RefineMaskError, match=r"model\.pth"):
+        load_model(write(kept))
