@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -20,9 +21,9 @@ from refinemask.models.detector import RawDetections
 from refinemask.presets import maskrcnn_r50, refinemask_small
 from tests import golden
 
-TOLERANCE = {"atol": 1e-4, "rtol": 2**-23}
-"""Relative: neighbouring floats above 1,024 pixels are 1.2e-4 apart. With three classes, the box head
-without the background's columns may sum in another order, and round to the next float."""
+TOLERANCE: dict[str, Any] = {"atol": 1e-4, "rtol": 2**-23}
+"""Relative: neighbouring floats above 1,024 pixels are 1.2e-4 apart. With three classes, the box
+head without the background's columns may sum in another order, and round to the next float."""
 
 
 def mask_rcnn(outputs: int, trunk: str = "resnet50"):

@@ -51,8 +51,9 @@ def test_rois_are_pooled_as_torchvision_does(graph):
     [(320, 416), (352, 288), (96, 480)],  # with 13, 11, 9, 3 and 15 cells of P5, P6 is stretched
 )
 def test_parity_at_any_size(torchvision_model, run, size):
-    images = np.stack([photo(*size, seed) for seed in (0, 1)])
-    sizes = np.array([[size[0] - 5, size[1] - 9], [size[0] - 20, size[1]]])
+    height, width = size
+    images = np.stack([photo(height, width, seed) for seed in (0, 1)])
+    sizes = np.array([[height - 5, width - 9], [height - 20, width]])
     expected = TorchEngine(torchvision_model).run(images, sizes)
     assert set(expected["image_index"]) == {0, 1}
     prepared = Prepared(np.zeros((*size, 3), np.uint8), size, np.ones(4, np.float32), size)
