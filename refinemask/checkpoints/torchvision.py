@@ -27,7 +27,10 @@ from refinemask.config import TORCHVISION, ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.presets import maskrcnn_r50, maskrcnn_r101
 
+_CLASSES = "roi_heads.box_predictor.cls_score.bias"
 _COCO_OUTPUTS = 91
+_PRESETS = {6: maskrcnn_r50, 23: maskrcnn_r101}
+"""By the number of blocks in the third stage of the trunk."""
 _MARKS = ("backbone.body.", "roi_heads.", "head.classification_head.")
 # The first pattern that matches decides; what none matches has no place in our model.
 _NAMES = (
@@ -68,18 +71,19 @@ def convert(tensors: dict[str, Tensor]) -> tuple[ModelConfig, dict[str, Tensor]]
     """
     _check_kind(tensors)
     renamed = {_our_name(name): tensor for name, tensor in tensors.items()}
-    for part in ("weight", "bias"):
-        classifier = renamed[f"roi_head.bbox_head.fc_cls.{part}"]
-        renamed[f"roi_head.bbox_head.fc_cls.{part}"] = classifier.roll(-1, 0)
-        for name, rows in (("bbox_head.fc_reg", 4), ("mask_head.conv_logits", 1)):
-            renamed[f"roi_head.{name}.{part}"] = renamed[f"roi_head.{name}.{part}"][rows:]
+    for name, tensor in renamed.items():
+        if name.startswith("roi_head.bbox_head.fc_cls."):
+            renamed[name] = tensor.roll(-1, 0)
+        elif name.startswith("roi_head.bbox_head.fc_reg."):
+            renamed[name] = tensor[4:]
+        elif name.startswith("roi_head.mask_head.conv_logits."):
+            renamed[name] = tensor[1:]
     return _config(tensors), renamed
 
 
 def _config(tensors: dict[str, Tensor]) -> ModelConfig:
-    deep = any(name.startswith("backbone.body.layer3.6.") for name in tensors)
-    outputs = len(tensors["roi_heads.box_predictor.cls_score.bias"])
-    config = (maskrcnn_r101 if deep else maskrcnn_r50)(outputs - 1)
+    outputs = len(tensors[_CLASSES])
+    config = _PRESETS[_blocks(tensors)](outputs - 1)
     if outputs == _COCO_OUTPUTS:
         known = dict(zip(COCO_CATEGORY_IDS, COCO_CLASSES, strict=True))
         ids = tuple(range(1, _COCO_OUTPUTS))
@@ -87,6 +91,11 @@ def _config(tensors: dict[str, Tensor]) -> ModelConfig:
     frozen = "backbone.body.bn1.num_batches_tracked" not in tensors
     conventions = dataclasses.replace(TORCHVISION, frozen_norms=frozen)
     return dataclasses.replace(config, conventions=conventions)
+
+
+def _blocks(names: Collection[str]) -> int:
+    stage = "backbone.body.layer3."
+    return len({name.split(".")[3] for name in names if name.startswith(stage)})
 
 
 def _our_name(name: str) -> str:
@@ -106,14 +115,18 @@ def _check_kind(tensors: dict[str, Tensor]) -> None:
         found = "a detector with keypoints"
     elif any(re.match(r"roi_heads\.box_head\.\d|rpn\.head\.conv\.1\.", name) for name in shapes):
         found = "maskrcnn_resnet50_fpn_v2"
-    elif shapes.get("backbone.body.layer1.0.conv2.weight") != (64, 64, 3, 3) or (
-        "backbone.body.layer1.0.conv3.weight" not in shapes
+    elif (
+        _blocks(shapes) not in _PRESETS
+        or "backbone.body.layer1.0.conv3.weight" not in shapes
+        or shapes.get("backbone.body.layer1.0.conv2.weight") != (64, 64, 3, 3)
     ):
         found = "a Mask R-CNN on another trunk"
     elif shapes.get("rpn.head.cls_logits.bias") != (3,):
         found = "a Mask R-CNN with its own anchors"
     elif shapes.get("roi_heads.mask_predictor.conv5_mask.bias") != (256,):
         found = "a Mask R-CNN with a mask head of another width"
+    elif _CLASSES not in shapes:
+        found = "a Mask R-CNN without a classifier"
     else:
         return
     raise RefineMaskError(

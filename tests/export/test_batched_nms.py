@@ -19,12 +19,12 @@ SHIFTS = {"always": (None, 0), "few": (30, 1)}
 
 
 class Suppress(nn.Module):
-    def __init__(self, shift):
+    def __init__(self, shift, threshold=SCORE):
         super().__init__()
-        self.shift = shift
+        self.shift, self.threshold = shift, threshold
 
     def forward(self, boxes, scores):
-        return batched_nms(boxes, scores, IOU, SCORE, LIMIT, *self.shift)
+        return batched_nms(boxes, scores, IOU, self.threshold, LIMIT, *self.shift)
 
 
 def candidates(batch: int, count: int, seed: int = 0):
@@ -44,10 +44,14 @@ def shift(request):
 
 @pytest.fixture(scope="session")
 def graph(shift) -> onnx.ModelProto:
+    return exported(Suppress(shift))
+
+
+def exported(module) -> onnx.ModelProto:
     example = tuple(torch.from_numpy(array) for array in candidates(2, 5))
     dims = {0: torch.export.Dim("batch"), 1: torch.export.Dim("count")}
-    program = torch.export.export(Suppress(shift), example, dynamic_shapes=(dims, dims))
-    exported = torch.onnx.export(
+    program = torch.export.export(module, example, dynamic_shapes=(dims, dims))
+    graph = torch.onnx.export(
         program,
         dynamo=True,
         opset_version=OPSET,
@@ -55,8 +59,8 @@ def graph(shift) -> onnx.ModelProto:
         custom_translation_table=TRANSLATIONS,
         verbose=False,
     )
-    assert exported is not None
-    return exported.model_proto
+    assert graph is not None
+    return graph.model_proto
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +129,31 @@ def test_the_shift_is_taken_from_the_candidates_alone(check):
 
 
 def test_images_with_few_and_with_many_candidates(check, shift):
-    """Far boxes above the threshold blur the others, except where many are left unmoved."""
-    boxes, scores = candidates(2, 40)
-    scores[1, 5:] = -1
-    boxes[:, 0], scores[:, 0] = [0, 0, 1e9, 1e9], 0.999
-    selected = check(boxes, scores)
-    counts = np.bincount(selected[:, 0], minlength=2)
+    """A far box makes the shift round, unless there are too many candidates to be moved."""
+    x = 20 * np.arange(40, dtype=np.float32)[:, None, None]
+    boxes = np.tile(x + np.array([0, 100, 9, 109], np.float32), (2, 1, GROUPS, 1))
+    scores = np.linspace(0.9, 0.4, 2 * 40 * GROUPS, dtype=np.float32).reshape(2, 40, GROUPS)
+    scores[1, 8:] = -1
+    boxes[0, 0, 0], scores[0, 0, 0] = [0, 0, 1e7, 1e7], 0.99
+    # Of IoU 0.48; moved by 20,000,002, where floats are even, the heights are 10 and 6.
+    boxes[:, 1, 2], scores[:, 1, 2] = [0, 0, 10, 10.8], 0.98
+    boxes[:, 2, 2], scores[:, 2, 2] = [0, 0, 10, 5.2], 0.97
     assert ((scores > SCORE).sum((1, 2)) > 30).tolist() == [True, False]
-    assert (counts[0] == LIMIT) == (shift[0] is not None)
+    selected = check(boxes, scores).tolist()
+    assert [0, 1, 2] in selected and [1, 1, 2] in selected and [1, 2, 2] in selected
+    assert ([0, 2, 2] in selected) == (shift[0] is not None)
+
+
+def test_a_score_of_zero_is_above_a_negative_threshold(load, shift):
+    """Proposals have such a threshold, and -1 for what is no candidate."""
+    run = load(exported(Suppress(shift, -0.5)))
+    boxes, scores = candidates(2, 12)
+    boxes *= np.arange(1, 13, dtype=np.float32)[:, None, None]
+    scores[:, 6:], scores[0, 5, 1] = -1, 0
+    (selected,) = run(boxes=boxes, scores=scores)
+    expected = batched_nms(
+        torch.from_numpy(boxes), torch.from_numpy(scores), IOU, -0.5, LIMIT, *shift
+    )
+    assert selected.tolist() == expected.tolist()
+    assert [0, 5, 1] in selected.tolist()
+    assert selected[:, 1].max() < 6

@@ -10,8 +10,9 @@ from refinemask.checkpoints import synthetic_model
 from refinemask.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
+from refinemask.models.boxes import encode_boxes
 from refinemask.models.rpn import level_anchors
-from refinemask.presets import maskrcnn_small, refinemask_small
+from refinemask.presets import maskrcnn_r50, maskrcnn_small, refinemask_small
 from refinemask.training import losses as training_losses
 from refinemask.training.assignment import random_choice
 from refinemask.training.losses import SamplingOptions, detector_losses
@@ -117,11 +118,10 @@ def test_box_loss(beta, error, expected):
 def test_targets_are_coded_from_the_anchors_of_the_model(monkeypatch):
     model = synthetic_model(replace(maskrcnn_small(3), conventions=TORCHVISION)).train()
     anchors = []
-    encode = training_losses.encode_boxes
 
     def spy(boxes, *rest):
         anchors.append(boxes)
-        return encode(boxes, *rest)
+        return encode_boxes(boxes, *rest)
 
     monkeypatch.setattr(training_losses, "encode_boxes", spy)
     wide, tall = target((4, 20, 50, 42)), target((10, 2, 32, 48))
@@ -137,3 +137,14 @@ def test_targets_are_coded_from_the_anchors_of_the_model(monkeypatch):
     assert len(used) >= 2
     assert share_in(own) == 1
     assert share_in(others) < 1
+
+
+def test_frozen_norms_are_never_trained():
+    config = replace(maskrcnn_r50(2), fpn_channels=32, box_head_channels=32)
+    model = synthetic_model(replace(config, conventions=TORCHVISION)).train()
+    assert not any(".bn" in name for name, _ in model.named_parameters())
+    targets = [target((8, 8, 40, 40)), target((0, 0, 64, 60))]
+    sum(losses(model, [replace(t, labels=t.labels % 2) for t in targets]).values()).backward()
+    grads = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    assert "backbone.layer4.0.conv1.weight" in grads
+    assert not any(name.startswith("backbone.layer1.") for name in grads)

@@ -1,0 +1,251 @@
+"""Mask R-CNN of torchvision in our detector: the numbers of its own class, and what is refused."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torchvision.models import detection
+from torchvision.models.detection._utils import overwrite_eps
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.models.detection.image_list import ImageList
+
+from refinemask.checkpoints import torchvision as converter
+from refinemask.checkpoints.synthetic import synthetic_tensor
+from refinemask.checkpoints.torchvision import convert, is_torchvision
+from refinemask.config import TORCHVISION
+from refinemask.errors import RefineMaskError
+from refinemask.models import build_model
+from refinemask.models.detector import RawDetections
+from refinemask.presets import maskrcnn_r50, refinemask_small
+from tests import golden
+
+TOLERANCE: dict[str, Any] = {"atol": 1e-4, "rtol": 2**-23}
+"""Relative: neighbouring floats above 1,024 pixels are 1.2e-4 apart. With three classes, the box
+head without the background's columns may sum in another order, and round to the next float."""
+
+
+def mask_rcnn(outputs: int, trunk: str = "resnet50"):
+    """Build torchvision's model with the frozen norms that every fine-tuned one has."""
+    backbone = resnet_fpn_backbone(backbone_name=trunk, weights=None)
+    return detection.MaskRCNN(backbone, outputs).eval()
+
+
+def on_meta(build):
+    """Return the state dict of a model without any numbers in it."""
+    with torch.device("meta"):
+        return dict(build().state_dict())
+
+
+@pytest.fixture(scope="module", params=[(91, 1e-5), (3, 0.0)], ids=["coco", "fine-tuned"])
+def models(request):
+    """Return torchvision's model with synthetic weights, and ours loaded from its state dict."""
+    outputs, eps = request.param
+    theirs = mask_rcnn(outputs)
+    overwrite_eps(theirs, eps)
+    for name, tensor in theirs.state_dict().items():
+        shape = tuple(tensor.shape)
+        tensor.copy_(torch.from_numpy(synthetic_tensor(converter._our_name(name), shape)))
+    bias = theirs.roi_heads.box_predictor.cls_score.bias.data
+    bias.copy_(bias.roll(1))  # the recipe has the background last
+    config, tensors = convert(dict(theirs.state_dict()))
+    ours = build_model(replace(config, bn_eps=eps))
+    ours.load_state_dict(tensors)
+    return theirs, ours
+
+
+@torch.inference_mode()
+def their_detections(model, images, sizes) -> RawDetections:
+    """Run torchvision's parts on padded images, without the transform that would make these."""
+    features = model.backbone(images)
+    proposals, _ = model.rpn(ImageList(images, sizes), features)
+    found, _ = model.roi_heads(features, proposals, sizes)
+    index = [torch.full_like(one["labels"], image) for image, one in enumerate(found)]
+    return RawDetections(
+        torch.cat([one["boxes"] for one in found]),
+        torch.cat([one["scores"] for one in found]),
+        torch.cat([one["labels"] for one in found]) - 1,
+        torch.cat(index),
+        torch.cat([one["masks"] for one in found])[:, 0],
+    )
+
+
+def assert_same(models, images, sizes, least: int):
+    theirs, ours = models
+    expected = their_detections(theirs, images, sizes)
+    with torch.inference_mode():
+        found = ours(images, torch.tensor(sizes))
+    assert len(expected.scores) >= least
+    assert torch.equal(found.image_index, expected.image_index)
+    assert torch.equal(found.labels, expected.labels)
+    torch.testing.assert_close(found.boxes, expected.boxes, **TOLERANCE)
+    torch.testing.assert_close(found.scores, expected.scores, **TOLERANCE)
+    torch.testing.assert_close(found.masks.sigmoid(), expected.masks, **TOLERANCE)
+
+
+def batch(shared, sizes, padded):
+    """Return normalised images (B, 3, H, W), zero outside of their sizes."""
+    make_image = golden.recipe(shared).make_image
+    images = [make_image(4 + i, *size, *padded) for i, size in enumerate(sizes)]
+    return torch.stack([torch.from_numpy(image) for image in images])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "padded"),
+    [
+        ([(250, 310)], (256, 320)),
+        # 11 cells of P5 are 6 of P6, 58 pixels apart
+        ([(333, 500)], (352, 512)),
+        ([(300, 250), (288, 280)], (320, 288)),
+        pytest.param([(800, 1333)], (800, 1344), marks=pytest.mark.slow),
+        pytest.param([(1333, 800), (1200, 790)], (1344, 800), marks=pytest.mark.slow),
+    ],
+)
+def test_detections_are_those_of_torchvision(shared, models, sizes, padded):
+    images = batch(shared, sizes, padded)
+    assert_same(models, images, sizes, 20 * len(sizes))
+
+
+def test_no_detections(models):
+    theirs, ours = models
+    threshold = theirs.roi_heads.score_thresh
+    config = ours.config
+    try:
+        theirs.roi_heads.score_thresh = 1.0
+        ours.config = replace(config, score_threshold=1 - 1e-9)
+        assert_same(models, torch.zeros(1, 3, 64, 64), [(64, 60)], 0)
+    finally:
+        theirs.roi_heads.score_thresh = threshold
+        ours.config = config
+
+
+@pytest.mark.parametrize("trunk", ["resnet50", "resnet101"])
+def test_every_tensor_has_its_place(trunk):
+    tensors = on_meta(lambda: mask_rcnn(3, trunk))
+    assert is_torchvision(tensors)
+    config, converted = convert(tensors)
+    assert config.backbone == trunk
+    assert config.conventions == TORCHVISION
+    assert (config.class_names, config.category_ids) == (("class 0", "class 1"), (1, 2))
+    with torch.device("meta"):
+        expected = build_model(config).state_dict()
+    assert shapes(converted) == shapes(expected)
+
+
+def shapes(tensors):
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def test_a_model_trained_from_nothing_has_ordinary_norms():
+    config, converted = convert(
+        on_meta(lambda: detection.maskrcnn_resnet50_fpn(weights=None, weights_backbone=None))
+    )
+    assert config.conventions == replace(TORCHVISION, frozen_norms=False)
+    with torch.device("meta"):
+        assert shapes(converted) == shapes(build_model(config).state_dict())
+
+
+def test_names_of_old_releases():
+    new = on_meta(lambda: mask_rcnn(2))
+    old = {
+        re.sub(
+            r"mask_head\.(\d)\.0\.",
+            lambda match: f"mask_head.mask_fcn{int(match[1]) + 1}.",
+            re.sub(r"(inner_blocks\.\d|layer_blocks\.\d)\.0\.|(head\.conv)\.0\.0\.", _plain, name),
+        ): tensor
+        for name, tensor in new.items()
+    }
+    assert {"rpn.head.conv.weight", "roi_heads.mask_head.mask_fcn4.bias"} <= old.keys()
+    assert "backbone.fpn.layer_blocks.3.bias" in old
+    assert convert(old)[0] == convert(new)[0]
+    assert shapes(convert(old)[1]) == shapes(convert(new)[1])
+
+
+def _plain(match):
+    return f"{match[1] or match[2]}."
+
+
+def test_the_background_moves_to_the_end_and_has_no_box_or_mask():
+    tensors = on_meta(lambda: mask_rcnn(3))
+    rows = torch.arange(3.0)
+    tensors["roi_heads.box_predictor.cls_score.bias"] = rows
+    tensors["roi_heads.box_predictor.bbox_pred.bias"] = rows.repeat_interleave(4)
+    tensors["roi_heads.mask_predictor.mask_fcn_logits.bias"] = rows
+    converted = convert(tensors)[1]
+    assert converted["roi_head.bbox_head.fc_cls.bias"].tolist() == [1, 2, 0]
+    assert converted["roi_head.bbox_head.fc_reg.bias"].tolist() == [1] * 4 + [2] * 4
+    assert converted["roi_head.mask_head.conv_logits.bias"].tolist() == [1, 2]
+
+
+def test_classes_of_coco():
+    config = convert(on_meta(lambda: mask_rcnn(91)))[0]
+    assert config.category_ids == tuple(range(1, 91))
+    assert len(set(config.class_names)) == 90
+    names = dict(zip(config.category_ids, config.class_names, strict=True))
+    assert (names[1], names[12], names[13], names[90]) == (
+        "person", "N/A 12", "stop sign", "toothbrush"
+    )  # fmt: skip
+    categories = detection.MaskRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"]
+    assert tuple(name.split()[0] for name in config.class_names) == tuple(
+        name.split()[0] for name in categories[1:]
+    )
+
+
+BARE = {"weights": None, "weights_backbone": None}
+
+
+@pytest.mark.parametrize(
+    ("build", "found"),
+    [
+        (lambda: detection.maskrcnn_resnet50_fpn_v2(**BARE), "maskrcnn_resnet50_fpn_v2"),
+        (lambda: detection.fasterrcnn_resnet50_fpn(**BARE), "a detector without masks"),
+        (lambda: detection.fasterrcnn_mobilenet_v3_large_fpn(**BARE), "a detector without masks"),
+        (lambda: detection.keypointrcnn_resnet50_fpn(**BARE), "a detector without masks"),
+        (lambda: detection.retinanet_resnet50_fpn(**BARE), "a detector without masks"),
+        (lambda: detection.fcos_resnet50_fpn(**BARE), "a detector without masks"),
+        (lambda: detection.ssdlite320_mobilenet_v3_large(**BARE), "a detector without masks"),
+        (lambda: mask_rcnn(2, "resnet18"), "a Mask R-CNN on another trunk"),
+        (lambda: mask_rcnn(2, "resnet152"), "a Mask R-CNN on another trunk"),
+        (lambda: mask_rcnn(2, "wide_resnet50_2"), "a Mask R-CNN on another trunk"),
+        (lambda: mask_rcnn(2, "resnext50_32x4d"), "a Mask R-CNN on another trunk"),
+    ],
+)
+def test_other_detectors_of_torchvision(build, found):
+    tensors = on_meta(build)
+    assert is_torchvision(tensors)
+    with pytest.raises(RefineMaskError, match=f"are those of {found} of torchvision; of its detec"):
+        convert(tensors)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("rpn.head.cls_logits.bias", "a Mask R-CNN with its own anchors"),
+        ("roi_heads.mask_predictor.conv5_mask.bias", "a mask head of another width"),
+    ],
+)
+def test_changed_heads(name, found):
+    tensors = on_meta(lambda: mask_rcnn(2)) | {name: torch.empty(512)}
+    with pytest.raises(RefineMaskError, match=found):
+        convert(tensors)
+
+
+def test_missing_tensors_are_left_to_the_loader_to_list():
+    tensors = on_meta(lambda: mask_rcnn(2))
+    del tensors["roi_heads.box_predictor.bbox_pred.weight"], tensors["backbone.body.bn1.weight"]
+    config, converted = convert(tensors)
+    with torch.device("meta"):
+        missing = build_model(config).state_dict().keys() - converted.keys()
+    assert missing == {"roi_head.bbox_head.fc_reg.weight", "backbone.bn1.weight"}
+    del tensors["roi_heads.box_predictor.cls_score.bias"]
+    with pytest.raises(RefineMaskError, match="a Mask R-CNN without a classifier"):
+        convert(tensors)
+
+
+def test_other_models_are_not_taken_for_torchvision():
+    for config in (maskrcnn_r50(), refinemask_small()):
+        with torch.device("meta"):
+            assert not is_torchvision(build_model(config).state_dict())
+    assert not is_torchvision(["conv1.weight", "layer1.0.conv1.weight", "fc.weight"])
+    assert not is_torchvision([])
