@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,13 @@ class InstanceDataset(Samples, EvaluationDataset, Protocol):
     def for_training(self) -> Self:
         """Leave out images that are too small or without usable instances (SPEC 3.14)."""
         ...
+
+
+@runtime_checkable
+class InstanceMaps(Protocol):
+    """What the datasets of Cityscapes offer beyond: its evaluator reads the instance maps."""
+
+    def instance_map_path(self, index: int) -> Path: ...
 
 
 def open_dataset(spec: str, classes: Sequence[str] | None = None) -> InstanceDataset:
