@@ -64,4 +64,4 @@ def test_memory_of_an_evaluation(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found["images"] == 2000
-    assert found["measured_bytes"] - found["before_bytes"] < 300 * 2**20
+    assert found["measured_bytes"] - found["before_bytes"] < 700 * 2**20
