@@ -14,13 +14,16 @@ from matplotlib.figure import Figure
 from refinemask.benchmarks.figure1 import Crop
 from refinemask.evaluation.regions import Mask
 from refinemask.files import atomic_path, write_text
-from refinemask.structures import Detections
-from refinemask.visualize import Image, draw
+from refinemask.visualize import Image
 
 COLOURS = {"Mask R-CNN": "#9aa5b1", "RefineMask": "#d1495b", "DeepLabV3+": "#3d6f96"}
 _OTHER_COLOURS = ("#edae49", "#00798c", "#66a182", "#8d6a9f")
 _CELL = 216
 _GAP = 6
+_INK = (255, 0, 140)  # rare in photographs
+_FILL = 0.3
+_LINE_WIDTH = 4
+"""Of the outlines, in half pixels of a cell; they lie inside the masks."""
 
 
 def write_figure1(figures: dict[str, Any], crops: Sequence[Crop], output: Path) -> None:
@@ -147,21 +150,12 @@ def _title(text: str) -> Image:
 
 
 def _cell(image: Image, mask: Mask | None) -> Image:
-    scale = max(round(2 * _CELL / max(image.shape[:2])), 1)
-    whole = Detections(
-        np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32),
-        np.ones(1, np.float32),
-        np.zeros(1, np.int64),
-        np.zeros((1, *image.shape[:2]), bool) if mask is None else mask[None],
-        (image.shape[0], image.shape[1]),
-    )
-    picture = draw(
-        np.ascontiguousarray(image),
-        whole,
-        [""],
-        scale=scale,
-        fill=0.3,
-        line_width=4,
-        labels=False,
-    )
+    """Draw a mask, filled and outlined, on a photograph; drawn larger first, for smooth edges."""
+    size = (2 * _CELL, 2 * _CELL)
+    picture = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    if mask is not None:
+        fine = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) >= 0.5
+        depth = cv2.distanceTransform(fine.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+        opacity = (np.where(depth > _LINE_WIDTH, _FILL, 1) * fine)[..., None]
+        picture = np.rint(picture + opacity * (np.array(_INK) - picture)).astype(np.uint8)
     return cv2.resize(picture, (_CELL, _CELL), interpolation=cv2.INTER_AREA).astype(np.uint8)
