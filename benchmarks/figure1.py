@@ -42,7 +42,7 @@ class Crop:
         masks: bool (h, w) each: the ground truth, then what each model found.
     """
 
-    image_id: int
+    image_id: int | str
     box: tuple[int, int, int, int]
     disputed: int
     image: Image
@@ -203,7 +203,7 @@ def _ground_truth(
     return union[False], union[False] | ~union[True]
 
 
-def _crop(image: Image, image_id: int, masks: Sequence[Mask], region: Mask) -> Crop:
+def _crop(image: Image, image_id: int | str, masks: Sequence[Mask], region: Mask) -> Crop:
     """Cut out the square in whose boundary region the models differ most; masks: truth first."""
     height, width = region.shape
     side = min(max(round(_CROP_SHARE * max(height, width)), 32), height, width)

@@ -12,8 +12,7 @@ from refinemask.export import export_graph
 from refinemask.export.parity import compare, summarise
 from refinemask.presets import maskrcnn_small
 from refinemask.processing import Prepared
-from tests.export.conftest import calibrated
-from tests.export.test_graph import photo
+from tests.export.small import calibrated, photo
 
 OUTPUTS = ("boxes", "scores", "labels", "image_index", "masks")
 
