@@ -106,10 +106,12 @@ def first_images(dataset: EvaluationDataset, limit: int | None) -> list[int | st
     """Return the ids of the first images of a dataset; None for all.
 
     Raises:
-        RefineMaskError: the limit is below 1.
+        RefineMaskError: the limit is below 1, or the dataset has no image.
     """
     if limit is not None and limit < 1:
         raise RefineMaskError(f"the number of images must be at least 1, got {limit}")
+    if not dataset.image_ids:
+        raise RefineMaskError("the dataset has no image to evaluate on; check its annotation file")
     return list(dataset.image_ids)[:limit]
 
 

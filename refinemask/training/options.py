@@ -99,11 +99,13 @@ class TrainOptions:
             raise RefineMaskError("training needs at least one --dataset")
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and not value >= least:
+            if value is not None and not least <= value < math.inf:
                 raise RefineMaskError(f"{flag(name)} must be at least {least}, got {value}")
+        if self.seed >= 2**32:
+            raise RefineMaskError(f"--seed must be less than 2**32, got {self.seed}")
         for name in ("learning_rate", "clip_norm", "repeat_threshold"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise RefineMaskError(f"{flag(name)} must be more than 0, got {value}")
         for name, allowed in _ALLOWED.items():
             if getattr(self, name) not in allowed:
@@ -158,6 +160,9 @@ class TrainOptions:
         free |= {"evaluate_every", "workers", "device"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
+        for name in ("preset", "init", "bn_eps"):  # which a resumed run may leave out
+            if mine[name] is not None and mine[name] != saved.get(name):
+                changed.append(name)
         if changed:
             listed = ", ".join(
                 f"{flag(k)} {shown(mine[k])} (was {shown(saved.get(k))})" for k in changed

@@ -88,6 +88,7 @@ class _Run:
         others = [open_dataset(spec, classes) for spec in options.datasets[1:]]
         datasets = [dataset.for_training() for dataset in (first, *others)]
         self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
+        self.images = [len(dataset) for dataset in datasets]
         model, self.reinitialised = _build(options, datasets[0])
         self.model = model.to(self.device)
         self.model = self.model.to(memory_format=torch.channels_last)
@@ -116,6 +117,11 @@ class _Run:
         updates = self.updates
         progress = load_state(self.options.output / STATE, self.model, updates.optimizer)
         self.options.check_continues(progress["options"])
+        if progress.get("images", self.images) != self.images:
+            raise RefineMaskError(
+                f"--resume continues with the data of the run, {progress['images']} images of "
+                f"--dataset, but found {self.images}; restore them or start a new run"
+            )
         updates.scaler.load_state_dict(progress.get("scaler", {}))
         self.reinitialised = tuple(progress.get("reinitialised", ()))
         return int(progress["iteration"])
@@ -126,6 +132,8 @@ class _Run:
         Raises:
             KeyboardInterrupt: any process was asked to stop.
         """
+        if self.completed == self.total:  # resumed: the checkpoint may be gone
+            self.save()
         if self.at_end_of_epoch:  # resumed: the evaluation may have been interrupted
             self.validate(stopping)
         for batch in self.batches():
@@ -150,7 +158,11 @@ class _Run:
             sampler=range(self.completed, self.total),
             num_workers=self.options.workers,
         )
-        return iter(loader)
+        try:
+            yield from loader
+        except RefineMaskError as error:  # from a worker it comes with the worker's traceback
+            message = str(error).rpartition("RefineMaskError: ")[2].strip()
+            raise RefineMaskError(message) from error
 
     def step(self, batch: Batch) -> dict[str, float]:
         self.model.train()
@@ -184,11 +196,19 @@ class _Run:
             "iteration": self.completed,
             "options": self.options.to_dict(),
             "reinitialised": self.reinitialised,
+            "images": self.images,
         }
-        save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
+        if not all(bool(value.isfinite().all()) for value in self.model.parameters()):
+            self.intact = False
+            raise RefineMaskError(
+                f"the weights are not finite after iteration {self.completed} and were not saved; "
+                "lower --learning-rate or lengthen --warm-up"
+            )
         state, scaler = self.options.output / STATE, self.updates.scaler.state_dict()
-        progress |= {"scaler": scaler} if scaler else {}
-        save_state(state, self.model, self.model.config, self.updates.optimizer, progress)
+        resumable = progress | ({"scaler": scaler} if scaler else {})
+        # The state first: from it a run that dies between the two can go on.
+        save_state(state, self.model, self.model.config, self.updates.optimizer, resumable)
+        save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
 
     def validate(self, stopping: Callable[[], bool]) -> None:
         """Evaluate in the first process; the others wait for it at the next iteration."""
@@ -225,7 +245,13 @@ def _batches(
 def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, tuple[str, ...]]:
     """Return the model and the names of the tensors of `init` that other classes replaced."""
     if options.resume:
-        return build_model(read_config(options.output / STATE)), ()
+        config = read_config(options.output / STATE)
+        if config.class_names != dataset.class_names:
+            raise RefineMaskError(
+                f"--resume: the run knows {describe(config.class_names)}, the data set "
+                f"{describe(dataset.class_names)}; restore its data or start a new run"
+            )
+        return build_model(config), ()
     if options.init is None:
         assert options.preset is not None
         return build_model(_for_data(preset(options.preset), dataset)), ()

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from refinemask.checkpoints import load_model
+from refinemask.data.dataset import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.training import batch_losses, train, trainer
 from refinemask.training.losses import detector_losses
 from refinemask.training.metrics import MetricsLog
+from refinemask.training.optimizer import Updates
 from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 
 KINDS = {
@@ -184,3 +186,69 @@ def test_resume_of_a_finished_run_changes_nothing(uninterrupted, kind):
     before = weights(uninterrupted / "model.safetensors")
     train(options(uninterrupted, resume=True, **kind), lambda *_: pytest.fail("trained again"))
     assert_equal(weights(uninterrupted / "model.safetensors"), before)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """Return the folder of a finished run of one iteration."""
+    folder = tmp_path_factory.mktemp("short")
+    train(options(folder, iterations=1))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preset": "refinemask_small"}, "--preset refinemask_small"),
+        ({"preset": None, "init": "maskrcnn_small"}, "--init maskrcnn_small"),
+        ({"datasets": ("shapes:5",)}, "the run knows|shapes:5"),
+        ({"datasets": ("shapes:9",), "classes": CLASSES[:1]}, "the run knows 2 classes"),
+    ],
+)
+def test_resume_with_another_model_or_data(short, changes, message):
+    with pytest.raises(RefineMaskError, match=message):
+        train(options(short, iterations=1, resume=True, **changes))
+
+
+def test_resume_with_other_images(short, monkeypatch):
+    """The annotations were edited in between: the same name, another number of images."""
+    monkeypatch.setattr("refinemask.training.trainer.open_dataset", _nine_shapes)
+    with pytest.raises(RefineMaskError, match="continues with the data of the run"):
+        train(options(short, iterations=1, resume=True))
+
+
+def _nine_shapes(_, classes):
+    return open_dataset("shapes:9", classes)
+
+
+def test_resume_of_a_finished_run_writes_its_checkpoint_again(short):
+    before = weights(short / trainer.CHECKPOINT)
+    (short / trainer.CHECKPOINT).unlink()
+    assert_equal(weights(train(options(short, iterations=1, resume=True))), before)
+
+
+def test_the_state_is_written_before_the_checkpoint(tmp_path, monkeypatch):
+    """A run that dies between the two can go on."""
+
+    def die(*_args, **_kwargs):
+        raise OSError
+
+    monkeypatch.setattr(trainer, "save_checkpoint", die)
+    with pytest.raises(OSError):
+        train(options(tmp_path, iterations=1))
+    monkeypatch.undo()
+    assert not (tmp_path / trainer.CHECKPOINT).exists()
+    assert train(options(tmp_path, iterations=1, resume=True)).exists()
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
+    original = Updates.apply
+
+    def explode(updates):
+        original(updates)
+        updates.optimizer.param_groups[0]["params"][0].data.fill_(float("inf"))
+
+    monkeypatch.setattr(Updates, "apply", explode)
+    with pytest.raises(RefineMaskError, match="the weights are not finite after iteration 1"):
+        train(options(tmp_path, iterations=1))
+    assert not (tmp_path / trainer.STATE).exists()

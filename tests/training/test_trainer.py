@@ -1,8 +1,11 @@
 """What training starts from, what it changes, and what it refuses."""
 
+import json
 import shutil
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -183,7 +186,7 @@ def test_a_folder_with_a_run_is_not_overwritten(detector, tmp_path):
 
 def test_an_output_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("kept")
-    with pytest.raises(RefineMaskError, match="choose a writable"):
+    with pytest.raises(RefineMaskError, match="is no folder; choose another path"):
         train(options(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "kept"
 
@@ -221,3 +224,21 @@ def test_losses_fall_on_one_image(tmp_path):
     assert sum(t["total"] for t in totals[-4:]) < 0.75 * sum(t["total"] for t in totals[:4])
     assert totals[-1]["semantic"] < 0.5 * totals[0]["semantic"]
     assert totals[-1]["rpn_score"] < 0.5 * totals[0]["rpn_score"]
+
+
+def test_an_error_in_a_worker_is_one_line(tmp_path):
+    image = tmp_path / "photo.png"
+    cv2.imwrite(str(image), np.zeros((64, 64, 3), np.uint8))
+    annotation: dict[str, object] = {"id": 1, "image_id": 1, "category_id": 1}
+    annotation |= {"iscrowd": 0, "area": 400}
+    annotation |= {"bbox": [8, 8, 20, 20], "segmentation": [[8, 8, 28, 8, 28, 28, 8, 28]]}
+    content = {
+        "images": [{"id": 1, "file_name": image.name, "height": 64, "width": 96}],
+        "annotations": [annotation],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    (tmp_path / "file.json").write_text(json.dumps(content))
+    spec = (f"{tmp_path / 'file.json'}@{tmp_path}",)
+    with pytest.raises(RefineMaskError, match="use the images that belong") as caught:
+        train(options(tmp_path / "run", datasets=spec, classes=None, workers=1))
+    assert "Traceback" not in str(caught.value)
