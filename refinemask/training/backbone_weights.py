@@ -46,8 +46,8 @@ def _download(model: Detector) -> dict[str, Tensor]:
     name = model.config.backbone
     published = get_model_weights(name)["IMAGENET1K_V1"]
     try:
-        return published.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:  # no network, or a file that is cut short
+        return published.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:  # no network, a damaged cache
         raise RefineMaskError(
             f"the ImageNet weights of {name} could not be downloaded from {published.url} "
             f"({error}); fetch that file and give it with --backbone-weights FILE, or start from "

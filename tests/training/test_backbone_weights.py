@@ -68,6 +68,26 @@ def test_a_failed_download_names_the_address_and_the_option(narrow, monkeypatch)
     assert "no route to host" in message and "--backbone-weights FILE" in message
 
 
+class _Touches:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_file_in_the_cache_of_downloads_executes_nothing(narrow, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cached = tmp_path / "hub" / "checkpoints" / "resnet50-0676ba61.pth"
+    cached.parent.mkdir(parents=True)
+    torch.save({"conv1.weight": _Touches(tmp_path / "executed")}, cached)
+    with pytest.raises(RefineMaskError, match="--backbone-weights FILE"):
+        initialise(narrow)
+    assert not (tmp_path / "executed").exists()
+
+
 @pytest.mark.parametrize("name", ["resnet50.pth", "resnet50.safetensors"])
 def test_a_local_file(narrow, published, tmp_path, name):
     path = tmp_path / name
