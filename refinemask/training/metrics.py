@@ -19,7 +19,7 @@ class MetricsLog:
         """
         self._path = path
         self._started = time.monotonic()
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        lines = path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
         write_text(path, "".join(f"{line}\n" for line in lines if _is_done(line, iteration)))
 
     def write(self, values: dict[str, Any]) -> None:
@@ -32,7 +32,7 @@ class MetricsLog:
 def _is_done(line: str, iteration: int) -> bool:
     try:
         values = json.loads(line)
-    except json.JSONDecodeError:  # the writing was cut short
+        # A run is saved just before it is evaluated.
+        return bool(values["iteration"] + ("validation" in values) <= iteration)
+    except (json.JSONDecodeError, TypeError, KeyError):  # cut short, or no line of ours
         return False
-    # A run is saved just before it is evaluated.
-    return bool(values["iteration"] + ("validation" in values) <= iteration)

@@ -76,6 +76,13 @@ def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return ModelConfig.from_dict(header["config"]), header["progress"], tensors
+        config, progress = ModelConfig.from_dict(header["config"]), header["progress"]
+        iteration, options = progress["iteration"], progress["options"]
     except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise RefineMaskError(f"{path} is not the state of a training run: {error!r}") from error
+    if type(iteration) is not int or iteration < 0 or not isinstance(options, dict):
+        raise RefineMaskError(
+            f"{path} is damaged: it says iteration {iteration!r} and options of type "
+            f"{type(options).__name__}; start a new run"
+        )
+    return config, progress, tensors

@@ -7,6 +7,7 @@ from torch import nn
 
 from refinemask.errors import RefineMaskError
 from refinemask.presets import maskrcnn_small
+from refinemask.training.metrics import MetricsLog
 from refinemask.training.state import load_state, read_config, save_state
 
 CONFIG = maskrcnn_small(2)
@@ -32,12 +33,12 @@ def trained(optimizer_name, width=3):
 def test_round_trip(tmp_path, name):
     model, optimizer = trained(name)
     path = tmp_path / "state.safetensors"
-    save_state(path, model, CONFIG, optimizer, {"iteration": 2})
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
     assert read_config(path) == CONFIG
     other, fresh = trained(name)
     for parameter in other.parameters():
         nn.init.zeros_(parameter)
-    assert load_state(path, other, fresh) == {"iteration": 2}
+    assert load_state(path, other, fresh) == {"iteration": 2, "options": {}}
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in other.state_dict().items())
     expected, found = optimizer.state_dict()["state"], fresh.state_dict()["state"]
     assert found.keys() == expected.keys()
@@ -72,7 +73,7 @@ def test_a_file_that_is_no_state(tmp_path, header):
 def test_a_truncated_state(tmp_path):
     path = tmp_path / "state.safetensors"
     model, optimizer = trained("sgd")
-    save_state(path, model, CONFIG, optimizer, {})
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(RefineMaskError, match="not the state of a training run"):
         load_state(path, model, optimizer)
@@ -81,6 +82,25 @@ def test_a_truncated_state(tmp_path):
 def test_the_state_of_another_model(tmp_path):
     path = tmp_path / "state.safetensors"
     model, optimizer = trained("sgd")
-    save_state(path, model, CONFIG, optimizer, {})
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
     with pytest.raises(RefineMaskError, match="belongs to another model"):
         load_state(path, *trained("sgd", width=4))
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [{"iteration": -1, "options": {}}, {"iteration": "x", "options": {}}, {"iteration": 1}, 5],
+)
+def test_progress_that_makes_no_sense(tmp_path, progress):
+    model, optimizer = trained("sgd")
+    path = tmp_path / "state.safetensors"
+    save_state(path, model, CONFIG, optimizer, progress)
+    with pytest.raises(RefineMaskError, match=r"damaged|not the state"):
+        load_state(path, model, optimizer)
+
+
+def test_a_damaged_log_keeps_the_lines_of_ours(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'[1]\n5\n\xff\n{"a": 1}\n{"iteration": 1}\n{"iteration": 9}\n{"iter')
+    MetricsLog(path, 1)
+    assert path.read_text() == '{"iteration": 1}\n'
