@@ -106,11 +106,10 @@ def parity(reports: Mapping[str, Mapping[str, Any]]) -> str:
         [title, "", *(str(report[name]) for report in reports.values())]
         for name, title in (("images", "images"), ("detections", "detections compared"))
     ]
-    signs = {"<=": "≤", ">=": "≥", ">": ">"}
     rows += [
         [
             figure.title,
-            f"{signs[figure.relation]} {figure.allowed:g}",
+            figure.limit.replace("<=", "≤").replace(">=", "≥"),
             *(_number(report[figure.name]) for report in reports.values()),
         ]
         for figure in GATE

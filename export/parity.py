@@ -37,6 +37,11 @@ class Figure:
     allowed: float | None = None
     """None where the figure is shown but decides nothing."""
 
+    @property
+    def limit(self) -> str:
+        """What is allowed, as text; empty where the figure decides nothing."""
+        return "" if self.allowed is None else f"{self.relation} {self.allowed:g}"
+
     def holds(self, measured: float) -> bool:
         """Whether a value passes; NaN does not."""
         if self.allowed is None:
@@ -95,12 +100,8 @@ class ParityReport:
         rows = [("figure", "measured", "allowed", "verdict")]
         for figure in GATE:
             measured = getattr(self, figure.name)
-            verdict, allowed = "passed" if figure.holds(measured) else "FAILED", ""
-            if figure.allowed is None:
-                verdict = ""
-            else:
-                allowed = f"{figure.relation} {figure.allowed:g}"
-            rows.append((figure.title, f"{measured:.6g}", allowed, verdict))
+            verdict = ("passed" if figure.holds(measured) else "FAILED") if figure.limit else ""
+            rows.append((figure.title, f"{measured:.6g}", figure.limit, verdict))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

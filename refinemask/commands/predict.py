@@ -59,4 +59,5 @@ def predict(
             progress=advance,
         )
     where = f"; drawn in {output}" if output else ""
-    show(f"{len(results)} detections in {len(paths)} images{where}", results, json)
+    plural = "" if len(paths) == 1 else "s"
+    show(f"{len(results)} detections in {len(paths)} image{plural}{where}", results, json)
