@@ -12,6 +12,9 @@ namespace refinemask
 {
 
 constexpr int kMaxLevels = 5;
+//! RoIs that would take more samples than this in a bin and axis are refused by the operators, and
+//! pooled to 0 where nothing can refuse them.
+constexpr int kMaxSamples = 1 << 14;
 
 //! What the attributes of the operator say, ready for the kernel; passed by value.
 struct RoIAlignParams
@@ -78,7 +81,8 @@ REFINEMASK_HD AxisSamples axisSamples(
     if (count <= 0)
     {
         // Also 0 where the extent is negative or NaN: nothing is sampled then.
-        count = extent > 0.F ? static_cast<int>(ceilf(binSize)) : 0;
+        bool const countable = extent > 0.F && binSize <= static_cast<float>(kMaxSamples);
+        count = countable ? static_cast<int>(ceilf(binSize)) : 0;
     }
     return AxisSamples{start, binSize, count};
 }
