@@ -204,18 +204,22 @@ std::int64_t ShapeInference::integer(char const* name) const
 void ShapeInference::setOutput(std::size_t index, ONNXTensorElementDataType type,
     std::vector<Dimension> const& dimensions) const
 {
+    Shape lengths;
+    std::vector<char const*> names;
+    for (Dimension const& dimension : dimensions)
+    {
+        if (dimension.length < 0 && dimension.name.empty())
+        {
+            return;
+        }
+        lengths.push_back(dimension.length);
+        names.push_back(dimension.name.c_str());
+    }
     OrtApi const& api = Ort::GetApi();
     OrtTensorTypeAndShapeInfo* created = nullptr;
     Ort::ThrowOnError(api.CreateTensorTypeAndShapeInfo(&created));
     Ort::TensorTypeAndShapeInfo const info(created);
     Ort::ThrowOnError(api.SetTensorElementType(created, type));
-    Shape lengths;
-    std::vector<char const*> names;
-    for (Dimension const& dimension : dimensions)
-    {
-        lengths.push_back(dimension.length);
-        names.push_back(dimension.name.c_str());
-    }
     Ort::ThrowOnError(api.SetDimensions(created, lengths.data(), lengths.size()));
     Ort::ThrowOnError(api.SetSymbolicDimensions(created, names.data(), names.size()));
     Ort::ThrowOnError(api.ShapeInferContext_SetOutputTypeShape(mContext, index, created));
