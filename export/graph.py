@@ -8,15 +8,16 @@ import onnx_ir as ir
 import torch
 
 from refinemask.errors import RefineMaskError
-from refinemask.export import portable
+from refinemask.export import fused, portable
 from refinemask.export.capture import capture
 from refinemask.export.portable.operators import OPSET
 from refinemask.models import Detector
 
 FORMS: dict[str, dict[Callable[..., Any], Callable[..., Any]]] = {
     "portable": portable.TRANSLATIONS,
+    "fused": fused.TRANSLATIONS,
 }
-"""What the two data-dependent operators become in each form of the graph."""
+"""What our operators become in each form of the graph."""
 
 
 def export_graph(
