@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+import refinemask
 from refinemask.errors import RefineMaskError
 
 LIBRARY = "libtensorrt_rtx.so"
@@ -118,13 +119,21 @@ def run_worker(task: str, request: dict, timeout: float) -> tuple[dict, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / LIBRARY).symlink_to(library)
         data_file = Path(folder) / "data"
-        paths = [folder, os.environ.get("LD_LIBRARY_PATH", "")]
-        command = [sys.executable, "-m", f"{__package__}.tensorrt_rtx_worker", task, str(data_file)]
+        # This very package, whatever lies in the current folder.
+        python_path = [str(Path(refinemask.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        library_path = [folder, os.environ.get("LD_LIBRARY_PATH", "")]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
+            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, library_path)),
+        }
+        worker = f"{__package__}.tensorrt_rtx_worker"
+        command = [sys.executable, "-P", "-m", worker, task, str(data_file)]
         try:
             done = subprocess.run(
                 command,
                 input=json.dumps(request),
-                env={**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(filter(None, paths))},
+                env=environment,
                 capture_output=True,
                 text=True,
                 errors="replace",
