@@ -53,12 +53,18 @@ REFINEMASK_HD float smaller(float a, float b)
     return a < b ? a : b;
 }
 
+//! The area that two boxes share.
+REFINEMASK_HD float intersectionArea(ShiftedBox const& a, ShiftedBox const& b)
+{
+    float const width = larger(smaller(a.x2, b.x2) - larger(a.x1, b.x1), 0.F);
+    float const height = larger(smaller(a.y2, b.y2) - larger(a.y1, b.y1), 0.F);
+    return width * height;
+}
+
 //! Whether a box is suppressed by a better one; 0/0, of two boxes without area, is no overlap.
 REFINEMASK_HD bool overlapsMore(ShiftedBox const& better, ShiftedBox const& box, float iouThreshold)
 {
-    float const width = larger(smaller(better.x2, box.x2) - larger(better.x1, box.x1), 0.F);
-    float const height = larger(smaller(better.y2, box.y2) - larger(better.y1, box.y1), 0.F);
-    float const intersection = width * height;
+    float const intersection = intersectionArea(better, box);
     return intersection / (better.area + box.area - intersection) > iouThreshold;
 }
 

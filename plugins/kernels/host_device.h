@@ -14,7 +14,9 @@
 #include <cuda_fp16.h>
 #define REFINEMASK_HD __host__ __device__ __forceinline__
 #else
-#define REFINEMASK_HD inline
+// Always inlined: files compiled for different instruction sets include the kernels, and a function
+// that stayed out of line in one of them could be the copy that the linker keeps for all.
+#define REFINEMASK_HD inline __attribute__((always_inline))
 #endif
 
 namespace refinemask

@@ -1,0 +1,21 @@
+// BoundaryRefine on the processor (kernels/boundary_refine.h says what it computes).
+#pragma once
+
+#include "kernels/boundary_refine.h"
+#include "parallel.h"
+
+namespace refinemask
+{
+
+//! Widest boundary, in coarse pixels: the window's pixels are counted in 16 bits.
+constexpr int kMaxBoundaryWidth = 127;
+
+//! Take the fine stage near the boundary of the coarse one, elsewhere the coarse stage.
+//!
+//! coarse: count x coarseSize^2 logits; fine and output: count x (2 * coarseSize)^2; width from 0
+//! to kMaxBoundaryWidth. T is float or Half. Bit for bit what the kernel gives.
+template <typename T>
+void boundaryRefine(T const* coarse, T const* fine, std::int64_t count, int coarseSize, int width,
+    T* output, ParallelFor const& parallelFor);
+
+} // namespace refinemask

@@ -1,0 +1,198 @@
+#include "multiscale_roi_align.h"
+
+#include "roi_plan.h"
+#include "simd.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <vector>
+
+namespace refinemask
+{
+
+namespace
+{
+
+//! RoIs whose tables are used for a few channels before the next ones, so that they stay in cache.
+constexpr std::size_t kTableBytes = 128 << 10;
+constexpr std::int64_t kChannelsPerTask = 8;
+//! Tasks to be made of few channels, so that many threads have work.
+constexpr std::int64_t kTasks = 64;
+
+template <typename T>
+T const* channelMap(
+    RoIPlan const& plan, FeatureLevel<T> const* levels, std::int64_t channels, std::int64_t channel)
+{
+    FeatureLevel<T> const& level = levels[plan.level()];
+    return level.data
+        + (plan.image() * channels + channel) * static_cast<std::int64_t>(level.height)
+        * level.width;
+}
+
+template <typename T>
+void poolPlainly(
+    RoIPlan const& plan, FeatureLevel<T> const& level, T const* map, int size, T* output)
+{
+    for (int row = 0; row < size; ++row)
+    {
+        for (int column = 0; column < size; ++column)
+        {
+            *output++ = fromFloat<T>(pooledValue(
+                map, level.height, level.width, plan.vertical(), plan.horizontal(), row, column));
+        }
+    }
+}
+
+bool poolSeparably(SimdFunctions const& simd, SeparableView const& view, float const* map,
+    float* scratch, float* output)
+{
+    return simd.poolFloat(view, map, scratch, output);
+}
+
+bool poolSeparably(SimdFunctions const& simd, SeparableView const& view, Half const* map,
+    float* scratch, Half* output)
+{
+    return simd.poolHalf(view, reinterpret_cast<std::uint16_t const*>(map), scratch,
+        reinterpret_cast<std::uint16_t*>(output));
+}
+
+//! The RoIs in the order in which they read the maps.
+std::vector<std::int64_t> readingOrder(std::vector<std::optional<RoIPlan>> const& plans)
+{
+    std::vector<std::int64_t> order(plans.size());
+    std::iota(order.begin(), order.end(), 0);
+    auto const before = [&](std::int64_t a, std::int64_t b)
+    {
+        RoIPlan const& first = *plans[a];
+        RoIPlan const& second = *plans[b];
+        if (first.image() != second.image())
+        {
+            return first.image() < second.image();
+        }
+        return first.level() != second.level() ? first.level() < second.level()
+                                               : first.top() < second.top();
+    };
+    std::stable_sort(order.begin(), order.end(), before);
+    return order;
+}
+
+//! Where runs of RoIs begin whose tables are small enough together; the last is the end.
+std::vector<std::int64_t> tableChunks(std::vector<std::optional<RoIPlan>> const& plans,
+    std::vector<std::int64_t> const& order, std::int64_t mostRois)
+{
+    std::vector<std::int64_t> starts{0};
+    std::size_t bytes = 0;
+    for (std::int64_t place = 0; place < static_cast<std::int64_t>(order.size()); ++place)
+    {
+        std::size_t const more = plans[order[place]]->tableBytes();
+        bool const full = bytes + more > kTableBytes || place - starts.back() >= mostRois;
+        if (full && place > starts.back())
+        {
+            starts.push_back(place);
+            bytes = 0;
+        }
+        bytes += more;
+    }
+    starts.push_back(static_cast<std::int64_t>(order.size()));
+    return starts;
+}
+
+} // namespace
+
+template <typename T>
+void multiScaleRoIAlign(float const* rois, std::int64_t numRois, FeatureLevel<T> const* levels,
+    std::int64_t /*batch*/, std::int64_t channels, RoIAlignParams const& params, T* output,
+    ParallelFor const& parallelFor)
+{
+    if (numRois == 0 || channels == 0)
+    {
+        return;
+    }
+    std::vector<std::optional<RoIPlan>> plans(static_cast<std::size_t>(numRois));
+    constexpr std::int64_t kPlansPerTask = 16;
+    parallelFor(divideUp(numRois, kPlansPerTask),
+        [&](std::int64_t task)
+        {
+            std::int64_t const end = std::min((task + 1) * kPlansPerTask, numRois);
+            for (std::int64_t index = task * kPlansPerTask; index < end; ++index)
+            {
+                float const* const roi = rois + index * 5;
+                int const level = assignLevel(roi + 1, params);
+                plans[index].emplace(
+                    roi, level, levels[level].height, levels[level].width, channels, params);
+            }
+        });
+
+    std::vector<std::int64_t> const order = readingOrder(plans);
+    std::int64_t const channelTasks = divideUp(channels, kChannelsPerTask);
+    // With few channels the RoIs are shared out too.
+    std::int64_t const roiTasks = channelTasks >= kTasks ? 1 : divideUp(kTasks, channelTasks);
+    std::vector<std::int64_t> const chunks
+        = tableChunks(plans, order, std::max<std::int64_t>(divideUp(numRois, roiTasks), 1));
+    std::size_t scratchSize = 0;
+    for (std::optional<RoIPlan> const& plan : plans)
+    {
+        scratchSize = std::max(scratchSize, plan->scratchSize());
+    }
+    SimdFunctions const& simd = simdFunctions();
+    int const size = params.outputSize;
+    std::int64_t const area = static_cast<std::int64_t>(size) * size;
+
+    parallelFor(channelTasks * static_cast<std::int64_t>(chunks.size() - 1),
+        [&](std::int64_t task)
+        {
+            // Chunks of the same channels follow each other: their maps are still in cache.
+            std::int64_t const chunk = task % static_cast<std::int64_t>(chunks.size() - 1);
+            std::int64_t const firstChannel
+                = task / static_cast<std::int64_t>(chunks.size() - 1) * kChannelsPerTask;
+            std::int64_t const lastChannel = std::min(firstChannel + kChannelsPerTask, channels);
+            std::vector<float> scratch(scratchSize);
+            for (std::int64_t channel = firstChannel; channel < lastChannel; ++channel)
+            {
+                for (std::int64_t place = chunks[chunk]; place < chunks[chunk + 1]; ++place)
+                {
+                    RoIPlan const& plan = *plans[order[place]];
+                    T const* const map = channelMap(plan, levels, channels, channel);
+                    T* const target = output + (order[place] * channels + channel) * area;
+                    // An infinite feature may have met a weight of 0, which the kernel skips.
+                    bool const done = plan.isSeparable()
+                        && poolSeparably(simd, plan.view(), map, scratch.data(), target);
+                    if (!done)
+                    {
+                        poolPlainly(plan, levels[plan.level()], map, size, target);
+                    }
+                }
+            }
+        });
+}
+
+template <typename T>
+void multiScaleRoIAlignPlain(float const* rois, std::int64_t numRois, FeatureLevel<T> const* levels,
+    std::int64_t /*batch*/, std::int64_t channels, RoIAlignParams const& params, T* output)
+{
+    std::int64_t const area = static_cast<std::int64_t>(params.outputSize) * params.outputSize;
+    for (std::int64_t index = 0; index < numRois; ++index)
+    {
+        float const* const roi = rois + index * 5;
+        int const level = assignLevel(roi + 1, params);
+        FeatureLevel<T> const& maps = levels[level];
+        RoIPlan const plan(roi, level, maps.height, maps.width, 0, params);
+        for (std::int64_t channel = 0; channel < channels; ++channel)
+        {
+            poolPlainly(plan, maps, channelMap(plan, levels, channels, channel), params.outputSize,
+                output + (index * channels + channel) * area);
+        }
+    }
+}
+
+template void multiScaleRoIAlign<float>(float const*, std::int64_t, FeatureLevel<float> const*,
+    std::int64_t, std::int64_t, RoIAlignParams const&, float*, ParallelFor const&);
+template void multiScaleRoIAlign<Half>(float const*, std::int64_t, FeatureLevel<Half> const*,
+    std::int64_t, std::int64_t, RoIAlignParams const&, Half*, ParallelFor const&);
+template void multiScaleRoIAlignPlain<float>(float const*, std::int64_t, FeatureLevel<float> const*,
+    std::int64_t, std::int64_t, RoIAlignParams const&, float*);
+template void multiScaleRoIAlignPlain<Half>(float const*, std::int64_t, FeatureLevel<Half> const*,
+    std::int64_t, std::int64_t, RoIAlignParams const&, Half*);
+
+} // namespace refinemask

@@ -1,0 +1,35 @@
+#include "simd.h"
+
+namespace refinemask
+{
+
+namespace
+{
+
+SimdFunctions const& choose()
+{
+#if defined(__x86_64__)
+    // __builtin_cpu_supports also asks whether the operating system saves the registers.
+    bool const fused = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+        && __builtin_cpu_supports("f16c");
+    if (fused && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+    {
+        return kSimdAvx512;
+    }
+    if (fused)
+    {
+        return kSimdAvx2;
+    }
+#endif
+    return kSimdDefault;
+}
+
+} // namespace
+
+SimdFunctions const& simdFunctions()
+{
+    static SimdFunctions const& chosen = choose();
+    return chosen;
+}
+
+} // namespace refinemask

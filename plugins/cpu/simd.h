@@ -1,0 +1,75 @@
+// The inner loops that gain from wide registers, compiled once for each instruction set.
+//
+// simd_functions.h holds the loops, simd_<set>.cpp compile them, simd.cpp chooses when the library
+// is first used. Data only here: an inline function with linkage might be compiled for AVX-512 in
+// one file and then be the copy that every other file calls.
+#pragma once
+
+#include <cstdint>
+
+namespace refinemask
+{
+
+//! Columns of the pooled map that are worked out together.
+constexpr int kColumnBlock = 8;
+//! The widest registers in floats: rows of features are read this many at a time.
+constexpr int kWidestLanes = 16;
+
+//! Some columns of the pooled map, and the cells of a feature row that they are sums of.
+struct ColumnBlock
+{
+    int first;  //!< from the window's first column
+    int count;  //!< cells
+    int weight; //!< where their count x kColumnBlock weights start
+};
+
+//! A RoI as two small banded matrices: pooled = rowWeights * map * columnWeights^T.
+struct SeparableView
+{
+    int outputSize;      //!< S
+    int mapWidth;        //!< cells of the whole map
+    int windowFirst;     //!< first column of the map that is read
+    int windowWidth;     //!< columns that are read; at least kWidestLanes where the map is as wide
+    int rowTaps;         //!< rows of the map that a row of the pooled map is a sum of
+    int const* rowFirst; //!< S, the first of them
+    float const* rowWeights;   //!< S x rowTaps
+    ColumnBlock const* blocks; //!< ceil(S / kColumnBlock)
+    float const* columnWeights;
+};
+
+//! Better boxes of an image that are still looked at, as arrays; `area` as in ShiftedBox.
+struct BoxBlock
+{
+    static constexpr int kCapacity = 16;
+    float x1[kCapacity];
+    float y1[kCapacity];
+    float x2[kCapacity];
+    float y2[kCapacity];
+    float area[kCapacity];
+};
+
+//! The loops for one instruction set. Halves are passed as their bits.
+struct SimdFunctions
+{
+    char const* name;
+    //! Pool one channel's map into S x S. `rows` holds S x windowWidth floats of scratch. Returns
+    //! false if a sum was not finite: a weight of 0 may then have met an infinity.
+    bool (*poolFloat)(SeparableView const& roi, float const* map, float* rows, float* output);
+    bool (*poolHalf)(
+        SeparableView const& roi, std::uint16_t const* map, float* rows, std::uint16_t* output);
+    //! Whether a box, 5 floats as ShiftedBox, overlaps one of the blocks' boxes by more than
+    //! `iouThreshold`, which is not negative.
+    bool (*overlapsAny)(
+        BoxBlock const* blocks, std::int64_t count, float const* box, float iouThreshold);
+};
+
+//! The best that the processor at hand has.
+SimdFunctions const& simdFunctions();
+
+extern SimdFunctions const kSimdDefault;
+#if defined(__x86_64__)
+extern SimdFunctions const kSimdAvx2;
+extern SimdFunctions const kSimdAvx512;
+#endif
+
+} // namespace refinemask

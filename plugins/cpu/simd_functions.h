@@ -1,0 +1,258 @@
+// The loops of simd.h over registers of any width. Included once by each simd_<set>.cpp, which
+// says what the registers are:
+//   REFINEMASK_SIMD_WIDE    type of the registers of the vertical pass
+//   REFINEMASK_SIMD_NARROW  type of those of the horizontal pass; kColumnBlock is a multiple
+//   REFINEMASK_SIMD_ROWS    rows of sums that fit into registers in the horizontal pass
+//   REFINEMASK_SIMD_NAME, REFINEMASK_SIMD_SYMBOL
+// Everything is in the unnamed namespace: no other file can be given a copy of it.
+
+#include "kernels/batched_nms.h"
+#include "simd.h"
+
+#include <cstring>
+
+namespace
+{
+
+using refinemask::BoxBlock;
+using refinemask::ColumnBlock;
+using refinemask::kColumnBlock;
+using refinemask::SeparableView;
+using Wide = REFINEMASK_SIMD_WIDE;
+using Narrow = REFINEMASK_SIMD_NARROW;
+
+inline float featureAsFloat(float value)
+{
+    return value;
+}
+
+inline float featureAsFloat(std::uint16_t bits)
+{
+    return refinemask::toFloat(refinemask::Half{bits});
+}
+
+//! Add up Taps rows of the map, or rowTaps rows if Taps is 0, for each row of the pooled map.
+template <int Taps, typename T>
+void sumRows(SeparableView const& roi, T const* map, float* rows)
+{
+    int const taps = Taps > 0 ? Taps : roi.rowTaps;
+    for (int row = 0; row < roi.outputSize; ++row)
+    {
+        T const* const source
+            = map + static_cast<std::int64_t>(roi.rowFirst[row]) * roi.mapWidth + roi.windowFirst;
+        float const* const weights = roi.rowWeights + static_cast<std::int64_t>(row) * taps;
+        float* const target = rows + static_cast<std::int64_t>(row) * roi.windowWidth;
+        for (int column = 0; column < roi.windowWidth; column += Wide::kCount)
+        {
+            // The last register overlaps the one before, so that nothing beyond the row is read.
+            int const last = roi.windowWidth - Wide::kCount;
+            T const* const cells = source + (column < last ? column : last);
+            Wide sum = Wide::broadcast(0.F);
+            for (int tap = 0; tap < taps; ++tap)
+            {
+                sum.multiplyAdd(Wide::broadcast(weights[tap]),
+                    Wide::load(cells + static_cast<std::int64_t>(tap) * roi.mapWidth));
+            }
+            sum.store(target + (column < last ? column : last));
+        }
+    }
+}
+
+//! The same where the map is narrower than a register.
+template <typename T>
+void sumNarrowRows(SeparableView const& roi, T const* map, float* rows)
+{
+    for (int row = 0; row < roi.outputSize; ++row)
+    {
+        T const* const source
+            = map + static_cast<std::int64_t>(roi.rowFirst[row]) * roi.mapWidth + roi.windowFirst;
+        for (int column = 0; column < roi.windowWidth; ++column)
+        {
+            float sum = 0.F;
+            for (int tap = 0; tap < roi.rowTaps; ++tap)
+            {
+                sum += roi.rowWeights[row * roi.rowTaps + tap]
+                    * featureAsFloat(source[tap * roi.mapWidth + column]);
+            }
+            rows[row * roi.windowWidth + column] = sum;
+        }
+    }
+}
+
+//! Write kColumnBlock values of which those beyond the map's end are dropped.
+template <typename T>
+void storeBlock(Narrow const* sums, T* target, std::int64_t available)
+{
+    constexpr int kRegisters = kColumnBlock / Narrow::kCount;
+    if (available >= kColumnBlock)
+    {
+        for (int part = 0; part < kRegisters; ++part)
+        {
+            sums[part].store(target + part * Narrow::kCount);
+        }
+        return;
+    }
+    T block[kColumnBlock];
+    for (int part = 0; part < kRegisters; ++part)
+    {
+        sums[part].store(block + part * Narrow::kCount);
+    }
+    for (std::int64_t index = 0; index < available; ++index)
+    {
+        target[index] = block[index];
+    }
+}
+
+//! Multiply `Rows` rows from `row` on with the weights of a block; return whether all is finite.
+//!
+//! A block's columns beyond the map spill into the next row, which is written afterwards.
+template <int Rows, typename T>
+bool sumColumns(
+    SeparableView const& roi, ColumnBlock const& block, float const* rows, int row, T* output)
+{
+    constexpr int kRegisters = kColumnBlock / Narrow::kCount;
+    Narrow sums[Rows][kRegisters];
+    for (int i = 0; i < Rows; ++i)
+    {
+        for (int part = 0; part < kRegisters; ++part)
+        {
+            sums[i][part] = Narrow::broadcast(0.F);
+        }
+    }
+    float const* const source
+        = rows + static_cast<std::int64_t>(row) * roi.windowWidth + block.first;
+    float const* const weights = roi.columnWeights + block.weight;
+    for (int cell = 0; cell < block.count; ++cell)
+    {
+        for (int part = 0; part < kRegisters; ++part)
+        {
+            Narrow const weight
+                = Narrow::load(weights + cell * kColumnBlock + part * Narrow::kCount);
+            for (int i = 0; i < Rows; ++i)
+            {
+                sums[i][part].multiplyAdd(
+                    Narrow::broadcast(
+                        source[static_cast<std::int64_t>(i) * roi.windowWidth + cell]),
+                    weight);
+            }
+        }
+    }
+    int const side = roi.outputSize;
+    int const column = static_cast<int>(&block - roi.blocks) * kColumnBlock;
+    // 0 * x is 0, or NaN for infinities and NaN.
+    Narrow check = Narrow::broadcast(0.F);
+    for (int i = 0; i < Rows; ++i)
+    {
+        for (int part = 0; part < kRegisters; ++part)
+        {
+            check.multiplyAdd(sums[i][part], Narrow::broadcast(0.F));
+        }
+        std::int64_t const place = static_cast<std::int64_t>(row + i) * side + column;
+        storeBlock(sums[i], output + place, static_cast<std::int64_t>(side) * side - place);
+    }
+    return check.isFinite();
+}
+
+template <int Rows, typename T>
+bool sumRemainingColumns(
+    SeparableView const& roi, ColumnBlock const& block, float const* rows, int row, T* output)
+{
+    if constexpr (Rows > 0)
+    {
+        if (roi.outputSize - row == Rows)
+        {
+            return sumColumns<Rows>(roi, block, rows, row, output);
+        }
+        return sumRemainingColumns<Rows - 1>(roi, block, rows, row, output);
+    }
+    return true;
+}
+
+template <typename T>
+bool pool(SeparableView const& roi, T const* map, float* rows, T* output)
+{
+    if (roi.windowWidth < Wide::kCount)
+    {
+        sumNarrowRows(roi, map, rows);
+    }
+    else
+    {
+        switch (roi.rowTaps)
+        {
+        case 2:
+            sumRows<2>(roi, map, rows);
+            break;
+        case 3:
+            sumRows<3>(roi, map, rows);
+            break;
+        case 4:
+            sumRows<4>(roi, map, rows);
+            break;
+        case 5:
+            sumRows<5>(roi, map, rows);
+            break;
+        default:
+            sumRows<0>(roi, map, rows);
+            break;
+        }
+    }
+    constexpr int kRows = REFINEMASK_SIMD_ROWS;
+    bool finite = true;
+    // From the last block to the first, because a block spills into the next row's first columns.
+    for (int index = (roi.outputSize - 1) / kColumnBlock; index >= 0; --index)
+    {
+        ColumnBlock const& block = roi.blocks[index];
+        int row = 0;
+        for (; row + kRows <= roi.outputSize; row += kRows)
+        {
+            finite = sumColumns<kRows>(roi, block, rows, row, output) && finite;
+        }
+        finite = sumRemainingColumns<kRows - 1>(roi, block, rows, row, output) && finite;
+    }
+    return finite;
+}
+
+bool overlapsAny(BoxBlock const* blocks, std::int64_t count, float const* box, float iouThreshold)
+{
+    refinemask::ShiftedBox const candidate{box[0], box[1], box[2], box[3], box[4]};
+    for (std::int64_t index = 0; index < count; ++index)
+    {
+        BoxBlock const& block = blocks[index];
+        // Most boxes do not meet at all, and a division is slow: look for an intersection first.
+        // Without one the ratio is 0 or NaN, which is not above the threshold.
+        int met = 0;
+        for (int i = 0; i < BoxBlock::kCapacity; ++i)
+        {
+            refinemask::ShiftedBox const better{
+                block.x1[i], block.y1[i], block.x2[i], block.y2[i], block.area[i]};
+            met |= refinemask::intersectionArea(better, candidate) != 0.F ? 1 : 0;
+        }
+        if (met == 0)
+        {
+            continue;
+        }
+        int suppressed = 0;
+        for (int i = 0; i < BoxBlock::kCapacity; ++i)
+        {
+            refinemask::ShiftedBox const better{
+                block.x1[i], block.y1[i], block.x2[i], block.y2[i], block.area[i]};
+            suppressed |= refinemask::overlapsMore(better, candidate, iouThreshold) ? 1 : 0;
+        }
+        if (suppressed != 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+} // namespace
+
+namespace refinemask
+{
+
+extern SimdFunctions const REFINEMASK_SIMD_SYMBOL;
+SimdFunctions const REFINEMASK_SIMD_SYMBOL{
+    REFINEMASK_SIMD_NAME, pool<float>, pool<std::uint16_t>, overlapsAny};
+
+} // namespace refinemask

@@ -1,0 +1,238 @@
+#include "operator.h"
+
+#include <atomic>
+#include <exception>
+
+namespace refinemask
+{
+
+std::string toText(Shape const& shape)
+{
+    std::ostringstream text;
+    text << '(';
+    for (std::size_t index = 0; index < shape.size(); ++index)
+    {
+        text << (index > 0 ? ", " : "") << shape[index];
+    }
+    text << (shape.size() == 1 ? ",)" : ")");
+    return text.str();
+}
+
+namespace
+{
+
+template <typename T>
+bool isReadable(Ort::ConstKernelInfo const& info, char const* name)
+{
+    try
+    {
+        info.GetAttribute<T>(name);
+        return true;
+    }
+    catch (Ort::Exception const&)
+    {
+        return false;
+    }
+}
+
+template <typename T>
+bool areReadable(Ort::ConstKernelInfo const& info, char const* name)
+{
+    try
+    {
+        info.GetAttributes<T>(name);
+        return true;
+    }
+    catch (Ort::Exception const&)
+    {
+        return false;
+    }
+}
+
+} // namespace
+
+char const* Attributes::typeOf(char const* name) const
+{
+    // The runtime has no call that asks for the type; it refuses to read one as another.
+    return isReadable<std::int64_t>(mInfo, name) ? "an integer"
+        : isReadable<float>(mInfo, name)         ? "a float"
+        : isReadable<std::string>(mInfo, name)   ? "a string"
+        : areReadable<std::int64_t>(mInfo, name) ? "a list of integers"
+        : areReadable<float>(mInfo, name)        ? "a list of floats"
+                                                 : nullptr;
+}
+
+void Attributes::failType(char const* name, char const* wanted) const
+{
+    char const* const type = typeOf(name);
+    fail(mOperator, "attribute ", name, " must be ", wanted, ", got ",
+        type != nullptr ? type : "none", "; export the model again with this version");
+}
+
+std::int64_t Attributes::checked(
+    char const* name, std::int64_t value, std::int64_t least, std::int64_t most) const
+{
+    if (value < least || value > most)
+    {
+        fail(mOperator, "attribute ", name, " must be from ", least, " to ", most, ", got ", value);
+    }
+    return value;
+}
+
+std::int64_t Attributes::integer(char const* name, std::int64_t least, std::int64_t most) const
+{
+    if (!isReadable<std::int64_t>(mInfo, name))
+    {
+        failType(name, "an integer");
+    }
+    return checked(name, mInfo.GetAttribute<std::int64_t>(name), least, most);
+}
+
+std::int64_t Attributes::optionalInteger(
+    char const* name, std::int64_t missing, std::int64_t least, std::int64_t most) const
+{
+    return typeOf(name) == nullptr ? missing : integer(name, least, most);
+}
+
+float Attributes::number(char const* name, float least, float most) const
+{
+    if (!isReadable<float>(mInfo, name))
+    {
+        failType(name, "a float");
+    }
+    float const value = mInfo.GetAttribute<float>(name);
+    if (!(value >= least && value <= most))
+    {
+        fail(mOperator, "attribute ", name, " must be from ", least, " to ", most, ", got ", value);
+    }
+    return value;
+}
+
+std::vector<std::int64_t> Attributes::integers(char const* name) const
+{
+    if (!areReadable<std::int64_t>(mInfo, name))
+    {
+        failType(name, "a list of integers");
+    }
+    return mInfo.GetAttributes<std::int64_t>(name);
+}
+
+ParallelFor threadPool(Ort::KernelContext const& context)
+{
+    return [context](std::int64_t total, std::function<void(std::int64_t)> const& body)
+    {
+        struct Work
+        {
+            std::function<void(std::int64_t)> const& body;
+            std::atomic_flag failed = ATOMIC_FLAG_INIT;
+            std::exception_ptr error;
+        } work{body, {}, nullptr};
+        auto const run = [](void* data, std::size_t index)
+        {
+            // The runtime's threads have nobody to catch what is thrown.
+            Work& shared = *static_cast<Work*>(data);
+            try
+            {
+                shared.body(static_cast<std::int64_t>(index));
+            }
+            catch (...)
+            {
+                if (!shared.failed.test_and_set())
+                {
+                    shared.error = std::current_exception();
+                }
+            }
+        };
+        auto const tasks = static_cast<std::size_t>(total);
+        // As many batches as tasks: a thread that is done takes the next one.
+        context.ParallelFor(run, tasks, tasks, &work);
+        if (work.error)
+        {
+            std::rethrow_exception(work.error);
+        }
+    };
+}
+
+ShapeInference::ShapeInference(OrtShapeInferContext* context)
+    : mContext(context)
+{
+    OrtApi const& api = Ort::GetApi();
+    std::size_t count = 0;
+    Ort::ThrowOnError(api.ShapeInferContext_GetInputCount(context, &count));
+    for (std::size_t index = 0; index < count; ++index)
+    {
+        OrtTensorTypeAndShapeInfo* borrowed = nullptr;
+        Ort::ThrowOnError(api.ShapeInferContext_GetInputTypeShape(context, index, &borrowed));
+        Ort::detail::TensorTypeAndShapeInfoImpl<
+            Ort::detail::Unowned<OrtTensorTypeAndShapeInfo>> const info(borrowed);
+        Shape const lengths = info.GetShape();
+        std::vector<char const*> names(lengths.size(), "");
+        if (!names.empty())
+        {
+            info.GetSymbolicDimensions(names.data(), names.size());
+        }
+        Tensor tensor{info.GetElementType(), {}};
+        for (std::size_t axis = 0; axis < lengths.size(); ++axis)
+        {
+            tensor.dimensions.push_back(
+                Dimension{lengths[axis], names[axis] != nullptr ? names[axis] : ""});
+        }
+        mInputs.push_back(std::move(tensor));
+    }
+}
+
+void ShapeInference::checkRank(char const* operatorName, std::size_t index, char const* expected,
+    std::initializer_list<std::size_t> ranks) const
+{
+    if (index >= mInputs.size() || mInputs[index].dimensions.empty())
+    {
+        return;
+    }
+    std::size_t const rank = mInputs[index].dimensions.size();
+    for (std::size_t const allowed : ranks)
+    {
+        if (rank == allowed)
+        {
+            return;
+        }
+    }
+    fail(operatorName, "input ", index, " must be ", expected, ", got ", rank, " dimensions");
+}
+
+std::int64_t ShapeInference::integer(char const* name) const
+{
+    OrtApi const& api = Ort::GetApi();
+    OrtOpAttr const* attribute = nullptr;
+    Ort::Status const found(api.ShapeInferContext_GetAttribute(mContext, name, &attribute));
+    if (!found.IsOK() || attribute == nullptr)
+    {
+        return -1;
+    }
+    std::int64_t value = -1;
+    std::size_t size = 0;
+    Ort::Status const read(
+        api.ReadOpAttr(attribute, ORT_OP_ATTR_INT, &value, sizeof(value), &size));
+    return read.IsOK() ? value : -1;
+}
+
+void ShapeInference::setOutput(std::size_t index, ONNXTensorElementDataType type,
+    std::vector<Dimension> const& dimensions) const
+{
+    OrtApi const& api = Ort::GetApi();
+    OrtTensorTypeAndShapeInfo* created = nullptr;
+    Ort::ThrowOnError(api.CreateTensorTypeAndShapeInfo(&created));
+    Ort::TensorTypeAndShapeInfo const info(created);
+    Ort::ThrowOnError(api.SetTensorElementType(created, type));
+    Shape lengths;
+    std::vector<char const*> names;
+    for (Dimension const& dimension : dimensions)
+    {
+        lengths.push_back(dimension.length);
+        names.push_back(dimension.name.c_str());
+    }
+    Ort::ThrowOnError(api.SetDimensions(created, lengths.data(), lengths.size()));
+    Ort::ThrowOnError(api.SetSymbolicDimensions(created, names.data(), names.size()));
+    Ort::ThrowOnError(api.ShapeInferContext_SetOutputTypeShape(mContext, index, created));
+}
+
+} // namespace refinemask

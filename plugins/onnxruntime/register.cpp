@@ -1,0 +1,55 @@
+// The two symbols of the operator library: RegisterCustomOps, which ONNX Runtime calls, and
+// refinemask_ort_version, which says for which version of the package it was built.
+#include "operator.h"
+
+#ifndef REFINEMASK_VERSION
+#error "REFINEMASK_VERSION must be the version of the package, as text"
+#endif
+
+#define REFINEMASK_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace
+{
+
+//! The operators, the same for all sessions; made when the library is first registered.
+OrtCustomOpDomain* operators()
+{
+    static Ort::CustomOpDomain const domain = []
+    {
+        Ort::CustomOpDomain made("refinemask");
+        refinemask::addMultiScaleRoIAlign(made);
+        refinemask::addBatchedNMS(made);
+        refinemask::addBoundaryRefine(made);
+        refinemask::addPasteMasks(made);
+        return made;
+    }();
+    return domain;
+}
+
+} // namespace
+
+REFINEMASK_EXPORT OrtStatus* ORT_API_CALL RegisterCustomOps(
+    OrtSessionOptions* options, OrtApiBase const* base)
+{
+    OrtApi const* const api = base->GetApi(refinemask::kOrtApiVersion);
+    if (api == nullptr)
+    {
+        // Only an API can make an error; the first version's is in every runtime.
+        OrtApi const* const oldest = base->GetApi(1);
+        std::string const message
+            = std::string("the RefineMask operators need ONNX Runtime 1.20 or newer, this is ")
+            + base->GetVersionString();
+        return oldest != nullptr ? oldest->CreateStatus(ORT_FAIL, message.c_str()) : nullptr;
+    }
+    Ort::InitApi(api);
+    return refinemask::guarded(
+        [&]
+        {
+            Ort::UnownedSessionOptions(options).Add(operators());
+        });
+}
+
+REFINEMASK_EXPORT char const* refinemask_ort_version()
+{
+    return REFINEMASK_VERSION;
+}
