@@ -8,6 +8,7 @@ from refinemask.classes import (
     CITYSCAPES_CLASSES,
     COCO_CATEGORY_IDS,
     COCO_CLASSES,
+    numbered_classes,
 )
 from refinemask.config import (
     FCNMaskConfig,
@@ -158,6 +159,6 @@ def _coco(num_classes: int) -> dict[str, Any]:
 
 def _numbered(num_classes: int) -> dict[str, Any]:
     return {
-        "class_names": tuple(f"class {index}" for index in range(num_classes)),
+        "class_names": numbered_classes(num_classes),
         "category_ids": tuple(range(1, num_classes + 1)),
     }

@@ -116,7 +116,8 @@ def _identity(choice: ModelChoice, artifact: Path | None, runtime: str | None) -
         return {"artifact": sha256(artifact), "runtime": runtime or "onnxruntime"}
     checkpoint = choice.checkpoint()
     if checkpoint is not None:
-        return {"checkpoint": sha256(checkpoint)}
+        told = {} if choice.bn_eps is None else {"bn_eps": choice.bn_eps}
+        return {"checkpoint": sha256(checkpoint)} | told
     return {"preset": choice.preset, "weights": choice.weights, "num_classes": choice.num_classes}
 
 

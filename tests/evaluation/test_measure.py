@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from refinemask import cli
+from refinemask.commands.evaluate import _identity
+from refinemask.commands.selection import ModelChoice
 from refinemask.data.dataset import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate, format_table, measure_file
@@ -257,6 +259,14 @@ def test_output_of_a_real_model(tmp_path, shared):
     other = invoke(*command[:-1], 1, "--output", folder, "--resume")
     assert other.exit_code == 1
     assert "its dataset differ" in other.stderr
+
+
+def test_another_epsilon_is_another_model():
+    def identity(bn_eps):
+        return _identity(ModelChoice("refinemask_small", bn_eps=bn_eps), None, None)
+
+    assert identity(None) == identity(None)
+    assert identity(None) != identity(0.0) != identity(1e-3)
 
 
 @pytest.mark.parametrize(
