@@ -52,14 +52,15 @@ void BatchedNMSPlugin::outputShapes(DimsExprs const* inputs, std::int32_t numInp
         "boxes must be (B, K, 4) or (B, K, G, 4), but have ", boxes.nbDims, " dimensions");
     require(scores.nbDims == 3, kName, "scores must be (B, K, G), but have ", scores.nbDims,
         " dimensions");
-    auto const operate = [&builder](DimensionOperation operation,
-                             nvinfer1::IDimensionExpr const* first,
-                             nvinfer1::IDimensionExpr const* second)
-    { return builder.operation(operation, *first, *second); };
-    auto const* const scoresPerImage
-        = operate(DimensionOperation::kPROD, scores.d[1], scores.d[2]);
-    auto const* const perImage = operate(DimensionOperation::kMIN, scoresPerImage,
-        builder.constant(attributes().maxPerImage));
+    auto const operate
+        = [&builder](DimensionOperation operation, nvinfer1::IDimensionExpr const* first,
+              nvinfer1::IDimensionExpr const* second)
+    {
+        return builder.operation(operation, *first, *second);
+    };
+    auto const* const scoresPerImage = operate(DimensionOperation::kPROD, scores.d[1], scores.d[2]);
+    auto const* const perImage = operate(
+        DimensionOperation::kMIN, scoresPerImage, builder.constant(attributes().maxPerImage));
     auto const* const most = operate(DimensionOperation::kPROD, scores.d[0], perImage);
     // Kernels behind this are tuned for as many as there can be: proposals reach that on every
     // image, and detections on those that take longest.

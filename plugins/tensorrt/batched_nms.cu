@@ -34,8 +34,8 @@ __global__ void __launch_bounds__(kSortThreads)
     {
         return;
     }
-    NmsKey* const keys = arguments.keys
-        + static_cast<std::int64_t>(blockIdx.y) * arguments.scoresPerImage + first;
+    NmsKey* const keys
+        = arguments.keys + static_cast<std::int64_t>(blockIdx.y) * arguments.scoresPerImage + first;
     loadTile(tile, keys, candidates - first, thread);
     for (int run = 2; run <= kTileSize; run *= 2)
     {
@@ -57,8 +57,7 @@ __global__ void __launch_bounds__(kMergeThreads)
     std::uint32_t const index = blockIdx.x * kMergeThreads + threadIdx.x;
     if (index < candidates)
     {
-        std::int64_t const image
-            = static_cast<std::int64_t>(blockIdx.y) * arguments.scoresPerImage;
+        std::int64_t const image = static_cast<std::int64_t>(blockIdx.y) * arguments.scoresPerImage;
         mergeKey(from + image, to + image, candidates, length, index);
     }
 }
@@ -148,8 +147,7 @@ cudaError_t launchBatchedNms(NmsLaunch const& launch, cudaStream_t stream)
     }
     NmsWorkspace const places(launch.batch, launch.count, launch.groups, launch.params);
     NmsArguments const arguments = nmsArguments(launch, places);
-    cudaError_t const cleared
-        = cudaMemsetAsync(launch.workspace, 0, places.cleared, stream);
+    cudaError_t const cleared = cudaMemsetAsync(launch.workspace, 0, places.cleared, stream);
     if (cleared != cudaSuccess)
     {
         return cleared;

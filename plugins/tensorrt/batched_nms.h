@@ -26,8 +26,8 @@ protected:
         nvinfer1::IExprBuilder& builder) const override;
     std::size_t workspaceSize(
         DynamicTensorDesc const* inputs, std::int32_t numInputs) const override;
-    void checkShapes(TensorDesc const* inputs, std::int32_t numInputs,
-        TensorDesc const* outputs) const override;
+    void checkShapes(
+        TensorDesc const* inputs, std::int32_t numInputs, TensorDesc const* outputs) const override;
     cudaError_t launch(TensorDesc const* inputDescs, TensorDesc const* outputDescs,
         void const* const* inputs, void* const* outputs, void* workspace,
         cudaStream_t stream) const override;

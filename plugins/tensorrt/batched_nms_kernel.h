@@ -19,8 +19,8 @@ struct NmsLaunch
     std::int64_t count;
     std::int64_t groups;
     NmsParams params;
-    void* workspace;          //!< of nmsWorkspaceSize() bytes
-    std::int64_t* selected;   //!< room for batch x nmsLimit() rows of image, box, group
+    void* workspace;           //!< of nmsWorkspaceSize() bytes
+    std::int64_t* selected;    //!< room for batch x nmsLimit() rows of image, box, group
     std::int64_t* numSelected; //!< how many rows were written
 };
 

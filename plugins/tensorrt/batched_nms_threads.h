@@ -96,7 +96,8 @@ REFINEMASK_HD int countBits(std::uint32_t bits)
 #endif
 }
 
-REFINEMASK_HD Corners loadBox(NmsArguments const& arguments, std::int64_t image, std::uint32_t index)
+REFINEMASK_HD Corners loadBox(
+    NmsArguments const& arguments, std::int64_t image, std::uint32_t index)
 {
     std::int64_t const score = image * arguments.scoresPerImage + index;
     std::int64_t const box = arguments.boxesPerGroup ? score : score / arguments.groups;
@@ -198,8 +199,8 @@ REFINEMASK_HD void storeKeys(
 // --- Sort ---------------------------------------------------------------------------------------
 
 //! Copy a tile of `count` keys into shared memory, or back.
-REFINEMASK_HD void loadTile(NmsKey (&tile)[kTileSize], NmsKey const* keys, std::uint32_t count,
-    int thread)
+REFINEMASK_HD void loadTile(
+    NmsKey (&tile)[kTileSize], NmsKey const* keys, std::uint32_t count, int thread)
 {
     for (int i = thread; i < kTileSize; i += kSortThreads)
     {
@@ -207,8 +208,8 @@ REFINEMASK_HD void loadTile(NmsKey (&tile)[kTileSize], NmsKey const* keys, std::
     }
 }
 
-REFINEMASK_HD void storeTile(NmsKey const (&tile)[kTileSize], NmsKey* keys, std::uint32_t count,
-    int thread)
+REFINEMASK_HD void storeTile(
+    NmsKey const (&tile)[kTileSize], NmsKey* keys, std::uint32_t count, int thread)
 {
     for (int i = thread; i < kTileSize && static_cast<std::uint32_t>(i) < count; i += kSortThreads)
     {
@@ -246,8 +247,8 @@ REFINEMASK_HD std::uint32_t countBelow(NmsKey const* keys, std::uint32_t count, 
 }
 
 //! Move key `index` to its place in the union of its run of `length` keys and the run beside it.
-REFINEMASK_HD void mergeKey(NmsKey const* from, NmsKey* to, std::uint32_t count,
-    std::uint32_t length, std::uint32_t index)
+REFINEMASK_HD void mergeKey(
+    NmsKey const* from, NmsKey* to, std::uint32_t count, std::uint32_t length, std::uint32_t index)
 {
     std::uint32_t const run = index / length;
     std::uint32_t const start = (run & ~1U) * length; // of the union
@@ -379,8 +380,7 @@ REFINEMASK_HD void keepCandidate(NmsArguments const& arguments, NmsWalk const& w
     if (place < arguments.limit)
     {
         walk.keptBoxes[place] = chunk.boxes[thread];
-        walk.keptIndices[place]
-            = static_cast<std::uint32_t>(walk.keys[firstCandidate + thread]);
+        walk.keptIndices[place] = static_cast<std::uint32_t>(walk.keys[firstCandidate + thread]);
     }
 }
 

@@ -15,7 +15,8 @@ constexpr std::int32_t kFine = 1;
 
 void BoundaryRefinePlugin::requireInputs(std::int32_t numInputs)
 {
-    require(numInputs == 2, kName, "has two inputs, coarse_logits and fine_logits, not ", numInputs);
+    require(
+        numInputs == 2, kName, "has two inputs, coarse_logits and fine_logits, not ", numInputs);
 }
 
 bool BoundaryRefinePlugin::supportsType(std::int32_t position, DynamicTensorDesc const* tensors,

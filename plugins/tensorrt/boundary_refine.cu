@@ -58,7 +58,10 @@ cudaError_t launchBoundaryRefine(BoundaryRefineLaunch const& launch, cudaStream_
         return cudaSuccess;
     }
     withElementType(launch.type,
-        [&](auto tag) { launchRefineMasks<typename decltype(tag)::Type>(launch, stream); });
+        [&](auto tag)
+        {
+            launchRefineMasks<typename decltype(tag)::Type>(launch, stream);
+        });
     return cudaPeekAtLastError();
 }
 

@@ -12,7 +12,8 @@ namespace refinemask
 
 constexpr int kRefineThreads = 256;
 constexpr int kBandRows = 8; //!< fine rows of a block
-//! The coarse rows that these interpolate between: rows at less than half the distance, and one more.
+//! The coarse rows that these interpolate between: rows at less than half the distance, and one
+//! more.
 constexpr int kBandCoarseRows = kBandRows / 2 + 2;
 
 template <typename T>
@@ -51,10 +52,11 @@ REFINEMASK_HD int firstCoarseRow(int coarseSize, float scale, int band)
     return resizeTap(band * kBandRows, coarseSize, scale).low;
 }
 
-//! Before the barrier: a thread's share of the map of interior pixels, kBandCoarseRows x coarseSize.
+//! Before the barrier: a thread's share of the map of interior pixels, kBandCoarseRows x
+//! coarseSize.
 template <typename T>
-REFINEMASK_HD void markInterior(BoundaryRefineArguments<T> const& arguments,
-    std::uint8_t* interior, std::int64_t mask, int band, int thread)
+REFINEMASK_HD void markInterior(BoundaryRefineArguments<T> const& arguments, std::uint8_t* interior,
+    std::int64_t mask, int band, int thread)
 {
     int const size = arguments.coarseSize;
     T const* const coarse = arguments.coarse + mask * size * size;
@@ -63,7 +65,8 @@ REFINEMASK_HD void markInterior(BoundaryRefineArguments<T> const& arguments,
     for (int i = thread; i < (last - first + 1) * size; i += kRefineThreads)
     {
         int const row = i / size;
-        interior[i] = isBoundary(coarse, size, first + row, i - row * size, arguments.width) ? 0 : 1;
+        interior[i]
+            = isBoundary(coarse, size, first + row, i - row * size, arguments.width) ? 0 : 1;
     }
 }
 
@@ -105,8 +108,8 @@ REFINEMASK_HD void refineBand(BoundaryRefineArguments<T> const& arguments,
         for (int i = 0; i < kCount; ++i)
         {
             ResizeTap const x = resizeTap(column + i, size, arguments.scale);
-            pixels.values[i] = fromFloat<T>(refinePixel(
-                coarse, interior, size, firstRow, y, x, toFloat(pixels.values[i])));
+            pixels.values[i] = fromFloat<T>(
+                refinePixel(coarse, interior, size, firstRow, y, x, toFloat(pixels.values[i])));
         }
         *reinterpret_cast<Group*>(arguments.output + place) = pixels;
     }

@@ -79,7 +79,10 @@ FieldReader::Given* FieldReader::find(char const* name)
 {
     mKnown.emplace_back(name);
     auto const found = std::find_if(mGiven.begin(), mGiven.end(),
-        [name](Given const& given) { return std::strcmp(given.field.name, name) == 0; });
+        [name](Given const& given)
+        {
+            return std::strcmp(given.field.name, name) == 0;
+        });
     return found == mGiven.end() ? nullptr : &*found;
 }
 
@@ -146,8 +149,8 @@ void FieldReader::integers(
     if (field.length < count.lowest || field.length > count.highest)
     {
         fail(name,
-            concatenate("has ", field.length, " values, must have ", count.lowest, " to ",
-                count.highest));
+            concatenate(
+                "has ", field.length, " values, must have ", count.lowest, " to ", count.highest));
     }
     values = readIntegers(field, range);
 }
@@ -223,8 +226,8 @@ void FieldLister::optionalInteger(char const* name, std::int64_t& value, Integer
 void FieldLister::integers(char const* name, std::vector<std::int64_t>& /*values*/,
     IntegerRange /*range*/, IntegerRange count)
 {
-    mFields.push_back(Field{
-        name, nullptr, FieldType::kINT64, static_cast<std::int32_t>(count.highest)});
+    mFields.push_back(
+        Field{name, nullptr, FieldType::kINT64, static_cast<std::int32_t>(count.highest)});
 }
 
 void FieldLister::number(char const* name, float& /*value*/, NumberRange /*range*/)

@@ -65,8 +65,8 @@ public:
     void integer(char const* name, std::int64_t& value, IntegerRange range);
     //! Leaves `value` as it is where the field is missing.
     void optionalInteger(char const* name, std::int64_t& value, IntegerRange range);
-    void integers(
-        char const* name, std::vector<std::int64_t>& values, IntegerRange range, IntegerRange count);
+    void integers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
+        IntegerRange count);
     void number(char const* name, float& value, NumberRange range);
 
     //! \throw FieldError a field that nothing has asked for
@@ -96,8 +96,8 @@ class FieldWriter
 public:
     void integer(char const* name, std::int64_t& value, IntegerRange range);
     void optionalInteger(char const* name, std::int64_t& value, IntegerRange range);
-    void integers(
-        char const* name, std::vector<std::int64_t>& values, IntegerRange range, IntegerRange count);
+    void integers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
+        IntegerRange count);
     void number(char const* name, float& value, NumberRange range);
 
     std::vector<Field> const& fields() const
@@ -117,8 +117,8 @@ class FieldLister
 public:
     void integer(char const* name, std::int64_t& value, IntegerRange range);
     void optionalInteger(char const* name, std::int64_t& value, IntegerRange range);
-    void integers(
-        char const* name, std::vector<std::int64_t>& values, IntegerRange range, IntegerRange count);
+    void integers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
+        IntegerRange count);
     void number(char const* name, float& value, NumberRange range);
 
     std::vector<Field> const& fields() const

@@ -14,8 +14,8 @@ constexpr std::int64_t kMostSlabs = 65535; // blocks in the second dimension of 
 
 void MultiScaleRoIAlignPlugin::requireInputs(std::int32_t numInputs) const
 {
-    require(numInputs == 1 + mParams.numLevels, kName, "has ", numInputs - 1,
-        " feature maps for ", mParams.numLevels, " strides; there must be one for each");
+    require(numInputs == 1 + mParams.numLevels, kName, "has ", numInputs - 1, " feature maps for ",
+        mParams.numLevels, " strides; there must be one for each");
 }
 
 bool MultiScaleRoIAlignPlugin::supportsType(std::int32_t position, DynamicTensorDesc const* tensors,
@@ -100,8 +100,8 @@ cudaError_t MultiScaleRoIAlignPlugin::launch(TensorDesc const* inputDescs,
     for (int level = 0; level < mParams.numLevels; ++level)
     {
         Dims const& map = inputDescs[1 + level].dims;
-        launch.levels[level] = FeatureMap{
-            inputs[1 + level], static_cast<int>(map.d[2]), static_cast<int>(map.d[3])};
+        launch.levels[level]
+            = FeatureMap{inputs[1 + level], static_cast<int>(map.d[2]), static_cast<int>(map.d[3])};
     }
     launch.batch = static_cast<int>(features.d[0]);
     launch.channels = static_cast<int>(features.d[1]);

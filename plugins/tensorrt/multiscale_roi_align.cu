@@ -12,8 +12,8 @@ namespace
 
 // Four blocks keep a multiprocessor's 1024 (sm_75) threads busy: at most 64 registers a thread.
 template <typename T>
-__global__ void __launch_bounds__(kRoIAlignThreads, 4) poolRoIs(
-    __grid_constant__ RoIAlignArguments<T> const arguments)
+__global__ void __launch_bounds__(kRoIAlignThreads, 4)
+    poolRoIs(__grid_constant__ RoIAlignArguments<T> const arguments)
 {
     __shared__ RoITaps taps;
     std::int64_t const index = blockIdx.x;
@@ -36,8 +36,8 @@ void launchPoolRoIs(RoIAlignLaunch const& launch, cudaStream_t stream)
         arguments.levels[level]
             = FeatureLevel<T>{static_cast<T const*>(map.data), map.height, map.width};
     }
-    auto const slabs = static_cast<unsigned>(
-        (launch.channels + kChannelsPerBlock - 1) / kChannelsPerBlock);
+    auto const slabs
+        = static_cast<unsigned>((launch.channels + kChannelsPerBlock - 1) / kChannelsPerBlock);
     dim3 const grid(static_cast<unsigned>(launch.numRois), slabs);
     poolRoIs<T><<<grid, kRoIAlignThreads, 0, stream>>>(arguments);
 }
@@ -51,7 +51,10 @@ cudaError_t launchMultiScaleRoIAlign(RoIAlignLaunch const& launch, cudaStream_t 
         return cudaSuccess;
     }
     withElementType(launch.type,
-        [&](auto tag) { launchPoolRoIs<typename decltype(tag)::Type>(launch, stream); });
+        [&](auto tag)
+        {
+            launchPoolRoIs<typename decltype(tag)::Type>(launch, stream);
+        });
     return cudaPeekAtLastError();
 }
 

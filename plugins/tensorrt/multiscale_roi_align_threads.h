@@ -89,8 +89,7 @@ REFINEMASK_HD void tabulateTaps(
 
 //! Before the barrier: fill the tables.
 template <typename T>
-REFINEMASK_HD void tabulateRoI(
-    RoITaps& taps, PooledRoI<T> const& roi, int outputSize, int thread)
+REFINEMASK_HD void tabulateRoI(RoITaps& taps, PooledRoI<T> const& roi, int outputSize, int thread)
 {
     tabulateTaps(taps.vertical, roi.vertical, outputSize, roi.level.height, thread);
     tabulateTaps(taps.horizontal, roi.horizontal, outputSize, roi.level.width, thread);
@@ -114,16 +113,15 @@ REFINEMASK_HD void sumSamples(RoITaps const& taps, PooledRoI<T> const& roi, int 
     int const width = roi.level.width;
     for (int i = 0; i < roi.vertical.count; ++i)
     {
-        Tap const y
-            = findTap(taps.vertical, tabulatedY, roi.vertical, row, i, roi.level.height);
+        Tap const y = findTap(taps.vertical, tabulatedY, roi.vertical, row, i, roi.level.height);
         for (int j = 0; j < roi.horizontal.count; ++j)
         {
             Tap const x = findTap(taps.horizontal, tabulatedX, roi.horizontal, column, j, width);
             CornerWeights const weights = cornerWeights(y, x);
             for (int k = 0; k < kChannelsPerThread; ++k)
             {
-                sums[k] += sampledValue(
-                    weights, maps[k] + y.low * width, maps[k] + y.high * width, x);
+                sums[k]
+                    += sampledValue(weights, maps[k] + y.low * width, maps[k] + y.high * width, x);
             }
         }
     }
@@ -142,10 +140,8 @@ REFINEMASK_HD void poolBins(RoIAlignArguments<T> const& arguments, RoITaps const
     // A thread's channels lie `groups` apart, so that consecutive items are consecutive outputs.
     int const groups = (channels + kChannelsPerThread - 1) / kChannelsPerThread;
     std::int64_t const plane = static_cast<std::int64_t>(roi.level.height) * roi.level.width;
-    T const* const map
-        = roi.level.data + (roi.image * arguments.channels + firstChannel) * plane;
-    T* const output
-        = arguments.output + (roiIndex * arguments.channels + firstChannel) * bins;
+    T const* const map = roi.level.data + (roi.image * arguments.channels + firstChannel) * plane;
+    T* const output = arguments.output + (roiIndex * arguments.channels + firstChannel) * bins;
     int const samples = roi.vertical.count * roi.horizontal.count;
     for (int item = thread; item < groups * bins; item += kRoIAlignThreads)
     {

@@ -17,7 +17,8 @@ constexpr std::int64_t kLargestHeight = 65535LL * 32; // blocks in the second di
 
 void PasteMasksPlugin::requireInputs(std::int32_t numInputs)
 {
-    require(numInputs == 2, kName, "has two inputs, masks and boxes, and the shape input size, which ",
+    require(numInputs == 2, kName,
+        "has two inputs, masks and boxes, and the shape input size, which ",
         "ONNX nodes mark with the attribute tensorrt_plugin_shape_input_indices=[2]; it has got ",
         numInputs, " inputs that are no shape inputs");
 }
@@ -33,7 +34,7 @@ bool PasteMasksPlugin::supportsType(std::int32_t position, DynamicTensorDesc con
     case kBoxes:
         return type == DataType::kFLOAT;
     default:
-        return type == DataType::kUINT8;
+        return type == DataType::kINT8;
     }
 }
 
@@ -43,7 +44,7 @@ void PasteMasksPlugin::outputTypes(
     requireInputs(numInputs);
     requireElementType(kName, "masks", inputs[kMasks]);
     requireFloat32(kName, "boxes", inputs[kBoxes]);
-    outputs[0] = DataType::kUINT8;
+    outputs[0] = DataType::kINT8;
 }
 
 void PasteMasksPlugin::outputShapes(DimsExprs const* inputs, std::int32_t numInputs,
@@ -79,8 +80,7 @@ void PasteMasksPlugin::checkShapes(
 }
 
 cudaError_t PasteMasksPlugin::launch(TensorDesc const* inputDescs, TensorDesc const* outputDescs,
-    void const* const* inputs, void* const* outputs, void* /*workspace*/,
-    cudaStream_t stream) const
+    void const* const* inputs, void* const* outputs, void* /*workspace*/, cudaStream_t stream) const
 {
     Dims const& masks = inputDescs[kMasks].dims;
     PasteMasksLaunch launch{};

@@ -54,7 +54,10 @@ cudaError_t launchPasteMasks(PasteMasksLaunch const& launch, cudaStream_t stream
         return cleared;
     }
     withElementType(launch.type,
-        [&](auto tag) { launchPasteWindows<typename decltype(tag)::Type>(launch, stream); });
+        [&](auto tag)
+        {
+            launchPasteWindows<typename decltype(tag)::Type>(launch, stream);
+        });
     return cudaPeekAtLastError();
 }
 

@@ -24,8 +24,8 @@ protected:
     void outputShapes(DimsExprs const* inputs, std::int32_t numInputs, DimsExprs const* shapeInputs,
         std::int32_t numShapeInputs, DimsExprs* outputs,
         nvinfer1::IExprBuilder& builder) const override;
-    void checkShapes(TensorDesc const* inputs, std::int32_t numInputs,
-        TensorDesc const* outputs) const override;
+    void checkShapes(
+        TensorDesc const* inputs, std::int32_t numInputs, TensorDesc const* outputs) const override;
     cudaError_t launch(TensorDesc const* inputDescs, TensorDesc const* outputDescs,
         void const* const* inputs, void* const* outputs, void* workspace,
         cudaStream_t stream) const override;

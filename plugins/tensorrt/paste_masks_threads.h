@@ -57,8 +57,7 @@ REFINEMASK_HD void pasteColumns(PasteMasksArguments<T> const& arguments,
     T const* const probabilities = arguments.masks + mask * size * size;
     std::uint8_t* const output = arguments.output + mask * arguments.height * arguments.width;
     PasteWindow const window = pasteWindow(box[0], box[2], arguments.width);
-    for (std::int64_t column = window.first + thread; column < window.last;
-        column += kPasteThreads)
+    for (std::int64_t column = window.first + thread; column < window.last; column += kPasteThreads)
     {
         PasteTap const x = pasteTap(column, box[0], box[2], size);
         for (std::int64_t row = band.first; row < band.last; ++row)

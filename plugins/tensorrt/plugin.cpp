@@ -115,8 +115,8 @@ std::string toText(nvinfer1::Dims const& dims)
 
 void requireElementType(char const* operatorName, char const* name, DataType type)
 {
-    require(isElementType(type), operatorName, name,
-        " must be float32, float16 or bfloat16, not ", typeName(type));
+    require(isElementType(type), operatorName, name, " must be float32, float16 or bfloat16, not ",
+        typeName(type));
 }
 
 void requireFloat32(char const* operatorName, char const* name, DataType type)

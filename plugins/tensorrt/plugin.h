@@ -21,7 +21,8 @@ namespace refinemask
 constexpr char const* kPluginVersion = "1";
 constexpr char const* kPluginNamespace = "refinemask";
 
-//! Throw std::invalid_argument with the operator's name and the parts of a message unless `allowed`.
+//! Throw std::invalid_argument with the operator's name and the parts of a message unless
+//! `allowed`.
 template <typename... Parts>
 void require(bool allowed, char const* operatorName, Parts const&... parts)
 {
@@ -107,8 +108,11 @@ public:
 
     nvinfer1::IPluginV3* clone() noexcept final
     {
-        return guarded<nvinfer1::IPluginV3*>(
-            kName, nullptr, [this] { return std::make_unique<Derived>(mAttributes).release(); });
+        return guarded<nvinfer1::IPluginV3*>(kName, nullptr,
+            [this]
+            {
+                return std::make_unique<Derived>(mAttributes).release();
+            });
     }
 
     // --- IPluginV3OneCore
@@ -144,8 +148,12 @@ public:
     {
         return position >= 0 && position < numInputs + numOutputs
             && tensors[position].desc.format == nvinfer1::TensorFormat::kLINEAR
-            && guarded(kName, false,
-                [&] { return supportsType(position, tensors, numInputs, numOutputs); });
+            && guarded(
+                kName, false,
+                [&]
+                {
+                    return supportsType(position, tensors, numInputs, numOutputs);
+                });
     }
 
     std::int32_t getOutputDataTypes(DataType* outputs, std::int32_t numOutputs,
@@ -174,7 +182,11 @@ public:
     std::size_t getWorkspaceSize(DynamicTensorDesc const* inputs, std::int32_t numInputs,
         DynamicTensorDesc const* /*outputs*/, std::int32_t /*numOutputs*/) const noexcept final
     {
-        return guarded<std::size_t>(kName, 0, [&] { return workspaceSize(inputs, numInputs); });
+        return guarded<std::size_t>(kName, 0,
+            [&]
+            {
+                return workspaceSize(inputs, numInputs);
+            });
     }
 
     // --- IPluginV3OneRuntime
@@ -203,7 +215,8 @@ public:
             });
     }
 
-    nvinfer1::IPluginV3* attachToContext(nvinfer1::IPluginResourceContext* /*context*/) noexcept final
+    nvinfer1::IPluginV3* attachToContext(
+        nvinfer1::IPluginResourceContext* /*context*/) noexcept final
     {
         return clone();
     }
