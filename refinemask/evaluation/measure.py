@@ -9,7 +9,7 @@ from typing import Any
 from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.cityscapes import cityscapes_metrics
-from refinemask.evaluation.inputs import read_ground_truth, read_results
+from refinemask.evaluation.inputs import read_annotations, read_ground_truth, read_results
 from refinemask.evaluation.kinds import KINDS, LVIS_KINDS
 from refinemask.evaluation.lvis import lvis_metrics
 from refinemask.evaluation.metrics import coco_metrics
@@ -100,6 +100,22 @@ def measure_file(
     if covered < len(kept):
         logger.warning("%s has results for %d of %d images", path, covered, len(kept))
     return measure(results, dataset, image_ids, classes, protocol)
+
+
+def check_ground_truth(
+    dataset: EvaluationDataset, protocol: EvaluationProtocol | None = None
+) -> None:
+    """Read every annotation as `measure` will, so that a bad one ends the work before it begins.
+
+    Raises:
+        RefineMaskError: an annotation cannot be evaluated.
+    """
+    by_maps = (protocol or dataset.protocol) == "cityscapes"
+    if by_maps and _instance_maps(dataset, len(dataset.image_ids)):
+        return
+    truth = read_ground_truth(dataset.ground_truth)
+    for category in truth.categories.values():
+        read_annotations(truth, category, KINDS)
 
 
 def first_images(dataset: EvaluationDataset, limit: int | None) -> list[int | str]:

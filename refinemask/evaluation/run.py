@@ -7,7 +7,7 @@ from typing import Any
 from refinemask.classes import COCO_CLASSES
 from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.errors import RefineMaskError
-from refinemask.evaluation.measure import first_images, measure
+from refinemask.evaluation.measure import check_ground_truth, first_images, measure
 from refinemask.evaluation.packed import PackedResults
 from refinemask.evaluation.results import to_coco_results
 from refinemask.evaluation.stream import PredictionLog
@@ -42,10 +42,12 @@ def evaluate(
         What `measure` returns.
 
     Raises:
-        RefineMaskError: no class in common, a limit below 1, or an image that cannot be read.
+        RefineMaskError: no class in common, a limit below 1, an annotation that cannot be
+            evaluated, or an image that cannot be read.
     """
     image_ids = first_images(dataset, limit)
     category_ids = _match_classes(predictor, dataset)
+    check_ground_truth(dataset, protocol)
     results = PackedResults()
     for index, image_id in enumerate(image_ids):
         found = None if log is None else log.get(image_id)

@@ -192,3 +192,11 @@ def test_table():
         ["boundary", "1.000", "1.000", "1.000", "1.000", "-", "-", "1.000"],
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_bad_annotation_is_found_before_anything_is_predicted():
+    dataset = make_dataset([(0, 11), (2, 12)])
+    dataset.ground_truth["annotations"][1]["segmentation"] = []
+    dataset.load_image = lambda index: pytest.fail("an image was loaded")
+    with pytest.raises(RefineMaskError, match=r"annotation 1 .* segmentation must be polygons"):
+        evaluate(Oracle(dataset), dataset)
