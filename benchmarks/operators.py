@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-import refinemask
+from refinemask import native
 from refinemask.commands.output import guarded, note
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def operators(
 
     threads = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    path = library or Path(refinemask.__file__).parent / "lib" / "librefinemask_ort.so"
+    path = library or native.require("ort", "measuring the operators")
     command = shlex.join(["python", "-m", "refinemask.benchmarks.operators", *sys.argv[1:]])
     result: dict[str, Any] = {
         "setup": describe(command),

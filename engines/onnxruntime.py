@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask import native
 from refinemask.engines.base import (
     OUTPUT_NAMES,
     Engine,
@@ -17,6 +18,7 @@ from refinemask.engines.base import (
 )
 from refinemask.errors import RefineMaskError
 from refinemask.metadata import METADATA_KEY
+from refinemask.onnx_properties import read_properties
 
 try:
     import onnxruntime
@@ -34,11 +36,15 @@ class OnnxRuntimeEngine(Engine):
         """Load the artifact `path`; see `refinemask.engines.open`."""
         path = Path(path)
         check_file(path)
+        metadata = read_metadata(path, read_properties(path).get(METADATA_KEY))
         providers = _providers(device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # Errors only: warnings about constant folding help nobody.
         if threads is not None:
             options.intra_op_num_threads = threads
+        if metadata.form == "fused":
+            operators = native.require("ort", f"the fused artifact {path}")
+            options.register_custom_ops_library(str(operators))
         try:
             session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # The runtime's errors share no base class of their own.
@@ -48,9 +54,7 @@ class OnnxRuntimeEngine(Engine):
                 f"ONNX Runtime could not start CUDA for device {device!r}; check the NVIDIA driver "
                 "with nvidia-smi, or use the device cpu"
             )
-        super().__init__(
-            read_metadata(path, session.get_modelmeta().custom_metadata_map.get(METADATA_KEY))
-        )
+        super().__init__(metadata)
         check_names(
             path,
             [value.name for value in session.get_inputs()],

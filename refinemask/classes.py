@@ -1,4 +1,7 @@
-"""The classes of COCO 2017 and of Cityscapes, with their category ids, which have gaps."""
+"""The classes of COCO 2017 and of Cityscapes, with their category ids, which have gaps.
+
+Where nothing tells the names of classes, they are numbered.
+"""
 
 # fmt: off
 COCO_CLASSES = (
@@ -25,3 +28,8 @@ CITYSCAPES_CLASSES = (
 )
 CITYSCAPES_CATEGORY_IDS = (24, 25, 26, 27, 28, 31, 32, 33)
 # fmt: on
+
+
+def numbered_classes(count: int) -> tuple[str, ...]:
+    """Return stand-ins for the names of `count` classes: "class 0", "class 1", ..."""
+    return tuple(f"class {index}" for index in range(count))

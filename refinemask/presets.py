@@ -8,6 +8,7 @@ from refinemask.classes import (
     CITYSCAPES_CLASSES,
     COCO_CATEGORY_IDS,
     COCO_CLASSES,
+    numbered_classes,
 )
 from refinemask.config import (
     FCNMaskConfig,
@@ -16,7 +17,7 @@ from refinemask.config import (
     RefineMaskConfig,
     SimpleRefineMaskConfig,
 )
-from refinemask.errors import RefineMaskError
+from refinemask.errors import WrongUsage
 
 
 def refinemask_r50(num_classes: int = 80) -> ModelConfig:
@@ -143,10 +144,10 @@ def preset(name: str, num_classes: int | None = None) -> ModelConfig:
     """Return the preset called `name`.
 
     Raises:
-        RefineMaskError: there is no such preset.
+        WrongUsage: there is no such preset.
     """
     if name not in PRESETS:
-        raise RefineMaskError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
+        raise WrongUsage(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]() if num_classes is None else PRESETS[name](num_classes)
 
 
@@ -158,6 +159,6 @@ def _coco(num_classes: int) -> dict[str, Any]:
 
 def _numbered(num_classes: int) -> dict[str, Any]:
     return {
-        "class_names": tuple(f"class {index}" for index in range(num_classes)),
+        "class_names": numbered_classes(num_classes),
         "category_ids": tuple(range(1, num_classes + 1)),
     }

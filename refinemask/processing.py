@@ -1,6 +1,7 @@
 """What happens to an image before the network and to its detections after it.
 
-NumPy and OpenCV only: the model and every engine share this module.
+NumPy and OpenCV only: the model and every engine share this module. Masks are pasted by compiled
+code where it was built (`native`), with the same results.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask import native
 from refinemask.errors import RefineMaskError
 from refinemask.images import IMAGE_SUFFIXES, list_images, load_image
 from refinemask.rle import column_edges, decode_rle, encode_rle, rle_from_edges
@@ -24,6 +26,7 @@ __all__ = [
     "list_images",
     "load_image",
     "paste_mask",
+    "paste_masks",
     "paste_rle",
     "postprocess",
     "prepare",
@@ -143,10 +146,7 @@ def postprocess(
             paste_rle(prob, box, height, width) for prob, box in zip(probs, boxes, strict=True)
         ]
     elif masks_format == "bitmap":
-        bitmaps = np.zeros((len(kept), height, width), bool)
-        for mask, prob, box in zip(bitmaps, probs, boxes, strict=True):
-            _paste_into(mask, prob, box)
-        converted = bitmaps
+        converted = paste_masks(probs, boxes, height, width)
     else:
         converted = probs
     return Detections(
@@ -172,25 +172,33 @@ def paste_mask(
     Returns:
         bool (H, W), true where the bilinear interpolation at the pixel's centre is at least 0.5.
     """
-    mask = np.zeros((height, width), bool)
-    _paste_into(mask, probs, box)
-    return mask
+    return paste_masks(probs[None], box[None], height, width)[0]
+
+
+def paste_masks(
+    probs: NDArray[np.float32], boxes: NDArray[np.float32], height: int, width: int
+) -> NDArray[np.bool_]:
+    """Return `paste_mask` of N masks (N, M, M) and their boxes (N, 4): bool (N, H, W)."""
+    kernels = native.kernels()
+    if kernels is not None:
+        return kernels.paste_masks(probs, boxes, height, width)
+    bitmaps = np.zeros((len(probs), height, width), bool)
+    for bitmap, prob, box in zip(bitmaps, probs, boxes, strict=True):
+        for left, top, columns in _pasted_strips(prob, box, height, width):
+            bitmap[top : top + columns.shape[1], left : left + columns.shape[0]] = columns.T
+    return bitmaps
 
 
 def paste_rle(probs: NDArray[np.float32], box: NDArray[np.float32], height: int, width: int) -> Rle:
     """Return the run-length encoding of `paste_mask`, with no memory of the image's size."""
+    kernels = native.kernels()
+    if kernels is not None:
+        return rle_from_edges(kernels.paste_edges(probs, box, height, width), height, width)
     edges = [
         column_edges(columns, left, top, height)
         for left, top, columns in _pasted_strips(probs, box, height, width)
     ]
     return rle_from_edges(np.concatenate([np.zeros(0, np.int64), *edges]), height, width)
-
-
-def _paste_into(
-    mask: NDArray[np.bool_], probs: NDArray[np.float32], box: NDArray[np.float32]
-) -> None:
-    for left, top, columns in _pasted_strips(probs, box, *mask.shape):
-        mask[top : top + columns.shape[1], left : left + columns.shape[0]] = columns.T
 
 
 _STRIP_PIXELS = 1 << 18
@@ -219,7 +227,7 @@ def _pasted_strips(
         low, high, low_weight, high_weight = _taps(x1, x2, start, stop, probs.shape[1])
         values = rows[low] * low_weight[:, None]
         values += rows[high] * high_weight[:, None]
-        yield start, top, values >= 0.5
+        yield start, top, values >= native.THRESHOLD
 
 
 def _window(start: np.float32, end: np.float32, length: int) -> tuple[int, int]:

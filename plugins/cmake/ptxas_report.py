@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Keep what ptxas reports of each CUDA kernel: registers, spills, shared memory.
 
 As a compiler launcher, `ptxas_report.py nvcc ... -o OBJECT ...` runs the compiler, takes the

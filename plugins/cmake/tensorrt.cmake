@@ -30,7 +30,7 @@ target_include_directories(refinemask_trt SYSTEM PRIVATE
 # What ptxas says of registers and spills is kept beside each object, and all of it in one file.
 set(RESOURCES_SCRIPT ${CMAKE_CURRENT_SOURCE_DIR}/cmake/ptxas_report.py)
 set_target_properties(refinemask_trt PROPERTIES
-  CUDA_COMPILER_LAUNCHER "${Python3_EXECUTABLE};${RESOURCES_SCRIPT}")
+  CUDA_COMPILER_LAUNCHER ${RESOURCES_SCRIPT}) # not by one Python's path: that would recompile
 add_custom_command(TARGET refinemask_trt POST_BUILD
   COMMAND ${Python3_EXECUTABLE} ${RESOURCES_SCRIPT} --join ${CMAKE_BINARY_DIR}/cuda_resources.txt
     $<FILTER:$<TARGET_OBJECTS:refinemask_trt>,INCLUDE,\\.cu\\.o$>

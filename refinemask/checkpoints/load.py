@@ -19,6 +19,9 @@ from refinemask.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
 
+_LISTED = 10
+"""Tensors of a kind that an error names; the others are counted."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -93,6 +96,11 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
     return dataclasses.replace(checkpoint, config=config)
 
 
+def tells_epsilon(path: str | Path) -> bool:
+    """Return whether a checkpoint says the epsilon of its batch norms, as only our own do."""
+    return not _is_pickled(io.find_checkpoint(path))
+
+
 def mismatch(checkpoint: Checkpoint) -> str | None:
     """Return in one line how the tensors differ from those of the configuration, None if not.
 
@@ -112,7 +120,8 @@ def mismatch(checkpoint: Checkpoint) -> str | None:
         ],
     }
     problems = (
-        f"{len(entries)} {kind} ({', '.join(entries[:3])}{', ...' if len(entries) > 3 else ''})"
+        f"{len(entries)} {kind} ({', '.join(entries[:_LISTED])}"
+        f"{', ...' if len(entries) > _LISTED else ''})"
         for kind, entries in kinds.items()
         if entries
     )

@@ -17,6 +17,7 @@ from refinemask.classes import (
     CITYSCAPES_CLASSES,
     COCO_CATEGORY_IDS,
     COCO_CLASSES,
+    numbered_classes,
 )
 from refinemask.config import (
     FCNMaskConfig,
@@ -89,8 +90,7 @@ def _classes(count: int, names: Sequence[str] | None) -> tuple[tuple[str, ...], 
             f"{count}"
         )
     # A head made for more classes than its training set had: the rest never learnt anything.
-    numbered = (f"class {index}" for index in range(len(names), count))
-    return (*names, *numbered), tuple(range(1, count + 1))
+    return names + numbered_classes(count)[len(names) :], tuple(range(1, count + 1))
 
 
 def _preset(backbone: Depth, mask_head: MaskConfig, class_names: tuple[str, ...]) -> str:

@@ -86,7 +86,9 @@ def evaluate(
     from refinemask import evaluation
     from refinemask.data.dataset import open_dataset
 
-    images: EvaluationDataset = open_dataset(dataset, None if lvis_as_coco else names)
+    images: EvaluationDataset = open_dataset(
+        dataset, None if lvis_as_coco else names, with_images=results is None
+    )
     if lvis_as_coco:
         images = evaluation.LvisAsCoco(images, names)
     if results is not None:
@@ -116,7 +118,8 @@ def _identity(choice: ModelChoice, artifact: Path | None, runtime: str | None) -
         return {"artifact": sha256(artifact), "runtime": runtime or "onnxruntime"}
     checkpoint = choice.checkpoint()
     if checkpoint is not None:
-        return {"checkpoint": sha256(checkpoint)}
+        told = {} if choice.bn_eps is None else {"bn_eps": choice.bn_eps}
+        return {"checkpoint": sha256(checkpoint)} | told
     return {"preset": choice.preset, "weights": choice.weights, "num_classes": choice.num_classes}
 
 

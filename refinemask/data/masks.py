@@ -20,7 +20,7 @@ from torchvision.ops import roi_align
 from refinemask.errors import RefineMaskError
 from refinemask.rle import run_lengths
 
-_SHORTEST = 6
+SHORTEST_POLYGON = 6
 """Numbers of a polygon of three points."""
 
 
@@ -167,7 +167,7 @@ def is_empty(segmentation: Any, height: int, width: int) -> bool:
         RefineMaskError: it is neither a list nor a run-length encoding of this image size.
     """
     if isinstance(segmentation, list):
-        return not any(len(polygon) >= _SHORTEST for polygon in segmentation)
+        return not any(len(polygon) >= SHORTEST_POLYGON for polygon in segmentation)
     return not _run_lengths(segmentation, height, width)[1::2].any()
 
 
@@ -211,7 +211,7 @@ def _parse_polygons(segmentation: list[Any]) -> PolygonMask | None:
             "a polygon must be a flat list x1, y1, x2, y2, ... of finite numbers, "
             f"got {str(segmentation)[:60]!r}"
         )
-    polygons = tuple(part for part in parts if len(part) >= _SHORTEST)
+    polygons = tuple(part for part in parts if len(part) >= SHORTEST_POLYGON)
     return PolygonMask(polygons) if polygons else None
 
 

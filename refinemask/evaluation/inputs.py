@@ -14,6 +14,7 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
+from refinemask.data.masks import SHORTEST_POLYGON
 from refinemask.errors import RefineMaskError
 from refinemask.rle import mask_areas, run_lengths
 from refinemask.structures import Rle
@@ -265,7 +266,8 @@ def _read_mask(segmentation: Any, image: Image, where: str) -> Rle:
             if isinstance(rle["counts"], list):
                 rle = coco_mask.frPyObjects(rle, *size)
         else:
-            rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, *size))
+            polygons = [part for part in segmentation if len(part) >= SHORTEST_POLYGON]
+            rle = coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
         counts = rle["counts"]
         text = counts.decode("ascii") if isinstance(counts, bytes) else counts
         if not isinstance(text, str):

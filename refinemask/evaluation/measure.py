@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
+from refinemask.data.masks import is_empty
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.cityscapes import cityscapes_metrics
 from refinemask.evaluation.inputs import read_ground_truth, read_results
@@ -100,6 +101,35 @@ def measure_file(
     if covered < len(kept):
         logger.warning("%s has results for %d of %d images", path, covered, len(kept))
     return measure(results, dataset, image_ids, classes, protocol)
+
+
+def check_masks(
+    dataset: EvaluationDataset, image_ids: Sequence[int | str], category_ids: set[int]
+) -> None:
+    """Find annotations that cannot be measured before hours of prediction, not after them.
+
+    Args:
+        dataset: the ground truth.
+        image_ids: of the images to measure on.
+        category_ids: of the classes to measure.
+
+    Raises:
+        RefineMaskError: an annotation has no polygon of three points, where COCO's evaluator fails
+            too, or a malformed encoding.
+    """
+    truth = _restrict(dataset.ground_truth, set(image_ids), category_ids)
+    sizes = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
+    for annotation in truth["annotations"]:
+        mask, where = annotation["segmentation"], f"annotation {annotation['id']!r}"
+        try:
+            empty = is_empty(mask, *sizes[annotation["image_id"]])
+        except RefineMaskError as error:
+            raise RefineMaskError(f"{where} of the dataset: {error}") from error
+        if empty and isinstance(mask, list):
+            raise RefineMaskError(
+                f"{where} of the dataset has no polygon of three points, got {str(mask)[:60]}: "
+                "outline it, or remove it from the annotations"
+            )
 
 
 def first_images(dataset: EvaluationDataset, limit: int | None) -> list[int | str]:

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from refinemask.classes import COCO_CLASSES
+from refinemask.classes import COCO_CLASSES, numbered_classes
 from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.errors import RefineMaskError
-from refinemask.evaluation.measure import first_images, measure
+from refinemask.evaluation.measure import check_masks, first_images, measure
 from refinemask.evaluation.packed import PackedResults
 from refinemask.evaluation.results import to_coco_results
 from refinemask.evaluation.stream import PredictionLog
@@ -27,7 +27,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure the accuracy of a model or an engine.
 
-    Classes are matched by name; those that only one side has are left out, with a warning.
+    Classes are matched by name; those that only one side has are left out, with a warning. Where
+    the model's classes have no names, they are those of the dataset in its order, with a warning.
     Predictions stay in memory as run-length encodings, never as bitmaps.
 
     Args:
@@ -42,10 +43,13 @@ def evaluate(
         What `measure` returns.
 
     Raises:
-        RefineMaskError: no class in common, a limit below 1, or an image that cannot be read.
+        RefineMaskError: no class in common, or unnamed ones of another number; a limit below 1; an
+            annotation without a mask, or an image that cannot be read.
     """
     image_ids = first_images(dataset, limit)
     category_ids = _match_classes(predictor, dataset)
+    classes = {id_ for id_ in category_ids if id_ is not None}
+    check_masks(dataset, image_ids, classes)
     results = PackedResults()
     for index, image_id in enumerate(image_ids):
         found = None if log is None else log.get(image_id)
@@ -57,7 +61,6 @@ def evaluate(
         results.add(image_id, found)
         if progress is not None:
             progress(index + 1, len(image_ids))
-    classes = {id_ for id_ in category_ids if id_ is not None}
     return measure(results, dataset, image_ids, classes, protocol)
 
 
@@ -65,6 +68,8 @@ def _match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int
     """Return the dataset's category id for each label of the predictor, None where it has none."""
     category_of = dict(zip(dataset.class_names, dataset.category_ids, strict=True))
     matched = [name for name in predictor.class_names if name in category_of]
+    if not matched and tuple(predictor.class_names) == numbered_classes(len(predictor.class_names)):
+        return _in_order(predictor, dataset)
     if not matched:
         raise RefineMaskError(
             f"the model and the dataset have no class in common: the model has "
@@ -86,6 +91,24 @@ def _match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int
             len(category_of),
         )
     return [category_of.get(name) for name in predictor.class_names]
+
+
+def _in_order(predictor: Predictor, dataset: EvaluationDataset) -> list[int | None]:
+    """Return the category id of each label of a predictor whose classes have no names."""
+    count, others = len(predictor.class_names), len(dataset.class_names)
+    if count != others:
+        raise RefineMaskError(
+            f"the model has {count} classes whose names its checkpoint does not tell, the dataset "
+            f"{others} ({_abridged(dataset.class_names)}); use the dataset of the model, or give "
+            f"the names of its {count} in their order by --classes"
+        )
+    logger.warning(
+        "the model's checkpoint does not name its %d classes: taking those of the dataset, in "
+        "this order: %s; another order goes by --classes",
+        count,
+        _abridged(dataset.class_names),
+    )
+    return list(dataset.category_ids)
 
 
 def _abridged(names: Sequence[str], shown: int = 5) -> str:

@@ -51,6 +51,15 @@ def test_every_form_of_a_mask(segmentation):
         assert [metrics["AP"] for metrics in found.values()] == pytest.approx([1, 1, 1])
 
 
+def test_degenerate_polygons_are_left_out():
+    """As in training; COCO's own evaluator does so unless one of them is the first."""
+    truth = copy.deepcopy(TRUTH)
+    for polygons in ([[], *POLYGON], [*POLYGON, [1, 2]], [[1, 2, 3, 4], *POLYGON]):
+        truth["annotations"][0]["segmentation"] = polygons
+        for metrics in coco_metrics(truth, [RESULT]).values():
+            assert metrics["AP"] == pytest.approx(1)
+
+
 def test_boxes_alone_and_masks_alone():
     without_mask = {key: value for key, value in RESULT.items() if key != "segmentation"}
     without_box = {key: value for key, value in RESULT.items() if key != "bbox"}

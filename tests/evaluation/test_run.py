@@ -151,6 +151,43 @@ def test_no_class_in_common():
     assert "cat, dog" in str(caught.value)
 
 
+def test_classes_without_names_are_those_of_the_dataset(caplog):
+    """As in a state dict of torchvision: here label 0 is the dataset's first class."""
+    dataset = make_dataset(OBJECTS)
+    predict = Oracle(dataset).predict
+    unnamed = SimpleNamespace(class_names=("class 0", "class 1"), category_ids=(), predict=predict)
+    assert evaluate(unnamed, dataset)["mask"]["AP"] == pytest.approx(1)
+    assert "does not name its 2 classes: taking those of the dataset, in this order: cat, dog" in (
+        caplog.text
+    )
+
+
+def test_another_number_of_classes_without_names():
+    dataset = make_dataset(OBJECTS)
+    with pytest.raises(RefineMaskError, match=r"model has 3 classes whose names .* 2 \(cat, dog\)"):
+        evaluate(Oracle(dataset, ("class 0", "class 1", "class 2")), dataset)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ([], r"annotation 3 of the dataset has no polygon of three points, got \[\]: outline it"),
+        ([[1, 2, 3, 4]], "annotation 3 of the dataset has no polygon of three points"),
+        (
+            {"size": [5, 5], "counts": [25]},
+            "annotation 3 of the dataset: a run-length .* height 40",
+        ),
+    ],
+    ids=str,
+)
+def test_an_annotation_without_a_mask_is_found_before_anything_is_predicted(mask, message):
+    dataset = make_dataset(OBJECTS)
+    dataset.ground_truth["annotations"][3]["segmentation"] = mask
+    predictor = SimpleNamespace(class_names=("cat", "dog"), category_ids=(1, 2))
+    with pytest.raises(RefineMaskError, match=message):
+        evaluate(predictor, dataset)
+
+
 def test_real_dataset(shared):
     """Perfect detections of Penn-Fudan score 1; with images left out, less."""
     folder = shared / "data" / "pennfudan"
