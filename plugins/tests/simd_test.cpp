@@ -164,7 +164,7 @@ TEST(comparesBoxesAsTheKernelWithEveryInstructionSet)
         };
         ShiftedBox const box = draw();
         bool expected = false;
-        constexpr float kThreshold = 0.7F;
+        constexpr float kThreshold = 0.45F;
         for (BoxBlock& block : blocks)
         {
             for (int place = 0; place < BoxBlock::kCapacity; ++place)
