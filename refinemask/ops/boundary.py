@@ -41,7 +41,24 @@ def boundary_refine(coarse_logits: Tensor, fine_logits: Tensor, width: int = 1) 
     Returns:
         (N, 1, 2S, 2S) logits (SPEC 3.8).
     """
+    if torch.compiler.is_exporting():
+        return _exported(coarse_logits, fine_logits, width)
+    return _reference(coarse_logits, fine_logits, width)
+
+
+def _reference(coarse_logits: Tensor, fine_logits: Tensor, width: int) -> Tensor:
     size = fine_logits.shape[-1]
     interior = ~boundary_region(coarse_logits >= 0, width)
     keep = resize_aligned(interior.to(coarse_logits.dtype), size) >= 0.5
     return torch.where(keep, resize_aligned(coarse_logits, size), fine_logits)
+
+
+@torch.library.custom_op("refinemask::boundary_refine", mutates_args=())
+def _exported(coarse_logits: Tensor, fine_logits: Tensor, width: int) -> Tensor:
+    """Appear as one node in an exported program, for the export to translate."""
+    return _reference(coarse_logits, fine_logits, width)
+
+
+@_exported.register_fake
+def _(coarse_logits: Tensor, fine_logits: Tensor, width: int) -> Tensor:
+    return torch.empty_like(fine_logits)
