@@ -188,8 +188,7 @@ def test_a_failed_build_is_an_error_if_asked_for(checkout: Path, tmp_path: Path)
 
 
 def test_source_distribution_has_the_plugins(checkout: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path]
-    run(command, checkout)
+    run([sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path], checkout)
     (archive,) = tmp_path.glob("*.tar.gz")
     listed = run(["tar", "-tzf", archive], tmp_path).splitlines()
     inside = {name.partition("/")[2] for name in listed}
