@@ -110,6 +110,30 @@ REFINEMASK_HD Tap sampleTap(float position, int size)
     return Tap{low, low + 1, 1.F - part, part};
 }
 
+//! How much each of the four cells around a sample counts.
+struct CornerWeights
+{
+    float topLow;
+    float topHigh;
+    float bottomLow;
+    float bottomHigh;
+};
+
+REFINEMASK_HD CornerWeights cornerWeights(Tap const& y, Tap const& x)
+{
+    return CornerWeights{y.lowWeight * x.lowWeight, y.lowWeight * x.highWeight,
+        y.highWeight * x.lowWeight, y.highWeight * x.highWeight};
+}
+
+//! One sample; `top` and `bottom` are the rows of its cells.
+template <typename T>
+REFINEMASK_HD float sampledValue(
+    CornerWeights const& weights, T const* top, T const* bottom, Tap const& x)
+{
+    return weights.topLow * toFloat(top[x.low]) + weights.topHigh * toFloat(top[x.high])
+        + weights.bottomLow * toFloat(bottom[x.low]) + weights.bottomHigh * toFloat(bottom[x.high]);
+}
+
 //! The average of the samples of bin (row, column) of a RoI in one channel's map.
 template <typename T>
 REFINEMASK_HD float pooledValue(T const* map, int height, int width, AxisSamples const& vertical,
@@ -124,10 +148,7 @@ REFINEMASK_HD float pooledValue(T const* map, int height, int width, AxisSamples
         for (int j = 0; j < horizontal.count; ++j)
         {
             Tap const x = sampleTap(samplePosition(horizontal, column, j), width);
-            sum += y.lowWeight * x.lowWeight * toFloat(top[x.low])
-                + y.lowWeight * x.highWeight * toFloat(top[x.high])
-                + y.highWeight * x.lowWeight * toFloat(bottom[x.low])
-                + y.highWeight * x.highWeight * toFloat(bottom[x.high]);
+            sum += sampledValue(cornerWeights(y, x), top, bottom, x);
         }
     }
     int const samples = vertical.count * horizontal.count;

@@ -1,0 +1,168 @@
+"""ONNX file and profile to a TensorRT-RTX engine, on any machine: building needs no GPU.
+
+NVIDIA's builder runs in a process of its own, because what it does not like can end the process,
+and because its ONNX parser looks for libtensorrt_rtx.so, which the package calls
+libtensorrt_rtx.so.1: a link of that name, on the library path of the new process, answers it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import refinemask
+from refinemask.errors import RefineMaskError
+
+LIBRARY = "libtensorrt_rtx.so"
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The inputs that an engine is built for: the least, the usual and the largest.
+
+    Attributes:
+        shapes: three shapes for each input with a dynamic dimension.
+        values: three times the values of each input that is a shape itself, such as an image size.
+    """
+
+    shapes: Mapping[str, tuple[Shape, Shape, Shape]]
+    values: Mapping[str, tuple[Shape, Shape, Shape]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, triple in {**self.shapes, **self.values}.items():
+            if len({len(shape) for shape in triple}) != 1 or any(
+                not least <= usual <= most for least, usual, most in zip(*triple, strict=True)
+            ):
+                raise RefineMaskError(
+                    f"profile of input {name!r}: expected three shapes of one rank, each at least "
+                    f"the one before, got {triple}"
+                )
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a network; -1 stands for what is known only when it runs."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network, as the ONNX parser made it."""
+
+    name: str
+    kind: str
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class BuiltEngine:
+    """An engine, and the network that it was built from."""
+
+    data: bytes
+    layers: tuple[Layer, ...]
+    outputs: tuple[Tensor, ...]
+    seconds: float
+
+
+def build_engine(
+    onnx_file: Path,
+    profile: Profile,
+    plugin_libraries: Sequence[Path] = (),
+    timeout: float = 1800.0,
+) -> BuiltEngine:
+    """Build an engine.
+
+    Args:
+        onnx_file: the model; weights in files beside it are found.
+        profile: what its inputs may be.
+        plugin_libraries: libraries with the plugins that stand behind its custom operators.
+        timeout: seconds after which the build is given up.
+
+    Raises:
+        RefineMaskError: there is no TensorRT-RTX, a library does not load, or NVIDIA's parser or
+            builder refuses the model; the message has what they logged.
+    """
+    request = {
+        "onnx": str(Path(onnx_file).resolve()),
+        "libraries": [str(Path(library).resolve()) for library in plugin_libraries],
+        **asdict(profile),
+    }
+    reply, data = run_worker("build", request, timeout)
+    return BuiltEngine(
+        data=data,
+        layers=tuple(
+            Layer(layer["name"], layer["kind"], _tensors(layer["outputs"]))
+            for layer in reply["layers"]
+        ),
+        outputs=_tensors(reply["outputs"]),
+        seconds=reply["seconds"],
+    )
+
+
+def run_worker(task: str, request: dict, timeout: float) -> tuple[dict, bytes]:
+    """Run a task of `tensorrt_rtx_worker` in a new process; return its reply and its data.
+
+    Raises:
+        RefineMaskError: the process failed, was killed or took too long.
+    """
+    library = _find_library()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / LIBRARY).symlink_to(library)
+        data_file = Path(folder) / "data"
+        # This very package, whatever lies in the current folder.
+        python_path = [str(Path(refinemask.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        library_path = [folder, os.environ.get("LD_LIBRARY_PATH", "")]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
+            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, library_path)),
+        }
+        worker = f"{__package__}.tensorrt_rtx_worker"
+        command = [sys.executable, "-P", "-m", worker, task, str(data_file)]
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps(request),
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RefineMaskError(
+                f"TensorRT-RTX did not {task} within {timeout:.0f} seconds; allow more"
+            ) from None
+        if done.returncode == 0:
+            data = data_file.read_bytes() if data_file.exists() else b""
+            return json.loads(done.stdout.splitlines()[-1]), data
+    reason = done.stderr.strip()[-4000:] or "it logged nothing"
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        reason = f"the process was ended by {name}\n{reason}"
+    raise RefineMaskError(f"TensorRT-RTX could not {task}:\n{reason}")
+
+
+def _find_library() -> Path:
+    spec = find_spec("tensorrt_rtx_libs")
+    if spec is None or spec.origin is None or find_spec("tensorrt_rtx_bindings") is None:
+        raise RefineMaskError(
+            "TensorRT-RTX is not installed; "
+            "pip install tensorrt-rtx-cu13-libs tensorrt-rtx-cu13-bindings"
+        )
+    return Path(spec.origin).parent / f"{LIBRARY}.1"
+
+
+def _tensors(described: list[dict]) -> tuple[Tensor, ...]:
+    return tuple(Tensor(t["name"], t["dtype"], tuple(t["shape"])) for t in described)

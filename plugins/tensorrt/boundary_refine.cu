@@ -1,0 +1,68 @@
+// CUDA: the boundary-aware refinement of mask logits. See boundary_refine_threads.h.
+
+#include "tensorrt/boundary_refine_kernel.h"
+#include "tensorrt/boundary_refine_threads.h"
+#include "tensorrt/element_types.h"
+
+namespace refinemask
+{
+
+namespace
+{
+
+template <typename T, int kCount>
+__global__ void __launch_bounds__(kRefineThreads, 4)
+    refineMasks(__grid_constant__ BoundaryRefineArguments<T> const arguments)
+{
+    extern __shared__ std::uint8_t interior[];
+    std::int64_t const mask = blockIdx.x;
+    int const band = static_cast<int>(blockIdx.y);
+    int const thread = static_cast<int>(threadIdx.x);
+    markInterior(arguments, interior, mask, band, thread);
+    __syncthreads();
+    refineBand<T, kCount>(arguments, interior, mask, band, thread);
+}
+
+bool isAligned(void const* pointer)
+{
+    return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
+}
+
+template <typename T>
+void launchRefineMasks(BoundaryRefineLaunch const& launch, cudaStream_t stream)
+{
+    BoundaryRefineArguments<T> const arguments{static_cast<T const*>(launch.coarse),
+        static_cast<T const*>(launch.fine), static_cast<T*>(launch.output), launch.coarseSize,
+        launch.width, refineScale(launch.coarseSize)};
+    int const bands = (2 * launch.coarseSize + kBandRows - 1) / kBandRows;
+    dim3 const grid(static_cast<unsigned>(launch.count), static_cast<unsigned>(bands));
+    auto const shared = static_cast<unsigned>(kBandCoarseRows * launch.coarseSize);
+    constexpr int kPerAccess = 16 / sizeof(T);
+    bool const whole = 2 * launch.coarseSize % kPerAccess == 0;
+    if (whole && isAligned(launch.fine) && isAligned(launch.output))
+    {
+        refineMasks<T, kPerAccess><<<grid, kRefineThreads, shared, stream>>>(arguments);
+    }
+    else
+    {
+        refineMasks<T, 1><<<grid, kRefineThreads, shared, stream>>>(arguments);
+    }
+}
+
+} // namespace
+
+cudaError_t launchBoundaryRefine(BoundaryRefineLaunch const& launch, cudaStream_t stream)
+{
+    if (launch.count == 0)
+    {
+        return cudaSuccess;
+    }
+    withElementType(launch.type,
+        [&](auto tag)
+        {
+            launchRefineMasks<typename decltype(tag)::Type>(launch, stream);
+        });
+    return cudaPeekAtLastError();
+}
+
+} // namespace refinemask

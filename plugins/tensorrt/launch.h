@@ -1,0 +1,20 @@
+// What the launch functions of all CUDA kernels share. They queue work on a stream and return at
+// once; they neither allocate nor wait.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+namespace refinemask
+{
+
+//! The type of features, logits and masks. Coordinates are always float32.
+enum class ElementType
+{
+    kFLOAT32,
+    kFLOAT16,
+    kBFLOAT16
+};
+
+} // namespace refinemask

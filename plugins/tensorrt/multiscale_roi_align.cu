@@ -1,0 +1,61 @@
+// CUDA: RoIAlign over the levels of a feature pyramid. See multiscale_roi_align_threads.h.
+
+#include "tensorrt/element_types.h"
+#include "tensorrt/multiscale_roi_align_kernel.h"
+#include "tensorrt/multiscale_roi_align_threads.h"
+
+namespace refinemask
+{
+
+namespace
+{
+
+// Four blocks keep a multiprocessor's 1024 (sm_75) threads busy: at most 64 registers a thread.
+template <typename T>
+__global__ void __launch_bounds__(kRoIAlignThreads, 4)
+    poolRoIs(__grid_constant__ RoIAlignArguments<T> const arguments)
+{
+    __shared__ RoITaps taps;
+    std::int64_t const index = blockIdx.x;
+    int const slab = static_cast<int>(blockIdx.y);
+    int const thread = static_cast<int>(threadIdx.x);
+    PooledRoI<T> const roi = readRoI(arguments, index);
+    tabulateRoI(taps, roi, arguments.params.outputSize, thread);
+    __syncthreads();
+    poolBins(arguments, taps, roi, index, slab, thread);
+}
+
+template <typename T>
+void launchPoolRoIs(RoIAlignLaunch const& launch, cudaStream_t stream)
+{
+    RoIAlignArguments<T> arguments{launch.rois, {}, launch.batch, launch.channels, launch.params,
+        static_cast<T*>(launch.output)};
+    for (int level = 0; level < launch.params.numLevels; ++level)
+    {
+        FeatureMap const& map = launch.levels[level];
+        arguments.levels[level]
+            = FeatureLevel<T>{static_cast<T const*>(map.data), map.height, map.width};
+    }
+    auto const slabs
+        = static_cast<unsigned>((launch.channels + kChannelsPerBlock - 1) / kChannelsPerBlock);
+    dim3 const grid(static_cast<unsigned>(launch.numRois), slabs);
+    poolRoIs<T><<<grid, kRoIAlignThreads, 0, stream>>>(arguments);
+}
+
+} // namespace
+
+cudaError_t launchMultiScaleRoIAlign(RoIAlignLaunch const& launch, cudaStream_t stream)
+{
+    if (launch.numRois == 0 || launch.channels == 0)
+    {
+        return cudaSuccess;
+    }
+    withElementType(launch.type,
+        [&](auto tag)
+        {
+            launchPoolRoIs<typename decltype(tag)::Type>(launch, stream);
+        });
+    return cudaPeekAtLastError();
+}
+
+} // namespace refinemask

@@ -1,0 +1,128 @@
+#include "tensorrt/plugin.h"
+
+namespace refinemask
+{
+
+namespace
+{
+
+using nvinfer1::DataType;
+using nvinfer1::PluginFieldType;
+
+FieldType toFieldType(PluginFieldType type)
+{
+    switch (type)
+    {
+    case PluginFieldType::kFLOAT32:
+        return FieldType::kFLOAT32;
+    case PluginFieldType::kINT32:
+        return FieldType::kINT32;
+    case PluginFieldType::kINT64:
+        return FieldType::kINT64;
+    default:
+        return FieldType::kOTHER;
+    }
+}
+
+PluginFieldType toPluginFieldType(FieldType type)
+{
+    return type == FieldType::kFLOAT32 ? PluginFieldType::kFLOAT32 : PluginFieldType::kINT64;
+}
+
+} // namespace
+
+std::vector<nvinfer1::PluginField> toPluginFields(std::vector<Field> const& fields)
+{
+    std::vector<nvinfer1::PluginField> converted;
+    for (Field const& field : fields)
+    {
+        converted.emplace_back(field.name, field.data, toPluginFieldType(field.type), field.length);
+    }
+    return converted;
+}
+
+std::vector<Field> fromPluginFields(
+    char const* operatorName, nvinfer1::PluginFieldCollection const* collection)
+{
+    bool const complete = collection != nullptr
+        && (collection->nbFields == 0 || collection->fields != nullptr)
+        && collection->nbFields >= 0;
+    if (!complete)
+    {
+        throw FieldError(concatenate(operatorName, ": there are no fields to read"));
+    }
+    std::vector<Field> fields;
+    for (std::int32_t i = 0; i < collection->nbFields; ++i)
+    {
+        nvinfer1::PluginField const& field = collection->fields[i];
+        fields.push_back(Field{field.name, field.data, toFieldType(field.type), field.length});
+    }
+    return fields;
+}
+
+bool isElementType(DataType type)
+{
+    return type == DataType::kFLOAT || type == DataType::kHALF || type == DataType::kBF16;
+}
+
+ElementType toElementType(DataType type)
+{
+    switch (type)
+    {
+    case DataType::kHALF:
+        return ElementType::kFLOAT16;
+    case DataType::kBF16:
+        return ElementType::kBFLOAT16;
+    default:
+        return ElementType::kFLOAT32;
+    }
+}
+
+char const* typeName(DataType type)
+{
+    switch (type)
+    {
+    case DataType::kFLOAT:
+        return "float32";
+    case DataType::kHALF:
+        return "float16";
+    case DataType::kBF16:
+        return "bfloat16";
+    case DataType::kINT8:
+        return "int8";
+    case DataType::kUINT8:
+        return "uint8";
+    case DataType::kINT32:
+        return "int32";
+    case DataType::kINT64:
+        return "int64";
+    case DataType::kBOOL:
+        return "bool";
+    default:
+        return "another type";
+    }
+}
+
+std::string toText(nvinfer1::Dims const& dims)
+{
+    std::string text;
+    for (std::int32_t i = 0; i < dims.nbDims; ++i)
+    {
+        text += (i > 0 ? ", " : "") + std::to_string(dims.d[i]);
+    }
+    return "(" + text + ")";
+}
+
+void requireElementType(char const* operatorName, char const* name, DataType type)
+{
+    require(isElementType(type), operatorName, name, " must be float32, float16 or bfloat16, not ",
+        typeName(type));
+}
+
+void requireFloat32(char const* operatorName, char const* name, DataType type)
+{
+    require(type == DataType::kFLOAT, operatorName, name, " must be float32, not ", typeName(type),
+        "; cast them before the node");
+}
+
+} // namespace refinemask

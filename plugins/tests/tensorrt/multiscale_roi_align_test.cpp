@@ -1,0 +1,344 @@
+// The life of the MultiScaleRoIAlign plugin; its kernel against the plain arithmetic, bit by bit.
+#include "host_launch.h"
+#include "plugin_life.h"
+#include "tensorrt/attributes.h"
+
+#include <limits>
+
+namespace
+{
+
+using namespace refinemask;
+using namespace refinemask::test;
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+//! A pyramid and what is pooled from it.
+struct Pyramid
+{
+    std::int64_t batch = 2;
+    std::int64_t channels = 3;
+    std::vector<std::int64_t> strides{4, 8};
+    std::int64_t height = 24; //!< of the finest level, the others are half of the one before
+    std::int64_t width = 40;
+    std::int64_t outputSize = 7;
+    std::int64_t samplingRatio = 0;
+    std::int64_t aligned = 1;
+    std::int64_t epsilonAfterLog = 0;
+    float finestScale = 10.F;
+
+    std::vector<std::int64_t> shape(std::size_t level) const
+    {
+        return {batch, channels, height >> level, width >> level};
+    }
+
+    RoIAlignAttributes attributes() const
+    {
+        RoIAlignAttributes all;
+        all.outputSize = outputSize;
+        all.samplingRatio = samplingRatio;
+        all.strides = strides;
+        all.finestScale = finestScale;
+        all.aligned = aligned;
+        all.epsilonAfterLog = epsilonAfterLog;
+        return all;
+    }
+
+    PluginPointer plugin() const
+    {
+        Fields fields;
+        fields.integers("output_size", {outputSize}).integers("sampling_ratio", {samplingRatio});
+        fields.integers("strides", strides).number("finest_scale", finestScale);
+        fields.integers("aligned", {aligned}).integers("epsilon_after_log", {epsilonAfterLog});
+        return create("MultiScaleRoIAlign", fields);
+    }
+};
+
+std::int64_t product(std::vector<std::int64_t> const& sizes)
+{
+    std::int64_t all = 1;
+    for (std::int64_t const size : sizes)
+    {
+        all *= size;
+    }
+    return all;
+}
+
+template <typename T>
+std::vector<std::vector<T>> makeMaps(Pyramid const& pyramid, Random& random)
+{
+    std::vector<std::vector<T>> maps;
+    for (std::size_t level = 0; level < pyramid.strides.size(); ++level)
+    {
+        maps.push_back(random.values<T>(product(pyramid.shape(level)), -2.F, 2.F));
+    }
+    return maps;
+}
+
+//! Every element by itself, with the functions of kernels/.
+template <typename T>
+std::vector<T> plainPooling(
+    Pyramid const& pyramid, std::vector<float> const& rois, std::vector<std::vector<T>> const& maps)
+{
+    RoIAlignParams const params = pyramid.attributes().params();
+    std::vector<T> output;
+    for (std::size_t roi = 0; roi < rois.size(); roi += 5)
+    {
+        float const* const box = rois.data() + roi + 1;
+        int const level = assignLevel(box, params);
+        auto const shape = pyramid.shape(static_cast<std::size_t>(level));
+        float const scale = params.spatialScale[level];
+        AxisSamples const vertical = axisSamples(box[1], box[3], scale, params);
+        AxisSamples const horizontal = axisSamples(box[0], box[2], scale, params);
+        bool const known = rois[roi] >= 0.F && rois[roi] < static_cast<float>(pyramid.batch);
+        for (std::int64_t channel = 0; channel < pyramid.channels; ++channel)
+        {
+            for (int bin = 0; bin < params.outputSize * params.outputSize; ++bin)
+            {
+                float value = 0.F;
+                if (known)
+                {
+                    std::int64_t const plane
+                        = static_cast<std::int64_t>(rois[roi]) * pyramid.channels + channel;
+                    T const* const map = maps[static_cast<std::size_t>(level)].data()
+                        + plane * shape[2] * shape[3];
+                    value = pooledValue(map, static_cast<int>(shape[2]), static_cast<int>(shape[3]),
+                        vertical, horizontal, bin / params.outputSize, bin % params.outputSize);
+                }
+                output.push_back(fromFloat<T>(value));
+            }
+        }
+    }
+    return output;
+}
+
+template <typename T>
+std::vector<T> pluginPooling(
+    Pyramid const& pyramid, std::vector<float> const& rois, std::vector<std::vector<T>> const& maps)
+{
+    auto const numRois = static_cast<std::int64_t>(rois.size() / 5);
+    std::vector<nvinfer1::PluginTensorDesc> inputs{makeDesc({numRois, 5}, DataType::kFLOAT)};
+    std::vector<void const*> data{rois.data()};
+    for (std::size_t level = 0; level < maps.size(); ++level)
+    {
+        inputs.push_back(makeDesc(pyramid.shape(level), dataType<T>()));
+        data.push_back(maps[level].data());
+    }
+    std::vector<std::int64_t> const pooled{
+        numRois, pyramid.channels, pyramid.outputSize, pyramid.outputSize};
+    std::vector<T> output(static_cast<std::size_t>(product(pooled)), fromFloat<T>(kNaN));
+    std::int32_t const status
+        = run(pyramid.plugin(), inputs, {makeDesc(pooled, dataType<T>())}, data, {output.data()});
+    CHECK_EQUAL(status, 0);
+    return output;
+}
+
+template <typename T>
+void comparePooling(Pyramid const& pyramid, std::vector<float> const& rois)
+{
+    Random random(rois.size());
+    auto const maps = makeMaps<T>(pyramid, random);
+    for (ThreadOrder const order : {ThreadOrder::kBACKWARD, ThreadOrder::kFORWARD})
+    {
+        setThreadOrder(order);
+        CHECK(isSame(pluginPooling(pyramid, rois, maps), plainPooling(pyramid, rois, maps)));
+    }
+}
+
+std::vector<float> randomRois(Random& random, int count, float height, float width)
+{
+    std::vector<float> rois;
+    for (int i = 0; i < count; ++i)
+    {
+        float const x = random.number(-20.F, width);
+        float const y = random.number(-20.F, height);
+        rois.insert(rois.end(),
+            {static_cast<float>(random.integer(0, 1)), x, y, x + random.number(-5.F, width),
+                y + random.number(-5.F, height)});
+    }
+    return rois;
+}
+
+TEST(roiAlignPoolsAKnownMap)
+{
+    // The map is the column's number; bins 2 cells wide, with samples at 0.5 and 1.5 cells of each.
+    Pyramid pyramid;
+    pyramid.batch = 1;
+    pyramid.channels = 1;
+    pyramid.strides = {1};
+    pyramid.height = 4;
+    pyramid.width = 4;
+    pyramid.outputSize = 2;
+    std::vector<float> map;
+    for (int i = 0; i < 16; ++i)
+    {
+        map.push_back(static_cast<float>(i % 4));
+    }
+    std::vector<float> const pooled = pluginPooling<float>(pyramid, {0, 0, 0, 4, 4}, {map});
+    CHECK(pooled == (std::vector<float>{0.5F, 2.5F, 0.5F, 2.5F}));
+}
+
+TEST(roiAlignEqualsThePlainArithmetic)
+{
+    for (int seed = 0; seed < 12; ++seed)
+    {
+        Random random(static_cast<std::uint64_t>(seed));
+        Pyramid pyramid;
+        pyramid.samplingRatio = seed % 3;
+        pyramid.aligned = seed % 2;
+        pyramid.epsilonAfterLog = seed / 2 % 2;
+        pyramid.channels = random.integer(1, 9);
+        pyramid.outputSize = random.integer(1, 9);
+        std::vector<float> const rois = randomRois(random, 5, 96.F, 160.F);
+        comparePooling<float>(pyramid, rois);
+        comparePooling<Half>(pyramid, rois);
+        comparePooling<Bfloat16>(pyramid, rois);
+    }
+}
+
+TEST(roiAlignTakesUpToFiveLevels)
+{
+    for (std::size_t levels = 1; levels <= 5; ++levels)
+    {
+        Pyramid pyramid;
+        pyramid.height = 64;
+        pyramid.width = 64;
+        pyramid.strides.clear();
+        for (std::size_t level = 0; level < levels; ++level)
+        {
+            pyramid.strides.push_back(std::int64_t{4} << level);
+        }
+        Random random(levels);
+        comparePooling<float>(pyramid, randomRois(random, 8, 256.F, 256.F));
+    }
+}
+
+TEST(roiAlignPoolsSlabsOfChannels)
+{
+    Pyramid pyramid;
+    pyramid.channels = 64 + 5; // a full slab, and one that four does not divide
+    Random random(1);
+    comparePooling<float>(pyramid, randomRois(random, 3, 96.F, 160.F));
+}
+
+TEST(roiAlignPoolsRoisWithMoreSamplesThanItsTable)
+{
+    Pyramid pyramid;
+    pyramid.strides = {1};
+    pyramid.height = 3;
+    pyramid.width = 700;
+    pyramid.outputSize = 2;
+    comparePooling<float>(pyramid, {0, 0, 0, 700, 3, 1, -300, -900, 690, 900});
+}
+
+TEST(roiAlignPoolsHostileRoisWithoutHarm)
+{
+    Pyramid pyramid;
+    pyramid.outputSize = 2;
+    comparePooling<float>(pyramid,
+        {2, 0, 0, 9, 9, -1, 0, 0, 9, 9, kNaN, 0, 0, 9, 9, kInfinity, 0, 0, 9, 9, 1e30F, 0, 0, 9, 9,
+            0, kNaN, 0, 9, 9, 0, 0, 0, kInfinity, 9, 0, -kInfinity, 0, 9, 9, 0, 1e38F, 0, -1e38F, 9,
+            0, 9, 9, 9, 9, 0, 9, 9, 3, 3, 0, -99, -99, -50, -50, 0, 1e8F, 1e8F, 1e9F, 1e9F});
+}
+
+TEST(roiAlignOfNoRoisDoesNothing)
+{
+    comparePooling<Half>(Pyramid{}, {});
+}
+
+TEST(roiAlignHasTheTypeOfItsFeatures)
+{
+    PluginPointer const plugin = Pyramid{}.plugin();
+    CHECK_EQUAL(buildOf(plugin).getNbOutputs(), 1);
+    for (DataType const type : {DataType::kFLOAT, DataType::kHALF, DataType::kBF16})
+    {
+        DataType const inputs[] = {DataType::kFLOAT, type, type};
+        DataType output = DataType::kBOOL;
+        CHECK_EQUAL(buildOf(plugin).getOutputDataTypes(&output, 1, inputs, 3), 0);
+        CHECK(output == type);
+    }
+}
+
+TEST(roiAlignRefusesOtherTypes)
+{
+    PluginPointer const plugin = Pyramid{}.plugin();
+    CapturedErrors errors;
+    DataType output = DataType::kBOOL;
+    auto const status = [&](std::vector<DataType> const& types)
+    {
+        return buildOf(plugin).getOutputDataTypes(
+            &output, 1, types.data(), static_cast<std::int32_t>(types.size()));
+    };
+    CHECK(status({DataType::kHALF, DataType::kHALF, DataType::kHALF}) != 0);
+    CHECK(errors.contain("MultiScaleRoIAlign: rois must be float32, not float16"));
+    CHECK(status({DataType::kFLOAT, DataType::kINT32, DataType::kINT32}) != 0);
+    CHECK(errors.contain("features must be float32, float16 or bfloat16, not int32"));
+    CHECK(status({DataType::kFLOAT, DataType::kHALF, DataType::kFLOAT}) != 0);
+    CHECK(errors.contain("features must have one type, not float16 and float32"));
+    CHECK(status({DataType::kFLOAT, DataType::kHALF}) != 0);
+    CHECK(errors.contain("has 1 feature maps for 2 strides"));
+}
+
+TEST(roiAlignTakesLinearFormats)
+{
+    PluginPointer const plugin = Pyramid{}.plugin();
+    auto const accepts = [&](DataType rois, DataType first, DataType second, DataType output,
+                             nvinfer1::TensorFormat format = nvinfer1::TensorFormat::kLINEAR)
+    {
+        return acceptsFormats(plugin,
+            {makeDynamicDesc({9, 5}, rois), makeDynamicDesc({2, 3, 24, 40}, first, format),
+                makeDynamicDesc({2, 3, 12, 20}, second), makeDynamicDesc({9, 3, 7, 7}, output)},
+            3);
+    };
+    for (DataType const type : {DataType::kFLOAT, DataType::kHALF, DataType::kBF16})
+    {
+        CHECK(accepts(DataType::kFLOAT, type, type, type));
+    }
+    CHECK(!accepts(DataType::kHALF, DataType::kHALF, DataType::kHALF, DataType::kHALF));
+    CHECK(!accepts(DataType::kFLOAT, DataType::kHALF, DataType::kFLOAT, DataType::kHALF));
+    CHECK(!accepts(DataType::kFLOAT, DataType::kHALF, DataType::kHALF, DataType::kFLOAT));
+    CHECK(!accepts(DataType::kFLOAT, DataType::kINT8, DataType::kINT8, DataType::kINT8));
+    CHECK(!accepts(DataType::kFLOAT, DataType::kHALF, DataType::kHALF, DataType::kHALF,
+        nvinfer1::TensorFormat::kHWC8));
+}
+
+TEST(roiAlignKnowsTheShapeOfItsOutput)
+{
+    PluginPointer const plugin = Pyramid{}.plugin();
+    OutputShapes const shapes
+        = outputShapesOf(plugin, {{1000, 5}, {2, 256, 200, 336}, {2, 256, 100, 168}});
+    CHECK_EQUAL(shapes.status, 0);
+    CHECK(shapes.sizes == (std::vector<std::vector<std::int64_t>>{{1000, 256, 7, 7}}));
+    CapturedErrors errors;
+    CHECK(outputShapesOf(plugin, {{1000, 5}, {256, 200, 336}, {2, 256, 100, 168}}).status != 0);
+    CHECK(errors.contain("those of level 0 have 3 dimensions"));
+}
+
+TEST(roiAlignRefusesShapesThatDoNotMatch)
+{
+    PluginPointer const plugin = Pyramid{}.plugin();
+    CapturedErrors errors;
+    auto const status
+        = [&](std::vector<std::int64_t> const& rois, std::vector<std::int64_t> const& first,
+              std::vector<std::int64_t> const& second)
+    {
+        std::vector<nvinfer1::PluginTensorDesc> const inputs{makeDesc(rois, DataType::kFLOAT),
+            makeDesc(first, DataType::kFLOAT), makeDesc(second, DataType::kFLOAT)};
+        nvinfer1::PluginTensorDesc const output = makeDesc({9, 3, 7, 7}, DataType::kFLOAT);
+        return runtimeOf(plugin).onShapeChange(inputs.data(), 3, &output, 1);
+    };
+    CHECK_EQUAL(status({9, 5}, {2, 3, 24, 40}, {2, 3, 12, 20}), 0);
+    CHECK_EQUAL(errors.text(), "");
+    CHECK(status({9, 4}, {2, 3, 24, 40}, {2, 3, 12, 20}) != 0);
+    CHECK(errors.contain("MultiScaleRoIAlign: rois must be (K, 5), not (9, 4)"));
+    CHECK(status({9, 5}, {2, 3, 24, 40}, {2, 4, 12, 20}) != 0);
+    CHECK(
+        errors.contain("must agree in batch and channels, not (2, 3, 24, 40) and (2, 4, 12, 20)"));
+    CHECK(status({9, 5}, {2, 3, 24, 40}, {2, 3, 0, 20}) != 0);
+    CHECK(errors.contain("at least one cell"));
+    CHECK(status({9, 5}, {2, 3, 1 << 16, 1 << 16}, {2, 3, 12, 20}) != 0);
+    CHECK(errors.contain("fewer than 2^31"));
+}
+
+} // namespace
