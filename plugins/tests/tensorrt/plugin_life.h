@@ -197,7 +197,8 @@ constexpr DataType dataType<Bfloat16>()
 template <typename T>
 bool isSame(std::vector<T> const& a, std::vector<T> const& b)
 {
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+    return a.size() == b.size()
+        && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 } // namespace refinemask::test
