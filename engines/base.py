@@ -135,6 +135,8 @@ class Engine(ABC):
 
 def check_file(path: Path) -> None:
     """Raise RefineMaskError unless `path` is a file that is not empty."""
+    if path.is_dir():
+        raise RefineMaskError(f"artifact {path} is a folder; give a file that is in it")
     if not path.is_file():
         raise RefineMaskError(
             f"artifact {path} does not exist; make it with "

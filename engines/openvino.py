@@ -19,6 +19,7 @@ from refinemask.engines.base import (
 )
 from refinemask.errors import RefineMaskError
 from refinemask.metadata import METADATA_KEY
+from refinemask.onnx_properties import read_properties
 
 try:
     import openvino
@@ -50,15 +51,19 @@ class OpenVinoEngine(Engine):
             raise RefineMaskError(
                 f"the openvino engine runs on the device cpu only, got {device!r}"
             )
+        # Before OpenVINO reads the file: operators it does not have can end the process.
+        metadata = read_metadata(path, read_properties(path).get(METADATA_KEY))
+        if metadata.form != "portable":
+            raise RefineMaskError(
+                f"{path} is an artifact of the form {metadata.form}, and OpenVINO runs portable "
+                "ones only; export it with refinemask-export --form portable"
+            )
+        super().__init__(metadata)
         core = shared_core()
         try:
             model = core.read_model(path)
         except RuntimeError as error:
             raise damaged(path, error) from error
-        # OpenVINO's ONNX reader keeps `metadata_props` here.
-        key = ["framework", METADATA_KEY]
-        text = model.get_rt_info(key).astype(str) if model.has_rt_info(key) else None
-        super().__init__(read_metadata(path, text))
         check_names(
             path,
             [value.get_any_name() for value in model.inputs],

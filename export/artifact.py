@@ -9,7 +9,7 @@ from typing import Literal
 
 import onnx
 
-from refinemask import engines
+from refinemask import engines, native
 from refinemask.checkpoints.io import sha256
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.graph import export_graph
@@ -61,11 +61,14 @@ def export_model(
 
     Raises:
         GateFailed: the artifact does not give the numbers of the model.
-        RefineMaskError: an argument is not allowed, `output` cannot be written, or the model
-            detects too little in the images to decide anything.
+        RefineMaskError: an argument is not allowed, `output` cannot be written, the fused form is
+            asked for where ONNX Runtime's operator library is not built, or the model detects too
+            little in the images to decide anything.
     """
     say = progress or (lambda line: None)
     output = Path(output)
+    if form == "fused":  # before minutes of tracing, not after
+        native.require("ort", "verifying an artifact of the fused form")
     if output.is_dir():
         raise RefineMaskError(f"{output} is a folder; give a file, such as {output / 'model.onnx'}")
     with atomic_path(output) as file, atomic_path(sidecar_path(output)) as sidecar:

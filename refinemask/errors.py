@@ -5,5 +5,9 @@ class RefineMaskError(Exception):
     """What was wrong, the value got, what is allowed and the next thing to try."""
 
 
+class WrongUsage(RefineMaskError):
+    """Options that are wrong whatever the files hold; the command line exits with code 2."""
+
+
 class GateFailed(RefineMaskError):
     """A parity or accuracy gate failed; the command line exits with code 3."""

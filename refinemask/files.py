@@ -47,7 +47,7 @@ def check_destination(destination: Path) -> None:
     """Check that a file may be written or replaced at `destination`.
 
     Raises:
-        RefineMaskError: it is a folder or a device, or what should be its folder is a file.
+        RefineMaskError: it is a folder or a device, or its folder is a file or not writable.
     """
     if os.path.exists(destination) and not os.path.isfile(destination):
         kind = "a folder" if os.path.isdir(destination) else "no regular file"
@@ -56,6 +56,11 @@ def check_destination(destination: Path) -> None:
     if not os.path.isdir(parent):
         raise RefineMaskError(
             f"cannot write {destination}: {parent} is no folder; choose another path"
+        )
+    if not os.access(parent, os.W_OK):
+        raise RefineMaskError(
+            f"cannot write {destination}: no permission to write into {parent}; "
+            "choose a writable folder"
         )
 
 

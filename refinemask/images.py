@@ -90,7 +90,9 @@ def _decode(data: bytes, path: Path) -> NDArray[np.generic]:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise RefineMaskError(f"cannot decode image {path}: {error.err}") from error
+        raise RefineMaskError(
+            f"cannot decode image {path}: {error.err}; scale it down, or convert it to PNG or JPEG"
+        ) from error
     if image is None:
         raise RefineMaskError(
             f"cannot decode {path} as an image; convert it to PNG or JPEG, or remove it"

@@ -17,7 +17,7 @@ from refinemask.config import (
     RefineMaskConfig,
     SimpleRefineMaskConfig,
 )
-from refinemask.errors import RefineMaskError
+from refinemask.errors import WrongUsage
 
 
 def refinemask_r50(num_classes: int = 80) -> ModelConfig:
@@ -144,10 +144,10 @@ def preset(name: str, num_classes: int | None = None) -> ModelConfig:
     """Return the preset called `name`.
 
     Raises:
-        RefineMaskError: there is no such preset.
+        WrongUsage: there is no such preset.
     """
     if name not in PRESETS:
-        raise RefineMaskError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
+        raise WrongUsage(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]() if num_classes is None else PRESETS[name](num_classes)
 
 

@@ -20,7 +20,7 @@ import refinemask.checkpoints
 import refinemask.training
 from refinemask import cli
 from refinemask.commands.output import guarded, show
-from refinemask.errors import GateFailed, RefineMaskError
+from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
 from refinemask.training import TrainOptions
 
 SYNTHETIC = ("--preset", "maskrcnn_small", "--weights", "synthetic")
@@ -99,6 +99,7 @@ def test_wrong_usage_exits_2_and_says_what_is_allowed(arguments: str, message: s
     ("error", "code", "line"),
     [
         (RefineMaskError("no such thing"), 1, "error: no such thing\n"),
+        (WrongUsage("nonsense"), 2, "error: nonsense\n"),
         (GateFailed("too far off"), 3, "error: too far off\n"),
         (
             ModuleNotFoundError("", name="torch.onnx"),
@@ -148,9 +149,9 @@ def test_train_resolves_a_published_schedule(
     assert done.stdout == f"wrote {tmp_path / 'model.safetensors'}\n"
 
 
-def test_an_unknown_preset_is_an_error() -> None:
+def test_an_unknown_preset_is_wrong_usage() -> None:
     done = invoke("eval", "--dataset", "shapes:1", "--preset", "yolo", "--weights", "synthetic")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "unknown preset 'yolo'; choose one of refinemask_r50" in done.stderr
 
 

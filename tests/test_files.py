@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from refinemask.errors import RefineMaskError
-from refinemask.files import atomic_path, write_text
+from refinemask.files import atomic_path, check_destination, write_text
 
 
 def test_replaces_the_destination(tmp_path: Path) -> None:
@@ -47,6 +47,16 @@ def test_a_file_as_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RefineMaskError, match="file is no folder"):
         write_text(tmp_path / "file" / "deeper" / "name", "")
+
+
+def test_a_folder_without_permission_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The administrator may write anywhere, so what the system says is made up."""
+    monkeypatch.setattr(os, "access", lambda path, mode: (Path(path), mode) != (tmp_path, os.W_OK))
+    with pytest.raises(RefineMaskError, match=f"no permission to write into {tmp_path}; choose"):
+        check_destination(tmp_path / "new" / "file.txt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_regular_file_stays(tmp_path: Path) -> None:

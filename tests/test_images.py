@@ -1,5 +1,7 @@
 """Photographs of every kind become uint8 RGB, and files that are none give a clear error."""
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -110,6 +112,14 @@ def test_file_that_is_no_image(tmp_path):
     (tmp_path / "notes.jpg").write_text("not an image")
     with pytest.raises(RefineMaskError, match=r"cannot decode .*notes\.jpg"):
         load_image(tmp_path / "notes.jpg")
+
+
+def test_more_pixels_than_opencv_reads(tmp_path):
+    header = b"\x00\x00\x00\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+    ends = [chunk + zlib.crc32(chunk[4:]).to_bytes(4, "big") for chunk in (header, b"\0\0\0\0IEND")]
+    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(ends))
+    with pytest.raises(RefineMaskError, match=r"huge\.png: .*; scale it down"):
+        load_image(tmp_path / "huge.png")
 
 
 @pytest.mark.parametrize("kind", ["baseline", "progressive", "thumbnail"])

@@ -8,20 +8,20 @@ namespace
 
 SimdFunctions const& choose()
 {
-#if defined(__x86_64__)
+#ifdef REFINEMASK_X86
     // __builtin_cpu_supports also asks whether the operating system saves the registers.
     bool const fused = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
         && __builtin_cpu_supports("f16c");
     if (fused && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
     {
-        return kSimdAvx512;
+        return avx512::functions();
     }
     if (fused)
     {
-        return kSimdAvx2;
+        return avx2::functions();
     }
 #endif
-    return kSimdDefault;
+    return baseline::functions();
 }
 
 } // namespace

@@ -1,8 +1,8 @@
 // The inner loops that gain from wide registers, compiled once for each instruction set.
 //
-// simd_functions.h holds the loops, simd_<set>.cpp compile them, simd.cpp chooses when the library
-// is first used. Data only here: an inline function with linkage might be compiled for AVX-512 in
-// one file and then be the copy that every other file calls.
+// loops_simd.cpp holds the loops, simd.cpp chooses when they are first used. Data only here: an
+// inline function with linkage might be compiled for AVX-512 in one file and then be the copy that
+// every other file calls.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,6 @@ struct BoxBlock
 //! The loops for one instruction set. Halves are passed as their bits.
 struct SimdFunctions
 {
-    char const* name;
     //! Pool one channel's map into S x S. `rows` holds S x windowWidth floats of scratch. Returns
     //! false if a sum was not finite: a weight of 0 may then have met an infinity.
     bool (*poolFloat)(SeparableView const& roi, float const* map, float* rows, float* output);
@@ -66,10 +65,21 @@ struct SimdFunctions
 //! The best that the processor at hand has.
 SimdFunctions const& simdFunctions();
 
-extern SimdFunctions const kSimdDefault;
-#if defined(__x86_64__)
-extern SimdFunctions const kSimdAvx2;
-extern SimdFunctions const kSimdAvx512;
+namespace baseline
+{
+SimdFunctions const& functions();
+}
+
+#ifdef REFINEMASK_X86
+namespace avx2
+{
+SimdFunctions const& functions();
+}
+
+namespace avx512
+{
+SimdFunctions const& functions();
+}
 #endif
 
 } // namespace refinemask

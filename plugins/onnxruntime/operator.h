@@ -2,9 +2,10 @@
 // threads.
 #pragma once
 
+#ifndef ORT_API_MANUAL_INIT
 #define ORT_API_MANUAL_INIT
+#endif
 #include <onnxruntime_cxx_api.h>
-#undef ORT_API_MANUAL_INIT
 
 #include "cpu/parallel.h"
 #include "kernels/host_device.h"

@@ -84,7 +84,7 @@ def find_checkpoint(path: str | Path) -> Path:
     """Return the file of a checkpoint path or of a shipped model's name.
 
     Raises:
-        RefineMaskError: neither exists.
+        RefineMaskError: neither exists, or the path is a folder.
     """
     if str(path) in shipped_models():
         return _SHIPPED / f"{path}.safetensors"
@@ -92,7 +92,7 @@ def find_checkpoint(path: str | Path) -> Path:
     if not path.is_file():
         shipped = ", ".join(shipped_models()) or "none"
         raise RefineMaskError(
-            f"checkpoint {path} does not exist; "
+            f"checkpoint {path} {'is a folder' if path.is_dir() else 'does not exist'}; "
             f"give a .safetensors, .pth or .pt file or a model that ships ({shipped})"
         )
     return path

@@ -19,6 +19,9 @@ from refinemask.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
 
+_LISTED = 10
+"""Tensors of a kind that an error names; the others are counted."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -112,7 +115,8 @@ def mismatch(checkpoint: Checkpoint) -> str | None:
         ],
     }
     problems = (
-        f"{len(entries)} {kind} ({', '.join(entries[:3])}{', ...' if len(entries) > 3 else ''})"
+        f"{len(entries)} {kind} ({', '.join(entries[:_LISTED])}"
+        f"{', ...' if len(entries) > _LISTED else ''})"
         for kind, entries in kinds.items()
         if entries
     )

@@ -86,7 +86,9 @@ def evaluate(
     from refinemask import evaluation
     from refinemask.data.dataset import open_dataset
 
-    images: EvaluationDataset = open_dataset(dataset, None if lvis_as_coco else names)
+    images: EvaluationDataset = open_dataset(
+        dataset, None if lvis_as_coco else names, with_images=results is None
+    )
     if lvis_as_coco:
         images = evaluation.LvisAsCoco(images, names)
     if results is not None:

@@ -12,9 +12,10 @@ from typing import Any, NoReturn, ParamSpec
 
 import typer
 
-from refinemask.errors import GateFailed, RefineMaskError
+from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
 
 FAILED = 1
+WRONG_USAGE = 2
 GATE_FAILED = 3
 INTERRUPTED = 130
 
@@ -45,6 +46,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except GateFailed as error:
             _leave(f"error: {error}", GATE_FAILED)
+        except WrongUsage as error:
+            _leave(f"error: {error}", WRONG_USAGE)
         except RefineMaskError as error:
             _leave(f"error: {error}", FAILED)
         except ModuleNotFoundError as error:

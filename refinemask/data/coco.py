@@ -36,7 +36,7 @@ class CocoDataset:
         images: Path | None = None,
         classes: Sequence[str] | None = None,
     ) -> None:
-        """Choose the classes and check that every image is there.
+        """Choose the classes; `check_images` looks whether the images are there.
 
         Args:
             annotations: the file that `content` comes from.
@@ -45,7 +45,7 @@ class CocoDataset:
             classes: names of the classes to keep, in this order; None keeps all.
 
         Raises:
-            RefineMaskError: a class is not in the file, or images are missing.
+            RefineMaskError: a class is not in the file.
         """
         categories = _select(self._in_order(content["categories"]), classes, annotations)
         self.class_names = tuple(category["name"] for category in categories)
@@ -58,14 +58,7 @@ class CocoDataset:
         for annotation in content["annotations"]:
             if annotation["category_id"] in self._label_of:
                 self._annotations.setdefault(annotation["image_id"], []).append(annotation)
-        found = find_images(
-            annotations,
-            self._guesses(annotations) if images is None else self._inside(images),
-            [self._file_names(entry) for entry in self._images],
-            self._hint,
-        )
-        self._folder = found.folder
-        self._files = dict(zip(self.image_ids, found.names, strict=True))
+        self._candidates = self._guesses(annotations) if images is None else self._inside(images)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -100,13 +93,21 @@ class CocoDataset:
             "categories": self._categories,
         }
 
+    def check_images(self) -> None:
+        """Check that every image is there; for measuring results none needs to be.
+
+        Raises:
+            RefineMaskError: images are missing.
+        """
+        _ = self._paths
+
     def image_labels(self, index: int) -> NDArray[np.int64]:
         """Return the labels of `self[index]` without loading the image: int64 (N,)."""
         return self._labels(self._usable(self._images[index]))
 
     def image_path(self, index: int) -> Path:
         """Return where image `index` is."""
-        return self._folder / self._files[self._images[index]["id"]]
+        return self._paths[self._images[index]["id"]]
 
     def load_image(self, index: int) -> NDArray[np.uint8]:
         """Load image `index` as uint8 RGB (H, W, 3).
@@ -140,6 +141,14 @@ class CocoDataset:
                 f"{', '.join(self.class_names[:5])}"
             )
         return dataset
+
+    @cached_property
+    def _paths(self) -> dict[int | str, Path]:
+        names = [self._file_names(entry) for entry in self._images]
+        found = find_images(self._name, self._candidates, names, self._hint)
+        return {
+            id_: found.folder / name for id_, name in zip(self.image_ids, found.names, strict=True)
+        }
 
     def _in_order(self, categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Put the categories in the order of the labels."""

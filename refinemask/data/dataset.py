@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.data.masks import InstanceMask
 from refinemask.errors import RefineMaskError
+
+if TYPE_CHECKING:
+    from refinemask.data.coco import CocoDataset
+    from refinemask.data.gtfine import GtFineDataset
 
 MIN_IMAGE_SIDE = 32
 """Training leaves out images with a shorter side, in pixels (SPEC 3.14)."""
@@ -93,7 +97,9 @@ class InstanceMaps(Protocol):
     def instance_map_path(self, index: int) -> Path: ...
 
 
-def open_dataset(spec: str, classes: Sequence[str] | None = None) -> InstanceDataset:
+def open_dataset(
+    spec: str, classes: Sequence[str] | None = None, *, with_images: bool = True
+) -> InstanceDataset:
     """Open the dataset that the command line calls `spec`.
 
     What an annotation file holds is told by its content: LVIS where images list the classes that
@@ -105,6 +111,7 @@ def open_dataset(spec: str, classes: Sequence[str] | None = None) -> InstanceDat
             not where users of that dataset have them; or `shapes`, `shapes:COUNT`,
             `shapes:COUNT:SEED` for the embedded one.
         classes: names of the classes to keep, in this order; None keeps all.
+        with_images: whether all images must be there; measuring results reads none.
 
     Raises:
         RefineMaskError: the specification or what it leads to is not usable.
@@ -116,16 +123,19 @@ def open_dataset(spec: str, classes: Sequence[str] | None = None) -> InstanceDat
     before, separator, after = spec.rpartition("@")
     given = bool(separator) and not Path(spec).exists()
     annotations, images = (Path(before), Path(after)) if given else (Path(spec), None)
+    dataset = _open_path(annotations, images, classes)
+    if with_images:
+        dataset.check_images()
+    return dataset
+
+
+def _open_path(
+    annotations: Path, images: Path | None, classes: Sequence[str] | None
+) -> "CocoDataset | GtFineDataset":
     if annotations.is_dir():
         from refinemask.data.gtfine import GtFineDataset
 
         return GtFineDataset(annotations, images, classes)
-    return _open_file(annotations, images, classes)
-
-
-def _open_file(
-    annotations: Path, images: Path | None, classes: Sequence[str] | None
-) -> InstanceDataset:
     from refinemask.data.cityscapes import CityscapesDataset, is_cityscapes
     from refinemask.data.coco import CocoDataset
     from refinemask.data.coco_json import read_coco_json

@@ -44,7 +44,7 @@ class GtFineDataset:
     def __init__(
         self, folder: Path, images: Path | None = None, classes: Sequence[str] | None = None
     ) -> None:
-        """List the maps and check that every image is there.
+        """List the maps; `check_images` looks whether the images are there.
 
         Args:
             folder: the folder with the maps, in folders of cities or directly.
@@ -52,24 +52,13 @@ class GtFineDataset:
             classes: names of the classes to keep, in this order; None keeps all 8.
 
         Raises:
-            RefineMaskError: the folder has no maps, a class is unknown, or images are missing.
+            RefineMaskError: the folder has no maps, or a class is unknown.
         """
         self.class_names = _select(classes)
         self.category_ids = tuple(_CATEGORY_OF[name] for name in self.class_names)
         self._name = folder
         self._maps = _list_maps(folder)
-        stems = [path.name.removesuffix(MAP_SUFFIX) for path in self._maps]
-        cities = [path.parent.relative_to(folder) for path in self._maps]
-        found = find_images(
-            folder,
-            [_beside(folder) if images is None else images],
-            [
-                (f"{city}/{stem}{IMAGE_SUFFIX}", f"{stem}{IMAGE_SUFFIX}")
-                for city, stem in zip(cities, stems, strict=True)
-            ],
-            "name the folder with the images after the maps: ROOT/gtFine/SPLIT@IMAGES_DIR",
-        )
-        self._images = [found.folder / name for name in found.names]
+        self._images_folder = _beside(folder) if images is None else images
         self._numbers: Sequence[int] = range(len(self._maps))
 
     def __len__(self) -> int:
@@ -105,6 +94,14 @@ class GtFineDataset:
             "annotations": [a | {"id": number} for number, a in enumerate(annotations, start=1)],
             "categories": [{"id": id_, "name": name} for id_, name in categories],
         }
+
+    def check_images(self) -> None:
+        """Check that every image is there; for measuring results none needs to be.
+
+        Raises:
+            RefineMaskError: images are missing.
+        """
+        _ = self._images
 
     def image_labels(self, index: int) -> NDArray[np.int64]:
         """Return the labels of `self[index]` without loading the image: int64 (N,)."""
@@ -146,6 +143,21 @@ class GtFineDataset:
             )
         return dataset
 
+    @cached_property
+    def _images(self) -> list[Path]:
+        stems = [path.name.removesuffix(MAP_SUFFIX) for path in self._maps]
+        cities = [path.parent.relative_to(self._name) for path in self._maps]
+        found = find_images(
+            self._name,
+            [self._images_folder],
+            [
+                (f"{city}/{stem}{IMAGE_SUFFIX}", f"{stem}{IMAGE_SUFFIX}")
+                for city, stem in zip(cities, stems, strict=True)
+            ],
+            "name the folder with the images after the maps: ROOT/gtFine/SPLIT@IMAGES_DIR",
+        )
+        return [found.folder / name for name in found.names]
+
     def _is_trainable(self, index: int) -> bool:
         instance_map = self._read_map(index)
         return min(instance_map.shape) >= MIN_IMAGE_SIDE and bool(self._instances(instance_map))
@@ -184,9 +196,10 @@ class GtFineDataset:
     def _annotate(self, index: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         instance_map = self._read_map(index)
         height, width = instance_map.shape
+        stem = self.instance_map_path(index).name.removesuffix(MAP_SUFFIX)
         image = {
             "id": self.image_ids[index],
-            "file_name": self.image_path(index).name,
+            "file_name": stem + IMAGE_SUFFIX,
             "height": height,
             "width": width,
         }

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from refinemask.errors import RefineMaskError
+from refinemask.errors import RefineMaskError, WrongUsage
 from refinemask.training.precision import PRECISIONS, Precision
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -96,47 +96,47 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         if not self.datasets:
-            raise RefineMaskError("training needs at least one --dataset")
+            raise WrongUsage("training needs at least one --dataset")
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and not least <= value < math.inf:
-                raise RefineMaskError(f"{flag(name)} must be at least {least}, got {value}")
+                raise WrongUsage(f"{flag(name)} must be at least {least}, got {value}")
         if self.seed >= 2**32:
-            raise RefineMaskError(f"--seed must be less than 2**32, got {self.seed}")
+            raise WrongUsage(f"--seed must be less than 2**32, got {self.seed}")
         for name in ("learning_rate", "clip_norm", "repeat_threshold"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                raise RefineMaskError(f"{flag(name)} must be more than 0, got {value}")
+                raise WrongUsage(f"{flag(name)} must be more than 0, got {value}")
         for name, allowed in _ALLOWED.items():
             if getattr(self, name) not in allowed:
-                raise RefineMaskError(
+                raise WrongUsage(
                     f"{flag(name)} must be {' or '.join(allowed)}, got {getattr(self, name)!r}"
                 )
         if self.steps is not None and self.schedule != "step":
-            raise RefineMaskError(f"--steps goes with --schedule step, not {self.schedule}")
+            raise WrongUsage(f"--steps goes with --schedule step, not {self.schedule}")
         if not all(0 < step < self.epochs for step in self.steps or ()):
-            raise RefineMaskError(
+            raise WrongUsage(
                 f"--steps must be more than 0 and less than the {self.epochs} epochs, "
                 f"got {shown(self.steps)}"
             )
         if self.canvas is not None and (self.canvas < 32 or self.canvas % 32):
-            raise RefineMaskError(f"--canvas must be a multiple of 32, got {self.canvas}")
+            raise WrongUsage(f"--canvas must be a multiple of 32, got {self.canvas}")
         if self.preset is None and self.init is None and not self.resume:
-            raise RefineMaskError("say what to train with --preset, --init or --resume")
+            raise WrongUsage("say what to train with --preset, --init or --resume")
         if self.preset is not None and self.init is not None and not self.reset_mask_head:
-            raise RefineMaskError(
+            raise WrongUsage(
                 "--init brings its own configuration; leave --preset out, "
                 "or add --reset-mask-head to take the mask head from it"
             )
         if self.backbone_weights is not None and (self.preset is None or self.init is not None):
-            raise RefineMaskError(
+            raise WrongUsage(
                 "--backbone-weights is for a new model, with --preset; "
                 "--init brings the weights of its trunk"
             )
         if self.bn_eps is not None and self.init is None:
-            raise RefineMaskError("--bn-eps belongs to the checkpoint of --init")
+            raise WrongUsage("--bn-eps belongs to the checkpoint of --init")
         if (self.freeze_detector or self.reset_mask_head) and self.init is None:
-            raise RefineMaskError("--freeze-detector and --reset-mask-head need a detector: --init")
+            raise WrongUsage("--freeze-detector and --reset-mask-head need a detector: --init")
 
     @property
     def base_learning_rate(self) -> float:

@@ -18,6 +18,8 @@ from refinemask.data.repeat import class_balanced_factors
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate
+from refinemask.evaluation.measure import check_ground_truth
+from refinemask.files import check_writable
 from refinemask.models import Detector, build_model
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.presets import preset
@@ -63,6 +65,7 @@ def train(options: TrainOptions, report: Report | None = None, world: World | No
         raise RefineMaskError(
             f"{options.output} holds a run already; --resume it or choose another"
         )
+    check_writable(options.output)
     world = world or World()
     run = _Run(options, world)
     with stop_requests(world.size > 1) as stopping:
@@ -88,6 +91,8 @@ class _Run:
         others = [open_dataset(spec, classes) for spec in options.datasets[1:]]
         datasets = [dataset.for_training() for dataset in (first, *others)]
         self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
+        for dataset in self.validation.values():
+            check_ground_truth(dataset)
         self.images = [len(dataset) for dataset in datasets]
         model, self.reinitialised = _build(options, datasets[0])
         self.model = model.to(self.device)

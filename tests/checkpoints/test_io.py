@@ -84,9 +84,12 @@ def test_models_that_ship_are_found_by_name(checkpoint, tmp_path, monkeypatch):
 
 
 def test_missing_file(tmp_path):
-    for path in (tmp_path / "none.safetensors", tmp_path):
+    for path, fault in (
+        (tmp_path / "none.safetensors", "does not exist"),
+        (tmp_path, "is a folder"),
+    ):
         with pytest.raises(
-            RefineMaskError, match=r"does not exist; give a .safetensors, .pth or .pt file"
+            RefineMaskError, match=rf"{fault}; give a .safetensors, .pth or .pt file"
         ):
             load_model(path)
 

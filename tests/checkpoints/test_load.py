@@ -140,7 +140,12 @@ def test_the_content_tells_the_format_and_not_the_name(tmp_path, suffix):
         (
             lambda t: {n: v for n, v in t.items() if "semantic_transform_out" not in n},
             r"model.pth looks like a refinemask_r50 of 80 classes but does not fit it: 6 missing "
-            r"\(roi_head.mask_head.stages.0.semantic_transform_out.bias, [^)]*, \.\.\.\)$",
+            r"\(roi_head.mask_head.stages.0.semantic_transform_out.bias, ([^,)]*, ){4}"
+            r"roi_head.mask_head.stages.2.semantic_transform_out.weight\)$",
+        ),
+        (
+            lambda t: {n: v for n, v in t.items() if "bn3.weight" not in n},
+            r"fit it: 16 missing \(backbone.layer1.0.bn3.weight, ([^,)]*, ){9}\.\.\.\)$",
         ),
         (
             lambda t: t | {"backbone.layer2.0.conv2_offset.weight": torch.zeros(18, 128, 3, 3)},

@@ -143,6 +143,11 @@ def test_open_wrong_threads_and_device(make_artifact, runtime):
         refinemask.engines.open(make_artifact(), runtime, device="tpu")
 
 
+def test_open_folder(tmp_path, runtime):
+    with pytest.raises(RefineMaskError, match="is a folder; give a file that is in it"):
+        refinemask.engines.open(tmp_path, runtime)
+
+
 def test_open_missing_file(tmp_path, runtime):
     with pytest.raises(RefineMaskError, match=r"absent.onnx does not exist; make it with"):
         refinemask.engines.open(tmp_path / "absent.onnx", runtime)

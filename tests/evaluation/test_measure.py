@@ -1,6 +1,7 @@
 """Which protocol measures what, results from a file, and `refinemask eval` from end to end."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -190,6 +191,22 @@ def test_ap_star_from_the_command_line(tmp_path):
     assert wrong.stderr.startswith("error: --lvis-as-coco needs annotations of LVIS")
 
 
+def test_results_need_no_images(tmp_path):
+    """The annotations say all that is measured; a model needs the images."""
+    path = lvis_file(tmp_path)
+    shutil.rmtree(tmp_path / "val2017")
+    (annotation,) = json.loads(path.read_text())["annotations"]
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([annotation | {"score": 0.9}]))
+    measured = ("eval", "--dataset", path, "--protocol", "coco", "--json", "-")
+    done = invoke(*measured, "--results", results)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["mask"]["AP"] == pytest.approx(1)
+    missing = invoke(*measured, *SYNTHETIC)
+    assert missing.exit_code == 1
+    assert "1 of the 1 images" in missing.stderr
+
+
 @pytest.fixture
 def gtfine(tmp_path):
     """One frame of Cityscapes with a person, in the folders of the download."""
@@ -214,6 +231,14 @@ def test_cityscapes_is_measured_by_its_own_protocol(gtfine):
     assert list(found["classes"]) == ["person"]
     assert found["mask"] == {"AP": pytest.approx(1), "AP50": pytest.approx(1)}
     assert [line.split()[0] for line in format_table(found).splitlines()[1:]] == ["mask", "person"]
+
+
+def test_results_on_maps_need_no_images(gtfine):
+    shutil.rmtree(gtfine.parents[1] / "leftImg8bit")
+    dataset = open_dataset(str(gtfine), with_images=False)
+    assert dataset.ground_truth["images"][0]["file_name"] == "ulm_000000_000019_leftImg8bit.png"
+    with pytest.raises(RefineMaskError, match="leftImg8bit"):
+        open_dataset(str(gtfine))
 
 
 def test_cityscapes_without_maps_is_measured_by_coco(caplog):

@@ -301,6 +301,28 @@ def test_equals_pycocotools_on_random_squares(kind, seed):
     assert found == plain_pycocotools(ground_truth, results, kind)
 
 
+@pytest.mark.parametrize("kind", ["box", "mask"])
+def test_equals_pycocotools_on_what_annotation_files_have(kind):
+    """Polygons in part and wholly out of the image, a crowd in plain counts, an empty image."""
+
+    def outlined(number, x, y, w, h, image=1):
+        entry = annotation(number, square(0, 0, 1), image)
+        polygon = [x, y, x + w, y, x + w, y + h, x, y + h]
+        return {**entry, "segmentation": [polygon], "bbox": [x, y, w, h], "area": w * h}
+
+    rows, columns = SIZE
+    crowd = annotation(3, np.eye(*SIZE, dtype=bool), iscrowd=1)
+    crowd["segmentation"] = {"size": list(SIZE), "counts": [rows * (columns - 10), rows * 10]}
+    partly, wholly = outlined(1, 60, 40, 40, 40), outlined(2, 100, 10, 20, 20)
+    truth = dataset([partly, wholly, crowd], images=(1, 2))
+    visible = annotation(1, square(40, 60, 20))
+    found_ones = [visible, visible | {"bbox": partly["bbox"]}, annotation(1, square(5, 72, 8))]
+    results = as_results([*found_ones, annotation(1, square(5, 5, 20), image=2)])
+    found = list(coco_metrics(truth, results, [kind])[kind].values())
+    assert found == plain_pycocotools(truth, results, kind)
+    assert 0.1 < found[0] < 1
+
+
 def test_only_the_best_hundred_detections_count():
     truth = annotation(1, square(5, 5, 20))
     wrong = as_results([annotation(1, square(35, 60, 10))], 0.9) * 100

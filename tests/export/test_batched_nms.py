@@ -1,4 +1,4 @@
-"""`batched_nms` in standard ONNX against the operator in PyTorch."""
+"""`batched_nms` in every form and runtime against the operator in PyTorch."""
 
 import numpy as np
 import onnx
@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from refinemask.export.portable import TRANSLATIONS
-from refinemask.export.portable.operators import OPSET
 from refinemask.ops.nms import batched_nms
+from tests.export.graphs import exported_program, operator_names
 
 GROUPS = 3
 IOU, SCORE, LIMIT = 0.5, 0.3, 20
@@ -43,30 +42,21 @@ def shift(request):
 
 
 @pytest.fixture(scope="session")
-def graph(shift) -> onnx.ModelProto:
-    return exported(Suppress(shift))
+def graph(shift, target) -> onnx.ModelProto:
+    return exported(Suppress(shift), target)
 
 
-def exported(module) -> onnx.ModelProto:
+def exported(module, target) -> onnx.ModelProto:
     example = tuple(torch.from_numpy(array) for array in candidates(2, 5))
     dims = {0: torch.export.Dim("batch"), 1: torch.export.Dim("count")}
     program = torch.export.export(module, example, dynamic_shapes=(dims, dims))
-    graph = torch.onnx.export(
-        program,
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["boxes", "scores"],
-        custom_translation_table=TRANSLATIONS,
-        verbose=False,
-    )
-    assert graph is not None
-    return graph.model_proto
+    return exported_program(program, ["boxes", "scores"], target.form)
 
 
 @pytest.fixture(scope="module")
-def check(graph, load, shift):
+def check(graph, target, shift):
     """Return a function that compares both and gives back what was selected."""
-    run = load(graph)
+    run = target.load(graph)
 
     def compare(boxes, scores):
         tensors = torch.from_numpy(boxes), torch.from_numpy(scores)
@@ -79,10 +69,15 @@ def check(graph, load, shift):
     return compare
 
 
-def test_graph_has_standard_operators_only(graph):
-    assert [opset.domain for opset in graph.opset_import] == [""]
+def test_graph_has_one_suppression(graph, target):
+    suppression = {"portable": "NonMaxSuppression", "fused": "refinemask:BatchedNMS"}[target.form]
+    names = operator_names(graph)
+    assert names.count(suppression) == 1
     assert not graph.functions
-    assert [node.op_type for node in graph.graph.node].count("NonMaxSuppression") == 1
+    if target.form == "fused":
+        assert names == [suppression]
+    else:
+        assert [opset.domain for opset in graph.opset_import] == [""]
 
 
 def test_one_box(check):
@@ -144,9 +139,9 @@ def test_images_with_few_and_with_many_candidates(check, shift):
     assert ([0, 2, 2] in selected) == (shift[0] is not None)
 
 
-def test_a_score_of_zero_is_above_a_negative_threshold(load, shift):
+def test_a_score_of_zero_is_above_a_negative_threshold(target, shift):
     """Proposals have such a threshold, and -1 for what is no candidate."""
-    run = load(exported(Suppress(shift, -0.5)))
+    run = target.load(exported(Suppress(shift, -0.5), target))
     boxes, scores = candidates(2, 12)
     boxes *= np.arange(1, 13, dtype=np.float32)[:, None, None]
     scores[:, 6:], scores[0, 5, 1] = -1, 0

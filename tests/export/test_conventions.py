@@ -1,9 +1,9 @@
-"""The portable graph of a model with torchvision's conventions."""
+"""The graph of a model with torchvision's conventions."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
-import onnx
 import pytest
 
 from refinemask.config import TORCHVISION
@@ -12,6 +12,7 @@ from refinemask.export import export_graph
 from refinemask.export.parity import compare, summarise
 from refinemask.presets import maskrcnn_small
 from refinemask.processing import Prepared
+from tests.export.graphs import attributes
 from tests.export.small import calibrated, photo
 
 OUTPUTS = ("boxes", "scores", "labels", "image_index", "masks")
@@ -23,26 +24,36 @@ def torchvision_model():
 
 
 @pytest.fixture(scope="session")
-def graph(torchvision_model) -> onnx.ModelProto:
-    return export_graph(torchvision_model)
+def graph_as(torchvision_model):
+    """Return a function that exports that model in a form, once."""
+    return cache(lambda form: export_graph(torchvision_model, form=form))
 
 
 @pytest.fixture(scope="module")
-def run(graph, load):
-    session = load(graph)
+def run(graph_as, target):
+    session = target.load(graph_as(target.form))
     return lambda **feeds: dict(zip(OUTPUTS, session(**feeds), strict=True))
 
 
-def test_rois_are_pooled_as_torchvision_does(graph):
-    attributes = [
-        {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        for node in graph.graph.node
-        if node.op_type == "RoiAlign"
-    ]
-    assert len(attributes) == 8  # four levels for boxes and for masks
-    for values in attributes:
+def test_rois_are_pooled_as_torchvision_does(graph_as):
+    nodes = [node for node in graph_as("portable").graph.node if node.op_type == "RoiAlign"]
+    assert len(nodes) == 8  # four levels for boxes and for masks
+    for values in map(attributes, nodes):
         assert values["coordinate_transformation_mode"] == b"output_half_pixel"
         assert values["sampling_ratio"] == 2
+
+
+def test_fused_operators_have_what_differs_from_the_defaults(graph_as):
+    nodes = [node for node in graph_as("fused").graph.node if node.domain == "refinemask"]
+    kinds = [node.op_type for node in nodes]
+    assert kinds == ["BatchedNMS", "MultiScaleRoIAlign", "BatchedNMS", "MultiScaleRoIAlign"]
+    proposals, boxes, detections, masks = map(attributes, nodes)
+    for values in (boxes, masks):
+        assert (values["sampling_ratio"], values["aligned"]) == (2, 0)
+        assert values["epsilon_after_log"] == 1
+    assert proposals["max_shifted"] == detections["max_shifted"] == 1000
+    assert "first_shift" not in proposals
+    assert detections["first_shift"] == 1
 
 
 @pytest.mark.parametrize(

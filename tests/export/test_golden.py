@@ -1,6 +1,7 @@
 """The exported graph of the official models against the official numbers, end to end."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from refinemask.export import export_graph
 from refinemask.presets import maskrcnn_r50, refinemask_r50, refinemask_r50_fast
 from refinemask.processing import Prepared, postprocess
 from tests import golden
+from tests.export.graphs import TARGETS
 
 MODELS = {
     "refinemask_r50_coco": refinemask_r50,
@@ -18,6 +20,14 @@ MODELS = {
     "mask_rcnn_r50_coco": maskrcnn_r50,
 }
 PROBABILITY = 1e-3
+# For fused artifacts of the others: pytest -m slow.
+CASES = [
+    pytest.param(name, target, marks=pytest.mark.slow)
+    if target == "fused" and name != "refinemask_r50_coco"
+    else (name, target)
+    for name in MODELS
+    for target in TARGETS
+]
 # Share of the mask pixels within that. OpenVINO rounds a decision of the refinement (SPEC 3.8)
 # differently in one place, which changes the 14 pixels around it.
 SHARE = {"onnxruntime": 1.0, "openvino": 0.9998}
@@ -26,27 +36,30 @@ SHARE = {"onnxruntime": 1.0, "openvino": 0.9998}
 IOU: dict[str, Callable[[Tensor], Tensor]] = {"onnxruntime": torch.min, "openvino": torch.mean}
 
 
-@pytest.fixture(scope="session", params=list(MODELS))
+@pytest.fixture(scope="session")
 def name(request):
     return request.param
 
 
 @pytest.fixture(scope="session")
-def graph(shared, name):
+def graph_as(shared, name):
+    """Return a function that exports the model of that name in a form, once."""
     model = golden.official_model(shared, name, MODELS[name]()).eval()
-    return export_graph(model, normalized_input=True)
+    return cache(lambda form: export_graph(model, form=form, normalized_input=True))
 
 
-def test_end_to_end(shared, name, graph, load, runtime):
+@pytest.mark.parametrize(("name", "target"), CASES, indirect=True)
+def test_end_to_end(shared, name, target, graph_as):
     folder = shared / "golden" / "detector"
     expected = golden.tensors(folder / f"{name}.npz")
     image = golden.tensors(folder / "shared.npz")["img"][None].numpy()
-    boxes, scores, labels, image_index, masks = load(graph)(
+    run = target.load(graph_as(target.form))
+    boxes, scores, labels, image_index, masks = run(
         images=image, image_sizes=np.array([[250, 310]])
     )
     assert not image_index.any()
     probabilities = expected["norescale/mask/final_logits"][:, 0].sigmoid().numpy()
-    assert (np.abs(masks[:8] - probabilities) <= PROBABILITY).mean() >= SHARE[runtime]
+    assert (np.abs(masks[:8] - probabilities) <= PROBABILITY).mean() >= SHARE[target.runtime]
     for kind in ("norescale", "rescale"):
         prepared = Prepared(
             np.zeros((256, 320, 3), np.uint8),
@@ -60,7 +73,7 @@ def test_end_to_end(shared, name, graph, load, runtime):
         np.testing.assert_allclose(found.boxes, official[:, :4], atol=golden.BOXES["atol"], rtol=0)
         np.testing.assert_allclose(found.scores, official[:, 4], atol=golden.SCORES["atol"], rtol=0)
         pasted = torch.from_numpy(np.asarray(found.masks))
-        assert IOU[runtime](iou_with_official(pasted, expected, kind)) > golden.MASK_IOU
+        assert IOU[target.runtime](iou_with_official(pasted, expected, kind)) > golden.MASK_IOU
 
 
 def iou_with_official(pasted, expected, kind):

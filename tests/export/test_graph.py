@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+from functools import cache
 
 import numpy as np
 import onnx
@@ -17,9 +18,14 @@ from tests.export.small import assert_parity, photo
 OUTPUTS = ("boxes", "scores", "labels", "image_index", "masks")
 
 
+@pytest.fixture(scope="session", params=["portable", "fused"])
+def form(request):
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def graph(exported) -> onnx.ModelProto:
-    return onnx.load(exported.path)
+def graph(exported_as, form) -> onnx.ModelProto:
+    return onnx.load(exported_as(form).path)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +33,8 @@ def reference(model):
     return TorchEngine(model)
 
 
-def test_only_standard_operators(graph):
+def test_only_standard_operators(exported):
+    graph = onnx.load(exported.path)
     assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", 18)]
     assert not graph.functions
     assert {node.domain for node in graph.graph.node} == {""}
@@ -137,6 +144,18 @@ def test_no_detections_and_the_call_after(engine, reference, blank, batch):
     assert assert_parity(reference.run(images, sizes), engine.run(images, sizes), (224, 288)) >= 5
 
 
+def test_one_detection(engine, reference):
+    images, sizes = photo(224, 288, 1)[None], np.array([[224, 288]])
+    for side in range(8, 128, 4):
+        sizes = np.array([[side, side]])
+        if len(reference.run(images, sizes)["scores"]) == 1:
+            break
+    else:
+        pytest.fail("no part of the image has one object")
+    expected, outputs = reference.run(images, sizes), engine.run(images, sizes)
+    assert assert_parity(expected, outputs, (224, 288)) == 1
+
+
 def test_a_batch_with_and_without_detections(engine, reference, blank):
     image, size = blank
     for place in range(3):
@@ -151,20 +170,25 @@ def test_a_batch_with_and_without_detections(engine, reference, blank):
 
 @pytest.fixture(scope="session")
 def fixed(maskrcnn, tmp_path_factory):
-    """Return the artifact of a small Mask R-CNN for two images of 256 x 320, and its metadata."""
-    path = tmp_path_factory.mktemp("fixed") / "model.onnx"
-    metadata = export_model(maskrcnn, path, weights="synthetic", batch=2, height=256, width=320)
-    return path, metadata
+    """Return a function from a form to the artifact of a small Mask R-CNN for two 256 x 320."""
+
+    @cache
+    def export(form):
+        path = tmp_path_factory.mktemp("fixed") / "model.onnx"
+        sizes = {"batch": 2, "height": 256, "width": 320}
+        return path, export_model(maskrcnn, path, form=form, weights="synthetic", **sizes)
+
+    return export
 
 
-def test_fixed_sizes(maskrcnn, fixed, runtime):
-    path, metadata = fixed
+def test_fixed_sizes(maskrcnn, fixed, target):
+    path, metadata = fixed(target.form)
     limits = metadata.input_limits
     assert (limits.batch, limits.height, limits.width) == (2, 256, 320)
     inputs = onnx.load(path).graph.input
     shapes = [[dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inputs]
     assert shapes == [[2, 256, 320, 3], [2, 2]]
-    engine = engines.open(path, runtime)
+    engine = engines.open(path, target.runtime)
     images = np.stack([photo(256, 320, 4), photo(256, 320, 5)])
     sizes = np.array([[256, 320], [200, 300]])
     expected = TorchEngine(maskrcnn).run(images, sizes)
@@ -174,7 +198,7 @@ def test_fixed_sizes(maskrcnn, fixed, runtime):
 
 
 def test_fixed_artifacts_resize_images_to_fit(fixed):
-    path, metadata = fixed
+    path, metadata = fixed("portable")
     assert metadata.parity["passed"]
     assert metadata.parity["detections"] >= 5
     tall = engines.open(path).prepare(np.zeros((900, 300, 3), np.uint8))
@@ -188,7 +212,7 @@ def test_fixed_artifacts_resize_images_to_fit(fixed):
         ({"batch": 0}, "batch of an artifact must be at least 1, got 0"),
         ({"height": 100}, "height .* must be a multiple of 32 from 32 to 2048, got 100"),
         ({"width": 4096}, "width .* must be a multiple of 32 from 32 to 2048, got 4096"),
-        ({"form": "fast"}, "unknown form 'fast'; choose one of portable"),
+        ({"form": "fast"}, "unknown form 'fast'; choose one of portable, fused"),
     ],
 )
 def test_arguments_that_are_not_allowed(model, arguments, message):

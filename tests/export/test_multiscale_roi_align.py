@@ -1,4 +1,4 @@
-"""`multiscale_roi_align` in standard ONNX against the operator in PyTorch."""
+"""`multiscale_roi_align` in every form and runtime against the operator in PyTorch."""
 
 import numpy as np
 import onnx
@@ -8,10 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from refinemask.export.portable import TRANSLATIONS
 from refinemask.export.portable.multiscale_roi_align import smallest_side
-from refinemask.export.portable.operators import OPSET
 from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align, side_levels
+from tests.export.graphs import exported_program, operator_names
 
 STRIDES = (4, 8, 16, 32)
 IMAGE = 512  # pixels: RoIs of every level fit inside
@@ -50,27 +49,20 @@ def options(request):
 
 
 @pytest.fixture(scope="session")
-def graph(levels, options) -> onnx.ModelProto:
+def graph(levels, options, target) -> onnx.ModelProto:
     maps = features(levels)
     rois = torch.tensor([[0.0, 0, 0, 9, 9]]).repeat(4, 1)
     dynamic = {"rois": {0: torch.export.Dim("rois")}, "features": [{} for _ in maps]}
     program = torch.export.export(Pool(levels, options), (rois, maps), dynamic_shapes=dynamic)
-    exported = torch.onnx.export(
-        program,
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["rois", *(f"p{level}" for level in range(levels))],
-        custom_translation_table=TRANSLATIONS,
-        verbose=False,
+    return exported_program(
+        program, ["rois", *(f"p{level}" for level in range(levels))], target.form
     )
-    assert exported is not None
-    return exported.model_proto
 
 
 @pytest.fixture(scope="module")
-def check(graph, load, levels, options):
+def check(graph, target, levels, options):
     """Return a function that compares both for a list of RoIs."""
-    run = load(graph)
+    run = target.load(graph)
     maps = features(levels)
     named = {f"p{level}": values.numpy() for level, values in enumerate(maps)}
 
@@ -84,12 +76,15 @@ def check(graph, load, levels, options):
     return compare
 
 
-def test_graph_has_standard_operators_only(graph, levels):
-    assert [opset.domain for opset in graph.opset_import] == [""]
+def test_operators_of_the_graph(graph, target, levels):
     assert not graph.functions
-    kinds = [node.op_type for node in graph.graph.node]
-    assert kinds.count("RoiAlign") == levels
-    assert kinds.count("NonZero") == (levels if levels > 1 else 0)
+    names = operator_names(graph)
+    if target.form == "fused":
+        assert names == ["refinemask:MultiScaleRoIAlign"]
+        return
+    assert [opset.domain for opset in graph.opset_import] == [""]
+    assert names.count("RoiAlign") == levels
+    assert names.count("NonZero") == (levels if levels > 1 else 0)
 
 
 def test_no_rois(check):

@@ -1,4 +1,4 @@
-"""`point_sample` in standard ONNX against PyTorch, in both runtimes."""
+"""`point_sample` in every form and runtime against PyTorch."""
 
 import numpy as np
 import onnx
@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from refinemask.export.portable import TRANSLATIONS
-from refinemask.export.portable.operators import OPSET
 from refinemask.ops.point_sampling import point_sample
+from tests.export.graphs import exported_program, operator_names
 
 STRIDE, HEIGHT, WIDTH = 4, 24, 32  # a map of 96 x 128 pixels
 
@@ -24,26 +23,17 @@ def feature():
 
 
 @pytest.fixture(scope="session")
-def graph(feature) -> onnx.ModelProto:
+def graph(feature, target) -> onnx.ModelProto:
     rois = torch.tensor([[0.0, 0, 0, 9, 9]]).repeat(4, 1)
     dynamic = {"rois": {0: torch.export.Dim("rois")}, "feature": {}}
     program = torch.export.export(Sample(), (rois, feature), dynamic_shapes=dynamic)
-    exported = torch.onnx.export(
-        program,
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["rois", "feature"],
-        custom_translation_table=TRANSLATIONS,
-        verbose=False,
-    )
-    assert exported is not None
-    return exported.model_proto
+    return exported_program(program, ["rois", "feature"], target.form)
 
 
 @pytest.fixture(scope="module")
-def check(graph, feature, load):
+def check(graph, feature, target):
     """Return a function that compares both and gives back the samples."""
-    run = load(graph)
+    run = target.load(graph)
 
     def compare(rows):
         rois = torch.tensor(rows, dtype=torch.float32).reshape(-1, 5)
@@ -54,9 +44,11 @@ def check(graph, feature, load):
     return compare
 
 
-def test_graph_has_one_roi_align(graph):
-    assert [node.op_type for node in graph.graph.node].count("RoiAlign") == 1
-    assert {node.domain for node in graph.graph.node} == {""}
+def test_graph_has_one_roi_align(graph, target):
+    pooling = {"portable": "RoiAlign", "fused": "refinemask:MultiScaleRoIAlign"}[target.form]
+    names = operator_names(graph)
+    assert names.count(pooling) == 1
+    assert not [name for name in names if ":" in name and name != pooling]
 
 
 def test_rois_within_the_map(check):

@@ -1,16 +1,19 @@
 """Every mask head, narrow, and every preset become artifacts that pass the gate."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
+import onnx
 import pytest
 
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_model
 from refinemask.presets import PRESETS, preset, refinemask_small
+from tests.export.graphs import assert_fused
 from tests.export.small import assert_parity, calibrated, photo
 
 SIMPLE = replace(refinemask_small(5), mask_head=SimpleRefineMaskConfig(64, 2, 32, 2))
@@ -36,30 +39,53 @@ NARROW = {"simple_refine": lambda: calibrated(SIMPLE), "lvis": lvis}
 
 
 @pytest.fixture(scope="session", params=NARROW)
-def narrow(request, tmp_path_factory):
-    """Return a model and its artifact."""
-    model = NARROW[request.param]()
-    path = tmp_path_factory.mktemp(request.param) / "model.onnx"
-    assert export_model(model, path, weights="synthetic").parity["passed"]
-    return model, path
+def narrow(request):
+    """Return a model."""
+    return NARROW[request.param]()
 
 
-def test_each_mask_head(narrow, runtime):
-    model, path = narrow
+@pytest.fixture(scope="session")
+def artifact_as(narrow, tmp_path_factory):
+    """Return a function that exports that model in a form, once."""
+
+    @cache
+    def export(form):
+        path = tmp_path_factory.mktemp(form) / "model.onnx"
+        assert export_model(narrow, path, form=form, weights="synthetic").parity["passed"]
+        return path
+
+    return export
+
+
+def test_each_mask_head(narrow, artifact_as, target):
     images = np.stack([photo(224, 288, seed) for seed in (1, 2)])
     sizes = np.array([[224, 288], [200, 280]])
-    reference, engine = TorchEngine(model), engines.open(path, runtime)
+    engine = engines.open(artifact_as(target.form), target.runtime)
     found = engine.run(images, sizes)
     assert set(found["image_index"]) == {0, 1}
-    assert assert_parity(reference.run(images, sizes), found, (224, 288)) >= 10
+    assert assert_parity(TorchEngine(narrow).run(images, sizes), found, (224, 288)) >= 10
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("form", ["portable", "fused"])
 @pytest.mark.parametrize("name", PRESETS)
-def test_each_preset(name, tmp_path):
-    metadata = export_model(
-        synthetic_model(preset(name)), tmp_path / "model.onnx", weights="synthetic"
-    )
+def test_each_preset(name, form, tmp_path, request):
+    if form == "fused":
+        request.getfixturevalue("operators")
+    path = tmp_path / "model.onnx"
+    metadata = export_model(synthetic_model(preset(name)), path, form=form, weights="synthetic")
     assert metadata.parity["passed"]
     # A gate on a handful of detections would say little.
     assert metadata.parity["detections"] >= 5
+    if form == "fused":
+        assert_fused(onnx.load(path), metadata.config["mask_head"]["type"])
+
+
+@pytest.mark.slow
+def test_torchvision_of_full_width(operators, tmp_path):
+    config = replace(preset("maskrcnn_r50", 90), conventions=TORCHVISION)
+    path = tmp_path / "model.onnx"
+    metadata = export_model(synthetic_model(config), path, form="fused", weights="synthetic")
+    assert metadata.parity["passed"]
+    assert metadata.parity["detections"] >= 5
+    assert_fused(onnx.load(path), "fcn")

@@ -113,6 +113,22 @@ def test_errors_before_training(tmp_path, changes, message):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_output_that_is_a_file_is_found_first(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(RefineMaskError, match="run is a file; choose another"):
+        train(options(tmp_path / "run", datasets=("nowhere.json",)))
+
+
+def test_validation_that_cannot_be_evaluated_is_found_before_training(tmp_path, monkeypatch):
+    def refuse(dataset):
+        raise RefineMaskError(f"{len(dataset)} bad annotations")
+
+    monkeypatch.setattr("refinemask.training.trainer.check_ground_truth", refuse)
+    with pytest.raises(RefineMaskError, match="3 bad annotations"):
+        train(options(tmp_path / "run", validation=("shapes:3",)))
+    assert not (tmp_path / "run").exists()
+
+
 OF_CLASSES = {
     f"roi_head.{layer}.{kind}"
     for layer in ("bbox_head.fc_cls", "bbox_head.fc_reg", "mask_head.conv_logits")

@@ -1,15 +1,9 @@
-// The loops of simd.h over registers of any width. Included once by each simd_<set>.cpp, which
-// says what the registers are:
-//   REFINEMASK_SIMD_WIDE    type of the registers of the vertical pass
-//   REFINEMASK_SIMD_NARROW  type of those of the horizontal pass; kColumnBlock is a multiple
-//   REFINEMASK_SIMD_ROWS    rows of sums that fit into registers in the horizontal pass
-//   REFINEMASK_SIMD_NAME, REFINEMASK_SIMD_SYMBOL
-// Everything is in the unnamed namespace: no other file can be given a copy of it.
-
-#include "kernels/batched_nms.h"
+// The loops of simd.h. Compiled once for each instruction set, REFINEMASK_ISA, which names the
+// namespace of their table; all else is in the unnamed namespace.
 #include "simd.h"
 
-#include <cstring>
+#include "kernels/batched_nms.h"
+#include "lanes.h"
 
 namespace
 {
@@ -18,8 +12,6 @@ using refinemask::BoxBlock;
 using refinemask::ColumnBlock;
 using refinemask::kColumnBlock;
 using refinemask::SeparableView;
-using Wide = REFINEMASK_SIMD_WIDE;
-using Narrow = REFINEMASK_SIMD_NARROW;
 
 inline float featureAsFloat(float value)
 {
@@ -196,18 +188,17 @@ bool pool(SeparableView const& roi, T const* map, float* rows, T* output)
             break;
         }
     }
-    constexpr int kRows = REFINEMASK_SIMD_ROWS;
     bool finite = true;
     // From the last block to the first, because a block spills into the next row's first columns.
     for (int index = (roi.outputSize - 1) / kColumnBlock; index >= 0; --index)
     {
         ColumnBlock const& block = roi.blocks[index];
         int row = 0;
-        for (; row + kRows <= roi.outputSize; row += kRows)
+        for (; row + kRegisterRows <= roi.outputSize; row += kRegisterRows)
         {
-            finite = sumColumns<kRows>(roi, block, rows, row, output) && finite;
+            finite = sumColumns<kRegisterRows>(roi, block, rows, row, output) && finite;
         }
-        finite = sumRemainingColumns<kRows - 1>(roi, block, rows, row, output) && finite;
+        finite = sumRemainingColumns<kRegisterRows - 1>(roi, block, rows, row, output) && finite;
     }
     return finite;
 }
@@ -248,11 +239,13 @@ bool overlapsAny(BoxBlock const* blocks, std::int64_t count, float const* box, f
 
 } // namespace
 
-namespace refinemask
+namespace refinemask::REFINEMASK_ISA
 {
 
-extern SimdFunctions const REFINEMASK_SIMD_SYMBOL;
-SimdFunctions const REFINEMASK_SIMD_SYMBOL{
-    REFINEMASK_SIMD_NAME, pool<float>, pool<std::uint16_t>, overlapsAny};
+SimdFunctions const& functions()
+{
+    static constexpr SimdFunctions kFunctions{pool<float>, pool<std::uint16_t>, overlapsAny};
+    return kFunctions;
+}
 
-} // namespace refinemask
+} // namespace refinemask::REFINEMASK_ISA

@@ -1,0 +1,114 @@
+"""Graphs of single modules, and what runs a graph that is no artifact."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from refinemask.export.graph import FORMS
+from refinemask.export.portable.operators import OPSET
+
+Run = Callable[..., list[NDArray[Any]]]
+"""From named arrays to the outputs."""
+Load = Callable[[onnx.ModelProto], Run]
+
+
+def exported_program(
+    program: ExportedProgram, input_names: Sequence[str], form: str
+) -> onnx.ModelProto:
+    """Translate a traced module as `export_graph` translates a detector."""
+    exported = torch.onnx.export(
+        program,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=input_names,
+        custom_translation_table=FORMS[form],
+        verbose=False,
+    )
+    assert exported is not None
+    return exported.model_proto
+
+
+def in_onnxruntime(graph: onnx.ModelProto, operators: Path | None = None) -> Run:
+    """Load a graph, with a library of custom operators if one is given."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    if operators is not None:
+        options.register_custom_ops_library(str(operators))
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options)
+    return lambda **feeds: session.run(None, feeds)
+
+
+def in_openvino(graph: onnx.ModelProto) -> Run:
+    """Load a portable graph."""
+    from refinemask.engines.openvino import shared_core
+
+    core = shared_core()
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    model = core.compile_model(core.read_model(graph.SerializeToString()), "CPU", settings)
+    return lambda **feeds: [np.array(value) for value in model(feeds).values()]
+
+
+RUNTIMES: dict[str, Load] = {"onnxruntime": in_onnxruntime, "openvino": in_openvino}
+"""The runtimes of the portable form."""
+TARGETS = (*RUNTIMES, "fused")
+"""Those, and ONNX Runtime with the fused form."""
+
+
+def copied(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph that may be changed."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    return copy
+
+
+def operator_names(graph: onnx.ModelProto) -> list[str]:
+    """Return the operator of every node, with its domain where that is not ONNX's."""
+    return [f"{node.domain}:{node.op_type}".lstrip(":") for node in graph.graph.node]
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """Return the attributes of a node as Python values."""
+    return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+
+
+FORBIDDEN = (
+    *("NonMaxSuppression", "NonZero", "RoiAlign", "Compress", "Unique"),
+    *("Loop", "If", "Scan", "SequenceConstruct"),
+)
+"""What ahead-of-time compilers refuse or cannot size, and our operators replace."""
+MAX_TOP_K = 3840
+"""The most elements that TensorRT's TopK selects."""
+NODES = {
+    "refine": {"BatchedNMS": 2, "BoundaryRefine": 2, "MultiScaleRoIAlign": 8},
+    "simple_refine": {"BatchedNMS": 2, "BoundaryRefine": 2, "MultiScaleRoIAlign": 5},
+    "fcn": {"BatchedNMS": 2, "MultiScaleRoIAlign": 2},
+}
+"""How many of each operator the detectors with a kind of mask head have."""
+
+
+def assert_fused(graph: onnx.ModelProto, mask_head: str) -> None:
+    """Check what the fused graph of a detector is made of."""
+    assert {opset.domain: opset.version for opset in graph.opset_import} == {
+        "": 18,
+        "refinemask": 1,
+    }
+    assert not graph.functions
+    ours = Counter(node.op_type for node in graph.graph.node if node.domain == "refinemask")
+    assert ours == NODES[mask_head]
+    standard = [node for node in graph.graph.node if not node.domain]
+    assert not {node.op_type for node in standard} & set(FORBIDDEN)
+    assert len(standard) + ours.total() == len(graph.graph.node)
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for node in standard:
+        if node.op_type == "TopK":
+            assert onnx.numpy_helper.to_array(constants[node.input[1]]).item() <= MAX_TOP_K
+        elif node.op_type.startswith("Scatter"):
+            assert attributes(node).get("reduction", b"none") == b"none"
