@@ -110,11 +110,15 @@ float Attributes::number(char const* name, float least, float most) const
 
 std::vector<std::int64_t> Attributes::integers(char const* name) const
 {
-    if (!areReadable<std::int64_t>(mInfo, name))
+    // The runtime reads an attribute that is no list as an empty one.
+    std::vector<std::int64_t> const values = areReadable<std::int64_t>(mInfo, name)
+        ? mInfo.GetAttributes<std::int64_t>(name)
+        : std::vector<std::int64_t>{};
+    if (values.empty())
     {
         failType(name, "a list of integers");
     }
-    return mInfo.GetAttributes<std::int64_t>(name);
+    return values;
 }
 
 ParallelFor threadPool(Ort::KernelContext const& context)
@@ -179,24 +183,6 @@ ShapeInference::ShapeInference(OrtShapeInferContext* context)
         }
         mInputs.push_back(std::move(tensor));
     }
-}
-
-void ShapeInference::checkRank(char const* operatorName, std::size_t index, char const* expected,
-    std::initializer_list<std::size_t> ranks) const
-{
-    if (index >= mInputs.size() || mInputs[index].dimensions.empty())
-    {
-        return;
-    }
-    std::size_t const rank = mInputs[index].dimensions.size();
-    for (std::size_t const allowed : ranks)
-    {
-        if (rank == allowed)
-        {
-            return;
-        }
-    }
-    fail(operatorName, "input ", index, " must be ", expected, ", got ", rank, " dimensions");
 }
 
 std::int64_t ShapeInference::integer(char const* name) const

@@ -132,7 +132,7 @@ template <>
 inline constexpr ONNXTensorElementDataType kElementType<Half>
     = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16;
 
-//! Shape inference of a node: what is known when a session is made.
+//! Shape inference of a node: what is known of it when a session is made.
 class ShapeInference
 {
 public:
@@ -166,9 +166,13 @@ public:
         return mInputs;
     }
 
-    //! Fail unless the rank of an input is not known or one of `ranks`.
-    void checkRank(char const* operatorName, std::size_t index, char const* expected,
-        std::initializer_list<std::size_t> ranks) const;
+    //! An input's dimension, unknown if its rank is not `rank`. The runtime ignores what shape
+    //! inference finds wrong: the kernels check that.
+    Dimension dimension(std::size_t input, std::size_t rank, std::size_t axis) const
+    {
+        auto const& dimensions = mInputs.at(input).dimensions;
+        return dimensions.size() == rank ? dimensions[axis] : unknown();
+    }
 
     //! The value of an integer attribute, or -1 if there is none.
     std::int64_t integer(char const* name) const;

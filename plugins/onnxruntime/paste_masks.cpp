@@ -75,13 +75,8 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        graph.checkRank(kOperator, 0, "masks (N, M, M)", {3});
-        graph.checkRank(kOperator, 1, "boxes (N, 4)", {2});
-        graph.checkRank(kOperator, 2, "size (2,)", {1});
-        auto const& masks = graph.inputs().at(0).dimensions;
         graph.setOutput(0, kOutputs[0],
-            {masks.empty() ? ShapeInference::unknown() : masks[0], ShapeInference::unknown(),
-                ShapeInference::unknown()});
+            {graph.dimension(0, 3, 0), ShapeInference::unknown(), ShapeInference::unknown()});
     }
 };
 
