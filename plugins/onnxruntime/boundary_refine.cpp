@@ -56,13 +56,9 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        graph.checkRank(kOperator, 0, "coarse_logits (K, 1, s, s)", {4});
-        graph.checkRank(kOperator, 1, "fine_logits (K, 1, 2s, 2s)", {4});
-        auto const& fine = graph.inputs().at(1);
-        if (!fine.dimensions.empty())
-        {
-            graph.setOutput(0, fine.type, fine.dimensions);
-        }
+        graph.setOutput(0, graph.inputs().at(1).type,
+            {graph.dimension(1, 4, 0), ShapeInference::Dimension{1, ""}, graph.dimension(1, 4, 2),
+                graph.dimension(1, 4, 3)});
     }
 };
 

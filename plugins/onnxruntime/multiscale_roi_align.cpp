@@ -157,18 +157,9 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        graph.checkRank(kOperator, 0, "rois (K, 5)", {2});
-        for (std::size_t index = 1; index < graph.inputs().size(); ++index)
-        {
-            graph.checkRank(kOperator, index, "features (B, C, H, W)", {4});
-        }
-        auto const& rois = graph.inputs().at(0).dimensions;
-        auto const& features = graph.inputs().at(1);
-        auto const size = ShapeInference::fixed(graph.integer("output_size"));
-        graph.setOutput(0, features.type,
-            {rois.empty() ? ShapeInference::unknown() : rois[0],
-                features.dimensions.empty() ? ShapeInference::unknown() : features.dimensions[1],
-                size, size});
+        ShapeInference::Dimension const size{graph.integer("output_size"), ""};
+        graph.setOutput(0, graph.inputs().at(1).type,
+            {graph.dimension(0, 2, 0), graph.dimension(1, 4, 1), size, size});
     }
 };
 
