@@ -58,12 +58,13 @@ lint: $(INSTALLED)
 # In a process that is not built with the sanitizers, they must be loaded first of all.
 sanitize: $(INSTALLED)
 	cmake -G Ninja -S plugins -B build/sanitize --log-level=WARNING \
-		-DREFINEMASK_SANITIZE=ON -DREFINEMASK_TESTS=ON
-	cmake --build build/sanitize --target cpp_tests refinemask_native
+		-DREFINEMASK_SANITIZE=ON -DREFINEMASK_TESTS=ON -DREFINEMASK_ORT=ON
+	cmake --build build/sanitize --target cpp_tests refinemask_native refinemask_ort
 	ctest --test-dir build/sanitize --output-on-failure
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/sanitize/lib \
-		$(BIN)/python -m pytest tests/test_native.py --deselect tests/test_native.py::test_memory_of_run_lengths
+		$(BIN)/python -m pytest tests/plugins tests/test_native.py \
+		--deselect tests/test_native.py::test_memory_of_run_lengths
 
 fuzz: $(INSTALLED)
 	cmake -G Ninja -S plugins -B build/fuzz --log-level=WARNING \
