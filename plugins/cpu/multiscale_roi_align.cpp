@@ -82,7 +82,7 @@ void prefetchCells(RoIPlan const& plan, T const* map)
             = map + static_cast<std::int64_t>(row) * roi.mapWidth + roi.windowFirst;
         for (int line = 0; line < lines; ++line)
         {
-            __builtin_prefetch(cells + line * kLine);
+            __builtin_prefetch(cells + line * kLine, 0, 2); // into the second-level cache
         }
     }
 }
