@@ -71,7 +71,7 @@ fuzz: $(INSTALLED)
 	cmake --build build/fuzz --target fuzz_targets
 	ctest --test-dir build/fuzz --output-on-failure
 	find build/fuzz/targets -type f -executable | sort | xargs -P 2 -I{} \
-		{} -max_total_time=$(FUZZ_SECONDS) -seed=1
+		env {} -max_total_time=$(FUZZ_SECONDS) -seed=1
 
 clean:
 	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

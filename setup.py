@@ -154,6 +154,8 @@ class Wheel(bdist_wheel):
     def run(self) -> None:
         self.run_command("build_native")
         self.root_is_pure = not built_libraries()
+        # Asked where the files of the package go: beside each other, in what depends on a platform.
+        self.distribution.has_ext_modules = lambda: not self.root_is_pure
         super().run()
 
     def get_tag(self) -> tuple[str, str, str]:
