@@ -14,6 +14,7 @@ import numpy as np
 
 from refinemask.benchmarks.deeplab_model import DeepLab, load_deeplab
 from refinemask.checkpoints import load_model
+from refinemask.checkpoints.load import tells_epsilon
 from refinemask.config import FCNMaskConfig
 from refinemask.data.dataset import InstanceDataset, open_dataset
 from refinemask.errors import RefineMaskError
@@ -42,14 +43,28 @@ class Segmenter:
 
 
 def open_segmenters(
-    models: Sequence[str], semantic: Path | None, score_threshold: float, device: str
+    models: Sequence[str],
+    semantic: Path | None,
+    score_threshold: float,
+    device: str,
+    bn_eps: float | None = None,
 ) -> list[Segmenter]:
     """Load the models of the figure: detectors in the order given, then DeepLabV3+ if any.
+
+    Args:
+        models: checkpoints of detectors, or names of shipped ones.
+        semantic: a checkpoint of DeepLabV3+.
+        score_threshold: detections that score less are no foreground.
+        device: where the models go.
+        bn_eps: epsilon of the batch norms of those detectors whose checkpoints do not tell it.
 
     Raises:
         RefineMaskError: one cannot be loaded.
     """
-    found = [_instance(load_model(model, device), model, score_threshold) for model in models]
+    found = []
+    for model in models:
+        detector = load_model(model, device, None if tells_epsilon(model) else bn_eps)
+        found.append(_instance(detector, model, score_threshold))
     if semantic is not None:
         found.append(_semantic(load_deeplab(semantic, device), str(semantic)))
     return _numbered(found)

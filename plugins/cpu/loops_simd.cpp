@@ -11,6 +11,7 @@ namespace
 using refinemask::BoxBlock;
 using refinemask::ColumnBlock;
 using refinemask::kColumnBlock;
+using refinemask::kRowStrides;
 using refinemask::SeparableView;
 
 inline float featureAsFloat(float value)
@@ -33,7 +34,7 @@ void sumRows(SeparableView const& roi, T const* map, float* rows)
         T const* const source
             = map + static_cast<std::int64_t>(roi.rowFirst[row]) * roi.mapWidth + roi.windowFirst;
         float const* const weights = roi.rowWeights + static_cast<std::int64_t>(row) * taps;
-        float* const target = rows + static_cast<std::int64_t>(row) * roi.windowWidth;
+        float* const target = rows + static_cast<std::int64_t>(row) * roi.rowStride;
         for (int column = 0; column < roi.windowWidth; column += Wide::kCount)
         {
             // The last register overlaps the one before, so that nothing beyond the row is read.
@@ -66,7 +67,7 @@ void sumNarrowRows(SeparableView const& roi, T const* map, float* rows)
                 sum += roi.rowWeights[row * roi.rowTaps + tap]
                     * featureAsFloat(source[tap * roi.mapWidth + column]);
             }
-            rows[row * roi.windowWidth + column] = sum;
+            rows[row * roi.rowStride + column] = sum;
         }
     }
 }
@@ -97,12 +98,14 @@ void storeBlock(Narrow const* sums, T* target, std::int64_t available)
 
 //! Multiply `Rows` rows from `row` on with the weights of a block; return whether all is finite.
 //!
-//! A block's columns beyond the map spill into the next row, which is written afterwards.
-template <int Rows, typename T>
+//! Stride is roi.rowStride, which the compiler then puts into the addresses, or 0 for any. A
+//! block's columns beyond the map spill into the next row, which is written afterwards.
+template <int Stride, int Rows, typename T>
 bool sumColumns(
     SeparableView const& roi, ColumnBlock const& block, float const* rows, int row, T* output)
 {
     constexpr int kRegisters = kColumnBlock / Narrow::kCount;
+    std::int64_t const stride = Stride > 0 ? Stride : roi.rowStride;
     Narrow sums[Rows][kRegisters];
     for (int i = 0; i < Rows; ++i)
     {
@@ -111,21 +114,16 @@ bool sumColumns(
             sums[i][part] = Narrow::broadcast(0.F);
         }
     }
-    float const* const source
-        = rows + static_cast<std::int64_t>(row) * roi.windowWidth + block.first;
-    float const* const weights = roi.columnWeights + block.weight;
-    for (int cell = 0; cell < block.count; ++cell)
+    float const* source = rows + row * stride + block.first;
+    float const* weights = roi.columnWeights + block.weight;
+    for (int cell = 0; cell < block.count; ++cell, ++source, weights += kColumnBlock)
     {
         for (int part = 0; part < kRegisters; ++part)
         {
-            Narrow const weight
-                = Narrow::load(weights + cell * kColumnBlock + part * Narrow::kCount);
+            Narrow const weight = Narrow::load(weights + part * Narrow::kCount);
             for (int i = 0; i < Rows; ++i)
             {
-                sums[i][part].multiplyAdd(
-                    Narrow::broadcast(
-                        source[static_cast<std::int64_t>(i) * roi.windowWidth + cell]),
-                    weight);
+                sums[i][part].multiplyAdd(Narrow::broadcast(source[i * stride]), weight);
             }
         }
     }
@@ -145,19 +143,36 @@ bool sumColumns(
     return check.isFinite();
 }
 
-template <int Rows, typename T>
-bool sumRemainingColumns(
+//! The rows of a block from `row` on, Rows at a time, and then those that remain by fewer.
+template <int Stride, int Rows, typename T>
+bool sumBlock(
     SeparableView const& roi, ColumnBlock const& block, float const* rows, int row, T* output)
 {
-    if constexpr (Rows > 0)
+    bool finite = true;
+    for (; row + Rows <= roi.outputSize; row += Rows)
     {
-        if (roi.outputSize - row == Rows)
-        {
-            return sumColumns<Rows>(roi, block, rows, row, output);
-        }
-        return sumRemainingColumns<Rows - 1>(roi, block, rows, row, output);
+        finite = sumColumns<Stride, Rows>(roi, block, rows, row, output) && finite;
     }
-    return true;
+    if constexpr (Rows > 1)
+    {
+        if (row < roi.outputSize)
+        {
+            finite = sumBlock<Stride, Rows / 2>(roi, block, rows, row, output) && finite;
+        }
+    }
+    return finite;
+}
+
+template <int Stride, typename T>
+bool sumBlocks(SeparableView const& roi, float const* rows, T* output)
+{
+    bool finite = true;
+    // From the last block to the first, because a block spills into the next row's first columns.
+    for (int index = (roi.outputSize - 1) / kColumnBlock; index >= 0; --index)
+    {
+        finite = sumBlock<Stride, kRegisterRows>(roi, roi.blocks[index], rows, 0, output) && finite;
+    }
+    return finite;
 }
 
 template <typename T>
@@ -188,19 +203,17 @@ bool pool(SeparableView const& roi, T const* map, float* rows, T* output)
             break;
         }
     }
-    bool finite = true;
-    // From the last block to the first, because a block spills into the next row's first columns.
-    for (int index = (roi.outputSize - 1) / kColumnBlock; index >= 0; --index)
+    switch (roi.rowStride)
     {
-        ColumnBlock const& block = roi.blocks[index];
-        int row = 0;
-        for (; row + kRegisterRows <= roi.outputSize; row += kRegisterRows)
-        {
-            finite = sumColumns<kRegisterRows>(roi, block, rows, row, output) && finite;
-        }
-        finite = sumRemainingColumns<kRegisterRows - 1>(roi, block, rows, row, output) && finite;
+    case kRowStrides[0]:
+        return sumBlocks<kRowStrides[0]>(roi, rows, output);
+    case kRowStrides[1]:
+        return sumBlocks<kRowStrides[1]>(roi, rows, output);
+    case kRowStrides[2]:
+        return sumBlocks<kRowStrides[2]>(roi, rows, output);
+    default:
+        return sumBlocks<0>(roi, rows, output);
     }
-    return finite;
 }
 
 bool overlapsAny(BoxBlock const* blocks, std::int64_t count, float const* box, float iouThreshold)

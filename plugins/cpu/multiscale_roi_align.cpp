@@ -57,6 +57,30 @@ bool poolSeparably(SimdFunctions const& simd, SeparableView const& view, Half co
         reinterpret_cast<std::uint16_t*>(output));
 }
 
+//! Ask for the cells that a RoI reads of a map. A RoI's rows are short, which the processor's own
+//! prefetching makes nothing of, and by themselves they would each be waited for.
+template <typename T>
+void prefetchCells(RoIPlan const& plan, T const* map)
+{
+    constexpr int kLine = 64 / static_cast<int>(sizeof(T));
+    //! Of a large RoI the first rows are enough to get the processor going.
+    constexpr int kMostLines = 128;
+    SeparableView const roi = plan.view();
+    int const lines = roi.windowWidth / kLine + 1;
+    int const first = std::min(roi.rowFirst[0], roi.rowFirst[roi.outputSize - 1]);
+    int const last = std::max(roi.rowFirst[0], roi.rowFirst[roi.outputSize - 1]) + roi.rowTaps;
+    int const rows = std::min(last - first, std::max(kMostLines / lines, 1));
+    for (int row = first; row < first + rows; ++row)
+    {
+        T const* const cells
+            = map + static_cast<std::int64_t>(row) * roi.mapWidth + roi.windowFirst;
+        for (int line = 0; line < lines; ++line)
+        {
+            __builtin_prefetch(cells + line * kLine);
+        }
+    }
+}
+
 //! The RoIs in the order in which they read the maps.
 std::vector<std::int64_t> readingOrder(std::vector<std::optional<RoIPlan>> const& plans)
 {
@@ -155,6 +179,11 @@ void multiScaleRoIAlign(float const* rois, std::int64_t numRois, FeatureLevel<T>
                     RoIPlan const& plan = *plans[order[place]];
                     T const* const map = channelMap(plan, levels, channels, channel);
                     T* const target = output + (order[place] * channels + channel) * area;
+                    if (place + 1 < chunks[chunk + 1] && plans[order[place + 1]]->isSeparable())
+                    {
+                        RoIPlan const& next = *plans[order[place + 1]];
+                        prefetchCells(next, channelMap(next, levels, channels, channel));
+                    }
                     // An infinite feature may have met a weight of 0, which the kernel skips.
                     bool const done = plan.isSeparable()
                         && poolSeparably(simd, plan.view(), map, scratch.data(), target);

@@ -133,6 +133,11 @@ void RoIPlan::buildColumns()
         }
     }
     mWindowFirst = std::min(mWindowFirst, std::max(windowLast, 0));
+    if (windowLast - mWindowFirst >= 4 * kWidestLanes)
+    {
+        // A wide window may as well begin where a cache line does, if rows do.
+        mWindowFirst -= mWindowFirst % kWidestLanes;
+    }
     // Whole registers are read, so the window is widened to one, to the left at the map's edge.
     mWindowWidth = std::min(std::max(windowLast - mWindowFirst + 1, kWidestLanes), mWidth);
     mWindowFirst = std::min(mWindowFirst, mWidth - mWindowWidth);
@@ -155,13 +160,25 @@ void RoIPlan::buildColumns()
 
 SeparableView RoIPlan::view() const
 {
-    return SeparableView{mOutputSize, mWidth, mWindowFirst, mWindowWidth, mRowTaps,
+    return SeparableView{mOutputSize, mWidth, mWindowFirst, mWindowWidth, rowStride(), mRowTaps,
         mRowFirst.data(), mRowWeights.data(), mBlocks.data(), mColumnWeights.data()};
+}
+
+int RoIPlan::rowStride() const
+{
+    for (int const stride : kRowStrides)
+    {
+        if (mWindowWidth <= stride)
+        {
+            return stride;
+        }
+    }
+    return mWindowWidth;
 }
 
 std::size_t RoIPlan::scratchSize() const
 {
-    return static_cast<std::size_t>(mOutputSize) * mWindowWidth;
+    return static_cast<std::size_t>(mOutputSize) * rowStride();
 }
 
 std::size_t RoIPlan::tableBytes() const

@@ -57,6 +57,7 @@ public:
     std::size_t tableBytes() const;
 
 private:
+    int rowStride() const;
     void buildRows();
     void buildColumns();
 

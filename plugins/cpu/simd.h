@@ -15,6 +15,10 @@ constexpr int kColumnBlock = 8;
 //! The widest registers in floats: rows of features are read this many at a time.
 constexpr int kWidestLanes = 16;
 
+//! Distances between rows of scratch that the loops are compiled for. Not powers of two, which
+//! would bring all rows to the same few places in the cache.
+constexpr int kRowStrides[] = {48, 144, 400};
+
 //! Some columns of the pooled map, and the cells of a feature row that they are sums of.
 struct ColumnBlock
 {
@@ -26,12 +30,13 @@ struct ColumnBlock
 //! A RoI as two small banded matrices: pooled = rowWeights * map * columnWeights^T.
 struct SeparableView
 {
-    int outputSize;      //!< S
-    int mapWidth;        //!< cells of the whole map
-    int windowFirst;     //!< first column of the map that is read
-    int windowWidth;     //!< columns that are read; at least kWidestLanes where the map is as wide
-    int rowTaps;         //!< rows of the map that a row of the pooled map is a sum of
-    int const* rowFirst; //!< S, the first of them
+    int outputSize;  //!< S
+    int mapWidth;    //!< cells of the whole map
+    int windowFirst; //!< first column of the map that is read
+    int windowWidth; //!< columns that are read; at least kWidestLanes where the map is as wide
+    int rowStride;   //!< floats between rows of scratch: one of kRowStrides where that is enough
+    int rowTaps;     //!< rows of the map that a row of the pooled map is a sum of
+    int const* rowFirst;       //!< S, the first of them
     float const* rowWeights;   //!< S x rowTaps
     ColumnBlock const* blocks; //!< ceil(S / kColumnBlock)
     float const* columnWeights;
@@ -51,7 +56,7 @@ struct BoxBlock
 //! The loops for one instruction set. Halves are passed as their bits.
 struct SimdFunctions
 {
-    //! Pool one channel's map into S x S. `rows` holds S x windowWidth floats of scratch. Returns
+    //! Pool one channel's map into S x S. `rows` holds S x rowStride floats of scratch. Returns
     //! false if a sum was not finite: a weight of 0 may then have met an infinity.
     bool (*poolFloat)(SeparableView const& roi, float const* map, float* rows, float* output);
     bool (*poolHalf)(

@@ -138,22 +138,13 @@ class ShapeInference
 public:
     explicit ShapeInference(OrtShapeInferContext* context);
 
-    //! A length, -1 if not known, and the name that the graph gives it, or "".
+    //! A length and the name that the graph gives it, or ""; the length is -1 if only the name, or
+    //! not even that, is known.
     struct Dimension
     {
         std::int64_t length;
         std::string name;
     };
-
-    static Dimension unknown()
-    {
-        return Dimension{-1, ""};
-    }
-
-    static Dimension fixed(std::int64_t length)
-    {
-        return Dimension{length, ""};
-    }
 
     struct Tensor
     {
@@ -166,17 +157,19 @@ public:
         return mInputs;
     }
 
-    //! An input's dimension, unknown if its rank is not `rank`. The runtime ignores what shape
-    //! inference finds wrong: the kernels check that.
+    //! An input's dimension, unknown if its rank is not `rank`: it is for the kernels to refuse
+    //! that, since the runtime ignores what shape inference finds wrong.
     Dimension dimension(std::size_t input, std::size_t rank, std::size_t axis) const
     {
         auto const& dimensions = mInputs.at(input).dimensions;
-        return dimensions.size() == rank ? dimensions[axis] : unknown();
+        return dimensions.size() == rank ? dimensions[axis] : Dimension{-1, ""};
     }
 
     //! The value of an integer attribute, or -1 if there is none.
     std::int64_t integer(char const* name) const;
 
+    //! Say what an output is, unless one of the dimensions is not known: the runtime would take the
+    //! -1 for a length.
     void setOutput(std::size_t index, ONNXTensorElementDataType type,
         std::vector<Dimension> const& dimensions) const;
 

@@ -96,6 +96,11 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
     return dataclasses.replace(checkpoint, config=config)
 
 
+def tells_epsilon(path: str | Path) -> bool:
+    """Return whether a checkpoint says the epsilon of its batch norms, as only our own do."""
+    return not _is_pickled(io.find_checkpoint(path))
+
+
 def mismatch(checkpoint: Checkpoint) -> str | None:
     """Return in one line how the tensors differ from those of the configuration, None if not.
 

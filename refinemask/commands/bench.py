@@ -22,7 +22,8 @@ Models = Annotated[
     typer.Option(
         "--model",
         metavar="CHECKPOINT|NAME",
-        help="A model to measure in PyTorch, after the artifacts; may be repeated.",
+        help="A model to measure in PyTorch, after the artifacts; may be repeated. One that needs "
+        "--bn-eps is exported with it, and given as an artifact.",
     ),
 ]
 Images = Annotated[

@@ -27,6 +27,7 @@ def figure1(
             help="A detector; may be repeated. By default both that ship.",
         ),
     ] = None,
+    bn_eps: options.BnEps = None,
     semantic: Annotated[
         Path | None,
         typer.Option(
@@ -51,7 +52,9 @@ def figure1(
     from refinemask.benchmarks.segmenters import open_segmenters, open_shared
     from refinemask.files import make_folder
 
-    segmenters = open_segmenters(model or DEFAULT_MODELS, semantic, score_threshold, place)
+    if model is None and bn_eps is not None:
+        raise typer.BadParameter("--bn-eps goes with --model only")
+    segmenters = open_segmenters(model or DEFAULT_MODELS, semantic, score_threshold, place, bn_eps)
     images = open_shared(dataset, segmenters)
     make_folder(output)
     with progress("images") as advance:

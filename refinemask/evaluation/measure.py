@@ -10,7 +10,7 @@ from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.data.masks import is_empty
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.cityscapes import cityscapes_metrics
-from refinemask.evaluation.inputs import read_annotations, read_ground_truth, read_results
+from refinemask.evaluation.inputs import read_ground_truth, read_results
 from refinemask.evaluation.kinds import KINDS, LVIS_KINDS
 from refinemask.evaluation.lvis import lvis_metrics
 from refinemask.evaluation.metrics import coco_metrics

@@ -18,7 +18,7 @@ from refinemask.data.repeat import class_balanced_factors
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate
-from refinemask.evaluation.measure import check_ground_truth
+from refinemask.evaluation.measure import check_masks
 from refinemask.files import check_writable
 from refinemask.models import Detector, build_model
 from refinemask.models.efficientnet_lite import EfficientNetLite
@@ -92,7 +92,7 @@ class _Run:
         datasets = [dataset.for_training() for dataset in (first, *others)]
         self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
         for dataset in self.validation.values():
-            check_ground_truth(dataset)
+            check_masks(dataset, dataset.image_ids, set(dataset.category_ids))
         self.images = [len(dataset) for dataset in datasets]
         model, self.reinitialised = _build(options, datasets[0])
         self.model = model.to(self.device)

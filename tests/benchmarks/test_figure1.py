@@ -13,6 +13,7 @@ from refinemask import cli
 from refinemask.benchmarks.figure1 import Crop, measure, table
 from refinemask.benchmarks.figure1_drawing import draw_chart, draw_crops
 from refinemask.benchmarks.segmenters import Segmenter, open_segmenters, open_shared
+from refinemask.checkpoints import load_model
 from refinemask.data.dataset import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.images import load_image
@@ -180,6 +181,21 @@ def test_models_of_other_classes_are_an_error(tmp_path):
 def test_models_of_one_kind_are_numbered():
     names = [s.name for s in open_segmenters(["maskrcnn_small"] * 2, None, 0.5, "cpu")]
     assert names == ["Mask R-CNN 1", "Mask R-CNN 2"]
+
+
+def test_the_epsilon_is_for_checkpoints_that_do_not_tell_it(monkeypatch, tmp_path):
+    foreign = tmp_path / "foreign.pth"
+    foreign.write_bytes(b"PK and no more")
+    asked = []
+
+    def load(path, device, bn_eps):
+        asked.append((path, bn_eps))
+        return load_model("maskrcnn_small")
+
+    monkeypatch.setattr("refinemask.benchmarks.segmenters.load_model", load)
+    models = ["refinemask_small", str(foreign)]
+    open_segmenters(models, None, 0.5, "cpu", bn_eps=0.0)
+    assert asked == [("refinemask_small", None), (str(foreign), 0.0)]
 
 
 @pytest.mark.parametrize(

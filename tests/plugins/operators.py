@@ -117,14 +117,14 @@ def feature_inputs(rois: NDArray[Any], features: Sequence[NDArray[Any]]) -> dict
     return {"rois": rois, **{f"features_{level}": map for level, map in enumerate(features)}}
 
 
-ROI_ALIGN = {
+ROI_ALIGN: dict[str, Any] = {
     "output_size": 7,
     "sampling_ratio": 0,
     "strides": (4, 8, 16, 32),
     "finest_scale": 56.0,
     "aligned": 1,
 }
-NMS = {"iou_threshold": 0.5, "score_threshold": 0.05, "max_per_image": 100}
+NMS: dict[str, Any] = {"iou_threshold": 0.5, "score_threshold": 0.05, "max_per_image": 100}
 
 
 def roi_align(

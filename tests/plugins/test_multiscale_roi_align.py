@@ -1,6 +1,7 @@
 """MultiScaleRoIAlign in ONNX Runtime: by hand, and against torchvision's roi_align per level."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from tests.plugins import operators
 from tests.plugins.operators import roi_align
 
 STRIDES = (4, 8, 16, 32, 64)
-EXACT = {"atol": 2e-6, "rtol": 2e-6}
+EXACT: dict[str, Any] = {"atol": 2e-6, "rtol": 2e-6}
 """Only the order of the additions differs; features are of order 1."""
+HALF: dict[str, Any] = {"atol": 1e-3, "rtol": 1e-3}
+"""A unit in the last place, where the rounding turns."""
 
 
 def ramp(height, width):
@@ -113,7 +116,7 @@ def test_matches_torchvision_per_level(
         epsilon_after_log,
     ).numpy()
     assert found.dtype == dtype and found.shape == expected.shape
-    tolerance = {"atol": 1e-3, "rtol": 1e-3} if half else EXACT  # half: an ulp where rounding turns
+    tolerance = HALF if half else EXACT
     np.testing.assert_allclose(found, expected, **tolerance)
 
 
@@ -121,7 +124,7 @@ inverted = np.array([[0, 30, 4, 10, 40], [0, 4, 40, 30, 8], [0, 30, 40, 6, 8]], 
 
 
 def test_inverted_rois_take_no_samples():
-    """torchvision's roi_align throws for some of these."""
+    """There torchvision may throw: it reserves room for a negative number of samples."""
     features = [np.ones((1, 2, 16, 16), np.float32)]
     np.testing.assert_array_equal(
         roi_align(inverted, features, strides=(4,)), np.zeros((3, 2, 7, 7))

@@ -120,10 +120,10 @@ def test_an_output_that_is_a_file_is_found_first(tmp_path):
 
 
 def test_validation_that_cannot_be_evaluated_is_found_before_training(tmp_path, monkeypatch):
-    def refuse(dataset):
-        raise RefineMaskError(f"{len(dataset)} bad annotations")
+    def refuse(dataset, image_ids, category_ids):
+        raise RefineMaskError(f"{len(image_ids)} bad annotations")
 
-    monkeypatch.setattr("refinemask.training.trainer.check_ground_truth", refuse)
+    monkeypatch.setattr("refinemask.training.trainer.check_masks", refuse)
     with pytest.raises(RefineMaskError, match="3 bad annotations"):
         train(options(tmp_path / "run", validation=("shapes:3",)))
     assert not (tmp_path / "run").exists()
