@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-import refinemask
+from refinemask import native
 from refinemask.commands.output import guarded, note
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def operators(
 
     threads = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    path = library or Path(refinemask.__file__).parent / "lib" / "librefinemask_ort.so"
+    path = library or native.require("ort", "measuring the operators")
     command = shlex.join(["python", "-m", "refinemask.benchmarks.operators", *sys.argv[1:]])
     result: dict[str, Any] = {
         "setup": describe(command),
@@ -106,9 +106,8 @@ def measure(case: "Case", iterations: int, copy_bytes_per_second: float) -> dict
 
     Returns:
         `name`, `target`, `bytes`, `floor_ms`, `times_floor` of ours, and `contenders`: name ->
-        `median_ms`, `min_ms`, `processor_ms` (of all threads, medians too), `ratio` of the medians to
-        ours, and `met`, whether the ratio is at least the target
-        (None where there is none).
+        `median_ms`, `min_ms`, `processor_ms` (the median over all threads), `ratio` of the medians
+        to ours, and `met`, whether the ratio is at least the target (None where there is none).
 
     Raises:
         RefineMaskError: the results differ.
@@ -172,8 +171,8 @@ def format_table(result: dict[str, Any]) -> str:
         + f"; medians of {result['iterations']}, interleaved; "
         f"a copy moves {result['copy_bytes_per_second'] / 1e9:.1f} GB/s",
         "",
-        "| Operator | ms (processor) | compared with, ms (processor): times slower | wanted | MB to move | floor, ms "
-        "| times the floor |",
+        "| Operator | ms (processor) | compared with, ms (processor): times slower | wanted "
+        "| MB to move | floor, ms | times the floor |",
         "|---|---|---|---|---|---|---|",
     ]
     for case in result["cases"]:
@@ -184,7 +183,8 @@ def format_table(result: dict[str, Any]) -> str:
             for name, figures in rivals
         )
         lines.append(
-            f"| {case['name']} | {ours['median_ms']:.2f} ({ours['processor_ms']:.2f}) | {compared} | {case['target']:g} | "
+            f"| {case['name']} | {ours['median_ms']:.2f} ({ours['processor_ms']:.2f}) | {compared} "
+            f"| {case['target']:g} | "
             f"{case['bytes'] / 1e6:.1f} | {case['floor_ms']:.2f} | {case['times_floor']:.1f} |"
         )
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 #include "roi_plan.h"
 #include "simd.h"
+#include "stream.h"
 
 #include <algorithm>
 #include <numeric>
@@ -17,8 +18,13 @@ namespace
 //! RoIs whose tables are used for a few channels before the next ones, so that they stay in cache.
 constexpr std::size_t kTableBytes = 128 << 10;
 constexpr std::int64_t kChannelsPerTask = 8;
+//! Channels that a RoI is pooled from before the next RoI, while its tables are at hand.
+constexpr std::int64_t kChannelsTogether = 4;
 //! Tasks to be made of few channels, so that many threads have work.
 constexpr std::int64_t kTasks = 64;
+//! Pooled maps of this size, in an output of that, are written past the cache.
+constexpr std::size_t kStreamedMapBytes = 8 << 10;
+constexpr std::size_t kStreamedBytes = 8 << 20;
 
 template <typename T>
 T const* channelMap(
@@ -76,7 +82,7 @@ void prefetchCells(RoIPlan const& plan, T const* map)
             = map + static_cast<std::int64_t>(row) * roi.mapWidth + roi.windowFirst;
         for (int line = 0; line < lines; ++line)
         {
-            __builtin_prefetch(cells + line * kLine);
+            __builtin_prefetch(cells + line * kLine, 0, 2); // into the second-level cache
         }
     }
 }
@@ -110,8 +116,8 @@ std::vector<std::int64_t> tableChunks(std::vector<std::optional<RoIPlan>> const&
     for (std::int64_t place = 0; place < static_cast<std::int64_t>(order.size()); ++place)
     {
         std::size_t const more = plans[order[place]]->tableBytes();
-        bool const full = bytes + more > kTableBytes || place - starts.back() >= mostRois;
-        if (full && place > starts.back())
+        bool const isFull = bytes + more > kTableBytes || place - starts.back() >= mostRois;
+        if (isFull && place > starts.back())
         {
             starts.push_back(place);
             bytes = 0;
@@ -122,6 +128,121 @@ std::vector<std::int64_t> tableChunks(std::vector<std::optional<RoIPlan>> const&
     return starts;
 }
 
+//! Everything that is the same for all tasks.
+template <typename T>
+class Pooler
+{
+public:
+    Pooler(float const* rois, std::int64_t numRois, FeatureLevel<T> const* levels,
+        std::int64_t channels, RoIAlignParams const& params, ParallelFor const& parallelFor)
+        : mLevels(levels)
+        , mChannels(channels)
+        , mSize(params.outputSize)
+        , mArea(static_cast<std::int64_t>(mSize) * mSize)
+        , mPlans(static_cast<std::size_t>(numRois))
+    {
+        constexpr std::int64_t kPlansPerTask = 16;
+        parallelFor(divideUp(numRois, kPlansPerTask),
+            [&](std::int64_t task)
+            {
+                std::int64_t const end = std::min((task + 1) * kPlansPerTask, numRois);
+                for (std::int64_t index = task * kPlansPerTask; index < end; ++index)
+                {
+                    float const* const roi = rois + index * 5;
+                    int const level = assignLevel(roi + 1, params);
+                    mPlans[index].emplace(
+                        roi, level, levels[level].height, levels[level].width, channels, params);
+                }
+            });
+        mOrder = readingOrder(mPlans);
+        for (std::optional<RoIPlan> const& plan : mPlans)
+        {
+            mScratchSize = std::max(mScratchSize, plan->scratchSize());
+        }
+        std::size_t const mapBytes = static_cast<std::size_t>(mArea) * sizeof(T);
+        mIsStreamed = mapBytes >= kStreamedMapBytes
+            && mapBytes * static_cast<std::size_t>(numRois * channels) >= kStreamedBytes;
+    }
+
+    void pool(T* output, ParallelFor const& parallelFor) const
+    {
+        std::int64_t const channelTasks = divideUp(mChannels, kChannelsPerTask);
+        // With few channels the RoIs are shared out too.
+        std::int64_t const roiTasks = divideUp(kTasks, channelTasks);
+        auto const numRois = static_cast<std::int64_t>(mPlans.size());
+        auto const chunks = tableChunks(mPlans, mOrder, divideUp(numRois, roiTasks));
+        auto const numChunks = static_cast<std::int64_t>(chunks.size()) - 1;
+        parallelFor(channelTasks * numChunks,
+            [&](std::int64_t task)
+            {
+                // Chunks of the same channels follow each other: their maps are still in cache.
+                std::int64_t const chunk = task % numChunks;
+                std::int64_t const first = task / numChunks * kChannelsPerTask;
+                std::vector<float> scratch(mScratchSize);
+                std::vector<T> buffer(mIsStreamed ? static_cast<std::size_t>(mArea) : 0);
+                for (std::int64_t channel = first; channel < first + kChannelsPerTask;
+                    channel += kChannelsTogether)
+                {
+                    poolChunk(chunks[chunk], chunks[chunk + 1], channel, scratch, buffer, output);
+                }
+            });
+    }
+
+private:
+    //! Pool the RoIs of places [begin, end) from kChannelsTogether channels, or as many as remain.
+    void poolChunk(std::int64_t begin, std::int64_t end, std::int64_t firstChannel,
+        std::vector<float>& scratch, std::vector<T>& buffer, T* output) const
+    {
+        std::int64_t const lastChannel = std::min(firstChannel + kChannelsTogether, mChannels);
+        for (std::int64_t place = begin; place < end; ++place)
+        {
+            RoIPlan const& plan = *mPlans[mOrder[place]];
+            RoIPlan const& next = *mPlans[mOrder[std::min(place + 1, end - 1)]];
+            for (std::int64_t channel = firstChannel; channel < lastChannel; ++channel)
+            {
+                prefetch(channel + 1 < lastChannel ? plan : next,
+                    channel + 1 < lastChannel ? channel + 1 : firstChannel);
+                T* const target = output + (mOrder[place] * mChannels + channel) * mArea;
+                poolMap(plan, channel, scratch.data(), mIsStreamed ? buffer.data() : target);
+                if (mIsStreamed)
+                {
+                    streamOut(target, buffer.data(), buffer.size() * sizeof(T));
+                }
+            }
+        }
+        endStream();
+    }
+
+    void poolMap(RoIPlan const& plan, std::int64_t channel, float* scratch, T* target) const
+    {
+        T const* const map = channelMap(plan, mLevels, mChannels, channel);
+        // An infinite feature may have met a weight of 0, which the kernel skips.
+        bool const done = plan.isSeparable()
+            && poolSeparably(simdFunctions(), plan.view(), map, scratch, target);
+        if (!done)
+        {
+            poolPlainly(plan, mLevels[plan.level()], map, mSize, target);
+        }
+    }
+
+    void prefetch(RoIPlan const& plan, std::int64_t channel) const
+    {
+        if (plan.isSeparable())
+        {
+            prefetchCells(plan, channelMap(plan, mLevels, mChannels, channel));
+        }
+    }
+
+    FeatureLevel<T> const* mLevels;
+    std::int64_t mChannels;
+    int mSize;
+    std::int64_t mArea;
+    std::vector<std::optional<RoIPlan>> mPlans;
+    std::vector<std::int64_t> mOrder; //!< of the RoIs, as they read the maps
+    std::size_t mScratchSize{0};
+    bool mIsStreamed{false};
+};
+
 } // namespace
 
 template <typename T>
@@ -129,71 +250,10 @@ void multiScaleRoIAlign(float const* rois, std::int64_t numRois, FeatureLevel<T>
     std::int64_t /*batch*/, std::int64_t channels, RoIAlignParams const& params, T* output,
     ParallelFor const& parallelFor)
 {
-    if (numRois == 0 || channels == 0)
+    if (numRois > 0 && channels > 0)
     {
-        return;
+        Pooler<T>(rois, numRois, levels, channels, params, parallelFor).pool(output, parallelFor);
     }
-    std::vector<std::optional<RoIPlan>> plans(static_cast<std::size_t>(numRois));
-    constexpr std::int64_t kPlansPerTask = 16;
-    parallelFor(divideUp(numRois, kPlansPerTask),
-        [&](std::int64_t task)
-        {
-            std::int64_t const end = std::min((task + 1) * kPlansPerTask, numRois);
-            for (std::int64_t index = task * kPlansPerTask; index < end; ++index)
-            {
-                float const* const roi = rois + index * 5;
-                int const level = assignLevel(roi + 1, params);
-                plans[index].emplace(
-                    roi, level, levels[level].height, levels[level].width, channels, params);
-            }
-        });
-
-    std::vector<std::int64_t> const order = readingOrder(plans);
-    std::int64_t const channelTasks = divideUp(channels, kChannelsPerTask);
-    // With few channels the RoIs are shared out too.
-    std::int64_t const roiTasks = channelTasks >= kTasks ? 1 : divideUp(kTasks, channelTasks);
-    std::vector<std::int64_t> const chunks
-        = tableChunks(plans, order, std::max<std::int64_t>(divideUp(numRois, roiTasks), 1));
-    std::size_t scratchSize = 0;
-    for (std::optional<RoIPlan> const& plan : plans)
-    {
-        scratchSize = std::max(scratchSize, plan->scratchSize());
-    }
-    SimdFunctions const& simd = simdFunctions();
-    int const size = params.outputSize;
-    std::int64_t const area = static_cast<std::int64_t>(size) * size;
-
-    parallelFor(channelTasks * static_cast<std::int64_t>(chunks.size() - 1),
-        [&](std::int64_t task)
-        {
-            // Chunks of the same channels follow each other: their maps are still in cache.
-            std::int64_t const chunk = task % static_cast<std::int64_t>(chunks.size() - 1);
-            std::int64_t const firstChannel
-                = task / static_cast<std::int64_t>(chunks.size() - 1) * kChannelsPerTask;
-            std::int64_t const lastChannel = std::min(firstChannel + kChannelsPerTask, channels);
-            std::vector<float> scratch(scratchSize);
-            for (std::int64_t channel = firstChannel; channel < lastChannel; ++channel)
-            {
-                for (std::int64_t place = chunks[chunk]; place < chunks[chunk + 1]; ++place)
-                {
-                    RoIPlan const& plan = *plans[order[place]];
-                    T const* const map = channelMap(plan, levels, channels, channel);
-                    T* const target = output + (order[place] * channels + channel) * area;
-                    if (place + 1 < chunks[chunk + 1] && plans[order[place + 1]]->isSeparable())
-                    {
-                        RoIPlan const& next = *plans[order[place + 1]];
-                        prefetchCells(next, channelMap(next, levels, channels, channel));
-                    }
-                    // An infinite feature may have met a weight of 0, which the kernel skips.
-                    bool const done = plan.isSeparable()
-                        && poolSeparably(simd, plan.view(), map, scratch.data(), target);
-                    if (!done)
-                    {
-                        poolPlainly(plan, levels[plan.level()], map, size, target);
-                    }
-                }
-            }
-        });
 }
 
 template <typename T>

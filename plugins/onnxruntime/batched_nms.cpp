@@ -82,7 +82,8 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        graph.setOutput(1, kOutputs[1], {}); // the other's length depends on the data
+        graph.setOutput(0, kOutputs[0], {ShapeInference::unknown(), ShapeInference::fixed(3)});
+        graph.setOutput(1, kOutputs[1], {});
     }
 };
 

@@ -157,7 +157,7 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        ShapeInference::Dimension const size{graph.integer("output_size"), ""};
+        auto const size = ShapeInference::fixed(graph.integer("output_size"));
         graph.setOutput(0, graph.inputs().at(1).type,
             {graph.dimension(0, 2, 0), graph.dimension(1, 4, 1), size, size});
     }

@@ -204,22 +204,27 @@ std::int64_t ShapeInference::integer(char const* name) const
 void ShapeInference::setOutput(std::size_t index, ONNXTensorElementDataType type,
     std::vector<Dimension> const& dimensions) const
 {
-    Shape lengths;
-    std::vector<char const*> names;
-    for (Dimension const& dimension : dimensions)
-    {
-        if (dimension.length < 0 && dimension.name.empty())
-        {
-            return;
-        }
-        lengths.push_back(dimension.length);
-        names.push_back(dimension.name.c_str());
-    }
     OrtApi const& api = Ort::GetApi();
     OrtTensorTypeAndShapeInfo* created = nullptr;
     Ort::ThrowOnError(api.CreateTensorTypeAndShapeInfo(&created));
     Ort::TensorTypeAndShapeInfo const info(created);
     Ort::ThrowOnError(api.SetTensorElementType(created, type));
+    // ONNX Runtime takes a length without a name for a number, also -1, and what follows from it
+    // fails; a name of several dimensions says that they are equal, so each gets its own.
+    static std::atomic<std::uint64_t> unknown{0};
+    Shape lengths;
+    std::vector<std::string> texts;
+    for (Dimension const& dimension : dimensions)
+    {
+        bool const named = dimension.length >= 0 || !dimension.name.empty();
+        lengths.push_back(dimension.length);
+        texts.push_back(named ? dimension.name : "refinemask_" + std::to_string(unknown++));
+    }
+    std::vector<char const*> names;
+    for (std::string const& text : texts)
+    {
+        names.push_back(text.c_str());
+    }
     Ort::ThrowOnError(api.SetDimensions(created, lengths.data(), lengths.size()));
     Ort::ThrowOnError(api.SetSymbolicDimensions(created, names.data(), names.size()));
     Ort::ThrowOnError(api.ShapeInferContext_SetOutputTypeShape(mContext, index, created));

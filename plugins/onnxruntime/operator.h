@@ -146,6 +146,16 @@ public:
         std::string name;
     };
 
+    static Dimension unknown()
+    {
+        return Dimension{-1, ""};
+    }
+
+    static Dimension fixed(std::int64_t length)
+    {
+        return Dimension{length, ""};
+    }
+
     struct Tensor
     {
         ONNXTensorElementDataType type;
@@ -162,14 +172,12 @@ public:
     Dimension dimension(std::size_t input, std::size_t rank, std::size_t axis) const
     {
         auto const& dimensions = mInputs.at(input).dimensions;
-        return dimensions.size() == rank ? dimensions[axis] : Dimension{-1, ""};
+        return dimensions.size() == rank ? dimensions[axis] : unknown();
     }
 
     //! The value of an integer attribute, or -1 if there is none.
     std::int64_t integer(char const* name) const;
 
-    //! Say what an output is, unless one of the dimensions is not known: the runtime would take the
-    //! -1 for a length.
     void setOutput(std::size_t index, ONNXTensorElementDataType type,
         std::vector<Dimension> const& dimensions) const;
 

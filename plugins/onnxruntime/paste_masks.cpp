@@ -73,9 +73,10 @@ public:
         = {kElementType<T>, kElementType<float>, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
     static constexpr ONNXTensorElementDataType kOutputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8};
 
-    static void infer(ShapeInference const& /*graph*/)
+    static void infer(ShapeInference const& graph)
     {
-        // Height and width are values of an input.
+        graph.setOutput(0, kOutputs[0],
+            {graph.dimension(0, 3, 0), ShapeInference::unknown(), ShapeInference::unknown()});
     }
 };
 

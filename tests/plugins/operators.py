@@ -1,6 +1,5 @@
 """Graphs of one custom operator, run by ONNX Runtime with our operator library."""
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-import refinemask
+from refinemask import native
 
 TYPES = {
     np.dtype(np.float32): TensorProto.FLOAT,
@@ -29,10 +28,9 @@ Declared = tuple[str, np.dtype[Any], int | None]
 
 def operator_library() -> Path:
     """Return the path of the library, or skip the test where it was not built."""
-    folder = os.environ.get("REFINEMASK_LIBRARY_DIR") or Path(refinemask.__file__).parent / "lib"
-    path = Path(folder, "librefinemask_ort.so")
-    if not path.is_file():
-        pytest.skip(f"no {path}; build it: cmake -S plugins -B build/native, then --build")
+    path = native.library("ort")
+    if path is None:
+        pytest.skip(f"no librefinemask_ort.so; {native.BUILD}")
     return path
 
 
