@@ -1,19 +1,27 @@
 # Needs Python 3.11 to 3.13, a C++ compiler and make; everything else goes into .venv.
-#   make        the environment alone
-#   make demo   both models exported, checked, run and compared: demo/report.html
-#   make test   the fast tests
-#   make lint   style and types
-#   make clean  remove what the others made, .venv included
+#   make           the environment alone
+#   make demo      both models exported, checked, run and compared: demo/report.html
+#   make test      the fast tests
+#   make lint      style and types
+#   make native    the native libraries again, after a change of plugins/
+#   make sanitize  the C++ tests, and Python's calls into C++, under ASan and UBSan
+#   make fuzz      FUZZ_SECONDS of hostile input for each operator and for the plugins' fields
+#   make clean     remove what the others made, .venv included
 
 PYTHON ?= python3
 # Exact versions; `make CONSTRAINTS=/dev/null` takes the newest that setup.py allows.
 CONSTRAINTS ?= constraints.txt
 
+FUZZ_SECONDS ?= 60
+
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+NATIVE := .venv/.native
+PLUGINS := $(shell find plugins -type f -not -path '*/__pycache__/*')
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test lint clean
+.PHONY: install demo native test lint sanitize fuzz clean
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -31,13 +39,40 @@ demo: $(INSTALLED)
 	$(BIN)/python -m refinemask.benchmarks.demo --output demo
 	@echo "Open $(CURDIR)/demo/report.html in a browser."
 
-test: $(INSTALLED)
+native: $(NATIVE)
+
+# The installation has built them already; this takes seconds where nothing has changed.
+$(NATIVE): $(INSTALLED) $(PLUGINS)
+	$(BIN)/python setup.py --quiet build_native --inplace
+	touch $@
+
+test: $(NATIVE)
 	$(BIN)/python -m pytest
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(filter %.h %.cpp %.cu,$(PLUGINS))
+
+# In a process that is not built with the sanitizers, they must be loaded first of all.
+sanitize: $(INSTALLED)
+	cmake -G Ninja -S plugins -B build/sanitize --log-level=WARNING \
+		-DREFINEMASK_SANITIZE=ON -DREFINEMASK_TESTS=ON -DREFINEMASK_ORT=ON
+	cmake --build build/sanitize --target cpp_tests refinemask_native refinemask_ort
+	ctest --test-dir build/sanitize --output-on-failure
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/sanitize/lib \
+		$(BIN)/python -m pytest tests/plugins tests/test_native.py \
+		--deselect tests/test_native.py::test_memory_of_run_lengths
+
+fuzz: $(INSTALLED)
+	cmake -G Ninja -S plugins -B build/fuzz --log-level=WARNING \
+		-DREFINEMASK_SANITIZE=ON -DREFINEMASK_FUZZ=ON -DREFINEMASK_ORT=OFF -DREFINEMASK_CUDA=OFF
+	cmake --build build/fuzz --target fuzz_targets
+	ctest --test-dir build/fuzz --output-on-failure
+	find build/fuzz/targets -type f -executable | sort | xargs -P 2 -I{} \
+		env {} -max_total_time=$(FUZZ_SECONDS) -seed=1
 
 clean:
 	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -47,12 +47,17 @@ class BuildNative(Command):
     """Build the native libraries into `refinemask/lib`, and copy them to where wheels are made."""
 
     description = "build the native libraries with CMake"
-    user_options: ClassVar = [("build-lib=", None, "folder that the package is copied to")]
+    user_options: ClassVar = [
+        ("build-lib=", None, "folder that the package is copied to"),
+        ("inplace", "i", "build into refinemask/lib and copy nothing"),
+    ]
+    boolean_options: ClassVar = ["inplace"]
     editable_mode = False  # set by setuptools, for both kinds of editable install
     build_lib: str | None
 
     def initialize_options(self) -> None:
         self.build_lib = None
+        self.inplace = False
 
     def finalize_options(self) -> None:
         self.set_undefined_options("build_py", ("build_lib", "build_lib"))
@@ -66,7 +71,7 @@ class BuildNative(Command):
                 if "1" in (native, cuda):
                     raise SystemExit(f"the native libraries could not be built: {error}") from error
                 logging.warning("the native libraries are left out: %s", error)
-        if not self.editable_mode:
+        if not (self.editable_mode or self.inplace):
             target = Path(self.build_lib, LIBRARIES)
             shutil.rmtree(target, ignore_errors=True)  # an earlier build's
             for library in built_libraries():
@@ -149,6 +154,8 @@ class Wheel(bdist_wheel):
     def run(self) -> None:
         self.run_command("build_native")
         self.root_is_pure = not built_libraries()
+        # Asked where the files of the package go: beside each other, in what depends on a platform.
+        self.distribution.has_ext_modules = lambda: not self.root_is_pure
         super().run()
 
     def get_tag(self) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import refinemask
 from refinemask.errors import RefineMaskError
@@ -74,6 +75,16 @@ class BuiltEngine:
     seconds: float
 
 
+@dataclass(frozen=True)
+class PluginCreator:
+    """A plugin that a library brings, and its fields: name to type, such as "INT64"."""
+
+    name: str
+    version: str
+    namespace: str
+    fields: Mapping[str, str]
+
+
 def build_engine(
     onnx_file: Path,
     profile: Profile,
@@ -92,12 +103,14 @@ def build_engine(
         RefineMaskError: there is no TensorRT-RTX, a library does not load, or NVIDIA's parser or
             builder refuses the model; the message has what they logged.
     """
+    if not Path(onnx_file).is_file():
+        raise RefineMaskError(f"there is no ONNX file {onnx_file}")
     request = {
         "onnx": str(Path(onnx_file).resolve()),
         "libraries": [str(Path(library).resolve()) for library in plugin_libraries],
         **asdict(profile),
     }
-    reply, data = run_worker("build", request, timeout)
+    reply, data = _run_worker(f"build {onnx_file}", "build", request, timeout)
     return BuiltEngine(
         data=data,
         layers=tuple(
@@ -109,7 +122,20 @@ def build_engine(
     )
 
 
-def run_worker(task: str, request: dict, timeout: float) -> tuple[dict, bytes]:
+def list_creators(plugin_libraries: Sequence[Path]) -> tuple[PluginCreator, ...]:
+    """List the plugins of a namespace of their own, after loading libraries.
+
+    Raises:
+        RefineMaskError: there is no TensorRT-RTX, or a library does not load.
+    """
+    request = {"libraries": [str(Path(library).resolve()) for library in plugin_libraries]}
+    reply, _ = _run_worker("list its plugins", "creators", request, timeout=600.0)
+    return tuple(PluginCreator(**creator) for creator in reply["creators"])
+
+
+def _run_worker(
+    purpose: str, task: str, request: dict[str, Any], timeout: float
+) -> tuple[dict[str, Any], bytes]:
     """Run a task of `tensorrt_rtx_worker` in a new process; return its reply and its data.
 
     Raises:
@@ -142,7 +168,7 @@ def run_worker(task: str, request: dict, timeout: float) -> tuple[dict, bytes]:
             )
         except subprocess.TimeoutExpired:
             raise RefineMaskError(
-                f"TensorRT-RTX did not {task} within {timeout:.0f} seconds; allow more"
+                f"TensorRT-RTX did not {purpose} within {timeout:.0f} seconds; allow more"
             ) from None
         if done.returncode == 0:
             data = data_file.read_bytes() if data_file.exists() else b""
@@ -151,7 +177,7 @@ def run_worker(task: str, request: dict, timeout: float) -> tuple[dict, bytes]:
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         reason = f"the process was ended by {name}\n{reason}"
-    raise RefineMaskError(f"TensorRT-RTX could not {task}:\n{reason}")
+    raise RefineMaskError(f"TensorRT-RTX could not {purpose}:\n{reason}")
 
 
 def _find_library() -> Path:
@@ -164,5 +190,5 @@ def _find_library() -> Path:
     return Path(spec.origin).parent / f"{LIBRARY}.1"
 
 
-def _tensors(described: list[dict]) -> tuple[Tensor, ...]:
+def _tensors(described: list[dict[str, Any]]) -> tuple[Tensor, ...]:
     return tuple(Tensor(t["name"], t["dtype"], tuple(t["shape"])) for t in described)

@@ -115,9 +115,17 @@ def test_file_that_is_no_image(tmp_path):
 
 
 def test_more_pixels_than_opencv_reads(tmp_path):
-    header = b"\x00\x00\x00\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
-    ends = [chunk + zlib.crc32(chunk[4:]).to_bytes(4, "big") for chunk in (header, b"\0\0\0\0IEND")]
-    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(ends))
+    side = (60_000).to_bytes(4, "big")
+    chunks = (
+        b"IHDR" + side + side + b"\x08\x02\x00\x00\x00",
+        b"IDAT" + zlib.compress(b""),
+        b"IEND",
+    )
+    data = b"".join(
+        (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+        for chunk in chunks
+    )
+    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
     with pytest.raises(RefineMaskError, match=r"huge\.png: .*; scale it down"):
         load_image(tmp_path / "huge.png")
 

@@ -1,5 +1,6 @@
 # The TensorRT plugin library. No TensorRT and no CUDA driver is linked: the process that loads the
-# library has TensorRT, and the CUDA runtime is inside it.
+# library has TensorRT, and the CUDA runtime is inside it. TRT_HEADERS and CUDA_HEADERS are set for
+# the tests of the plugins where the library can be built.
 
 list(TRANSFORM REFINEMASK_CUDA_ARCHITECTURES APPEND "-real" OUTPUT_VARIABLE CMAKE_CUDA_ARCHITECTURES)
 list(GET REFINEMASK_CUDA_ARCHITECTURES -1 NEWEST_ARCHITECTURE)
@@ -24,9 +25,10 @@ if(NOT TRT_HEADERS)
   return()
 endif()
 
+set(CUDA_HEADERS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+
 add_plugin_library(refinemask_trt ${TRT_SOURCES} ${TRT_KERNELS})
-target_include_directories(refinemask_trt SYSTEM PRIVATE
-  ${TRT_HEADERS} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+target_include_directories(refinemask_trt SYSTEM PRIVATE ${TRT_HEADERS} ${CUDA_HEADERS})
 # What ptxas says of registers and spills is kept beside each object, and all of it in one file.
 set(RESOURCES_SCRIPT ${CMAKE_CURRENT_SOURCE_DIR}/cmake/ptxas_report.py)
 set_target_properties(refinemask_trt PROPERTIES

@@ -52,6 +52,11 @@ void BatchedNMSPlugin::outputShapes(DimsExprs const* inputs, std::int32_t numInp
         "boxes must be (B, K, 4) or (B, K, G, 4), but have ", boxes.nbDims, " dimensions");
     require(scores.nbDims == 3, kName, "scores must be (B, K, G), but have ", scores.nbDims,
         " dimensions");
+    bool const agree = mayBe(*boxes.d[boxes.nbDims - 1], 4) && mayBeEqual(*boxes.d[0], *scores.d[0])
+        && mayBeEqual(*boxes.d[1], *scores.d[1])
+        && (boxes.nbDims == 3 || mayBeEqual(*boxes.d[2], *scores.d[2]));
+    require(agree, kName, "boxes must be (B, K, 4) or (B, K, G, 4) for scores (B, K, G), not ",
+        toText(boxes), " for ", toText(scores));
     auto const operate
         = [&builder](DimensionOperation operation, nvinfer1::IDimensionExpr const* first,
               nvinfer1::IDimensionExpr const* second)

@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(kCollectThreads)
     storeKeys(arguments, shared, image, thread);
 }
 
-__global__ void __launch_bounds__(kSortThreads)
+__global__ void __launch_bounds__(kSortThreads, 1)
     sortTiles(__grid_constant__ NmsArguments const arguments)
 {
     __shared__ NmsKey tile[kTileSize];

@@ -46,7 +46,16 @@ void BoundaryRefinePlugin::outputShapes(DimsExprs const* inputs, std::int32_t nu
     {
         require(inputs[i].nbDims == 4, kName, i == kCoarse ? "coarse" : "fine",
             "_logits must have 4 dimensions, but have ", inputs[i].nbDims);
+        require(mayBe(*inputs[i].d[1], 1) && mayBeEqual(*inputs[i].d[2], *inputs[i].d[3]), kName,
+            i == kCoarse ? "coarse" : "fine", "_logits must be square maps of one channel, not ",
+            toText(inputs[i]));
     }
+    auto const& side = *inputs[kCoarse].d[2];
+    bool const twice
+        = !side.isConstant() || mayBe(*inputs[kFine].d[2], 2 * side.getConstantValue());
+    require(twice && mayBeEqual(*inputs[kCoarse].d[0], *inputs[kFine].d[0]), kName,
+        "logits must be (K, 1, s, s) and (K, 1, 2s, 2s), not ", toText(inputs[kCoarse]), " and ",
+        toText(inputs[kFine]));
     outputs[0] = inputs[kFine];
 }
 

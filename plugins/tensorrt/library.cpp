@@ -1,4 +1,5 @@
-// What TensorRT looks for in a plugin library: IPluginRegistry::loadLibrary() calls both functions.
+// What TensorRT looks for in a plugin library, whose registry calls setLoggerFinder() and
+// getCreators() when it loads it; and the version, for the Python package.
 
 #include "tensorrt/batched_nms.h"
 #include "tensorrt/boundary_refine.h"
@@ -7,6 +8,11 @@
 #include "tensorrt/paste_masks.h"
 
 #define REFINEMASK_EXPORT extern "C" __attribute__((visibility("default")))
+
+REFINEMASK_EXPORT char const* refinemask_trt_version() noexcept
+{
+    return REFINEMASK_VERSION;
+}
 
 REFINEMASK_EXPORT void setLoggerFinder(nvinfer1::ILoggerFinder* finder)
 {

@@ -55,10 +55,19 @@ void MultiScaleRoIAlignPlugin::outputShapes(DimsExprs const* inputs, std::int32_
     require(numShapeInputs == 0, kName, "has no shape inputs, but ", numShapeInputs, " are given");
     require(inputs[0].nbDims == 2, kName, "rois must be (K, 5), but have ", inputs[0].nbDims,
         " dimensions");
+    require(mayBe(*inputs[0].d[1], 5), kName, "rois must be (K, 5), but have ",
+        inputs[0].d[1]->getConstantValue(), " columns");
     for (std::int32_t i = 1; i < numInputs; ++i)
     {
         require(inputs[i].nbDims == 4, kName, "features must be (B, C, H, W), but those of level ",
             i - 1, " have ", inputs[i].nbDims, " dimensions");
+        for (std::int32_t axis = 0; axis < 2; ++axis)
+        {
+            require(mayBeEqual(*inputs[i].d[axis], *inputs[1].d[axis]), kName,
+                "features must agree in batch and channels, but have ",
+                inputs[1].d[axis]->getConstantValue(), " and ",
+                inputs[i].d[axis]->getConstantValue());
+        }
     }
     nvinfer1::IDimensionExpr const* const side = builder.constant(attributes().outputSize);
     outputs[0].nbDims = 4;

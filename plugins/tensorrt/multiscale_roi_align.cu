@@ -10,9 +10,15 @@ namespace refinemask
 namespace
 {
 
-// Four blocks keep a multiprocessor's 1024 (sm_75) threads busy: at most 64 registers a thread.
+// As many blocks of a multiprocessor as leave registers enough that none is spilled (README.md).
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+constexpr int kBlocksPerMultiprocessor = 3;
+#else
+constexpr int kBlocksPerMultiprocessor = 4;
+#endif
+
 template <typename T>
-__global__ void __launch_bounds__(kRoIAlignThreads, 4)
+__global__ void __launch_bounds__(kRoIAlignThreads, kBlocksPerMultiprocessor)
     poolRoIs(__grid_constant__ RoIAlignArguments<T> const arguments)
 {
     __shared__ RoITaps taps;

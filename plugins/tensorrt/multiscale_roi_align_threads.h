@@ -15,8 +15,8 @@ namespace refinemask
 constexpr int kRoIAlignThreads = 256;
 constexpr int kChannelsPerBlock = 64;
 constexpr int kChannelsPerThread = 4;
-//! Samples on one axis that a block keeps: RoIs of up to so many cells. Larger ones work out each
-//! sample where they need it.
+//! Samples on one axis that a block keeps: enough for RoIs of up to so many cells. In larger ones,
+//! every thread works out the samples that it needs.
 constexpr int kTapsPerAxis = 512;
 
 template <typename T>
@@ -77,11 +77,8 @@ REFINEMASK_HD bool fitsTable(AxisSamples const& axis, int outputSize)
 REFINEMASK_HD void tabulateTaps(
     Tap* taps, AxisSamples const& axis, int outputSize, int size, int thread)
 {
-    if (!fitsTable(axis, outputSize))
-    {
-        return;
-    }
-    for (int i = thread; i < axis.count * outputSize; i += kRoIAlignThreads)
+    for (int i = thread; fitsTable(axis, outputSize) && i < axis.count * outputSize;
+        i += kRoIAlignThreads)
     {
         taps[i] = sampleTap(samplePosition(axis, i / axis.count, i % axis.count), size);
     }
@@ -95,35 +92,63 @@ REFINEMASK_HD void tabulateRoI(RoITaps& taps, PooledRoI<T> const& roi, int outpu
     tabulateTaps(taps.horizontal, roi.horizontal, outputSize, roi.level.width, thread);
 }
 
-//! Sample `sample` of bin `bin` on one axis, from the table where it has it.
-REFINEMASK_HD Tap findTap(
-    Tap const* taps, bool tabulated, AxisSamples const& axis, int bin, int sample, int size)
-{
-    return tabulated ? taps[bin * axis.count + sample]
-                     : sampleTap(samplePosition(axis, bin, sample), size);
-}
-
-//! Add the samples of one bin in kChannelsPerThread maps, in the order of pooledValue().
+//! Maps of the channels that a thread pools, `step` elements apart; at most kChannelsPerThread.
 template <typename T>
-REFINEMASK_HD void sumSamples(RoITaps const& taps, PooledRoI<T> const& roi, int outputSize, int row,
-    int column, T const* const (&maps)[kChannelsPerThread], float (&sums)[kChannelsPerThread])
+struct ChannelMaps
 {
-    bool const tabulatedY = fitsTable(roi.vertical, outputSize);
-    bool const tabulatedX = fitsTable(roi.horizontal, outputSize);
+    T const* first;
+    std::int64_t step;
+    int count;
+};
+
+//! Pool one bin in several maps from the tables, in the order of pooledValue(); each `next` to the
+//! one before in the output.
+template <typename T>
+REFINEMASK_HD void poolTabulated(RoITaps const& taps, PooledRoI<T> const& roi, int row, int column,
+    ChannelMaps<T> const& maps, T* output, std::int64_t next)
+{
+    Tap const* const rowTaps = taps.vertical + row * roi.vertical.count;
+    Tap const* const columnTaps = taps.horizontal + column * roi.horizontal.count;
     int const width = roi.level.width;
+    float sums[kChannelsPerThread] = {};
     for (int i = 0; i < roi.vertical.count; ++i)
     {
-        Tap const y = findTap(taps.vertical, tabulatedY, roi.vertical, row, i, roi.level.height);
+        T const* const top = maps.first + rowTaps[i].low * width;
+        T const* const bottom = maps.first + rowTaps[i].high * width;
         for (int j = 0; j < roi.horizontal.count; ++j)
         {
-            Tap const x = findTap(taps.horizontal, tabulatedX, roi.horizontal, column, j, width);
-            CornerWeights const weights = cornerWeights(y, x);
+            Tap const x = columnTaps[j];
+            CornerWeights const weights = cornerWeights(rowTaps[i], x);
             for (int k = 0; k < kChannelsPerThread; ++k)
             {
-                sums[k]
-                    += sampledValue(weights, maps[k] + y.low * width, maps[k] + y.high * width, x);
+                if (k < maps.count)
+                {
+                    sums[k]
+                        += sampledValue(weights, top + k * maps.step, bottom + k * maps.step, x);
+                }
             }
         }
+    }
+    int const samples = roi.vertical.count * roi.horizontal.count;
+    for (int k = 0; k < kChannelsPerThread; ++k)
+    {
+        if (k < maps.count)
+        {
+            output[k * next]
+                = fromFloat<T>(samples > 0 ? sums[k] / static_cast<float>(samples) : 0.F);
+        }
+    }
+}
+
+//! The same without tables.
+template <typename T>
+REFINEMASK_HD void poolDirectly(PooledRoI<T> const& roi, int row, int column,
+    ChannelMaps<T> const& maps, T* output, std::int64_t next)
+{
+    for (int k = 0; k < maps.count; ++k)
+    {
+        output[k * next] = fromFloat<T>(pooledValue(maps.first + k * maps.step, roi.level.height,
+            roi.level.width, roi.vertical, roi.horizontal, row, column));
     }
 }
 
@@ -142,27 +167,23 @@ REFINEMASK_HD void poolBins(RoIAlignArguments<T> const& arguments, RoITaps const
     std::int64_t const plane = static_cast<std::int64_t>(roi.level.height) * roi.level.width;
     T const* const map = roi.level.data + (roi.image * arguments.channels + firstChannel) * plane;
     T* const output = arguments.output + (roiIndex * arguments.channels + firstChannel) * bins;
-    int const samples = roi.vertical.count * roi.horizontal.count;
+    bool const tabulated = fitsTable(roi.vertical, side) && fitsTable(roi.horizontal, side);
     for (int item = thread; item < groups * bins; item += kRoIAlignThreads)
     {
         int const group = item / bins;
         int const bin = item - group * bins;
-        T const* maps[kChannelsPerThread];
-        float sums[kChannelsPerThread];
-        for (int k = 0; k < kChannelsPerThread; ++k)
+        int const row = bin / side;
+        int const column = bin - row * side;
+        ChannelMaps<T> const maps{
+            map + group * plane, groups * plane, (channels - group + groups - 1) / groups};
+        std::int64_t const next = static_cast<std::int64_t>(groups) * bins;
+        if (tabulated)
         {
-            int const channel = group + k * groups;
-            maps[k] = map + (channel < channels ? channel : 0) * plane; // a stand-in past the last
-            sums[k] = 0.F;
+            poolTabulated(taps, roi, row, column, maps, output + item, next);
         }
-        sumSamples(taps, roi, side, bin / side, bin % side, maps, sums);
-        for (int k = 0; k < kChannelsPerThread; ++k)
+        else
         {
-            if (group + k * groups < channels)
-            {
-                float const value = samples > 0 ? sums[k] / static_cast<float>(samples) : 0.F;
-                output[static_cast<std::int64_t>(k) * groups * bins + item] = fromFloat<T>(value);
-            }
+            poolDirectly(roi, row, column, maps, output + item, next);
         }
     }
 }

@@ -56,6 +56,12 @@ void PasteMasksPlugin::outputShapes(DimsExprs const* inputs, std::int32_t numInp
         "size must be a shape input of two values, height and width");
     require(inputs[kMasks].nbDims == 3, kName, "masks must be (N, M, M), but have ",
         inputs[kMasks].nbDims, " dimensions");
+    DimsExprs const& masks = inputs[kMasks];
+    DimsExprs const& boxes = inputs[kBoxes];
+    bool const agree = mayBeEqual(*masks.d[1], *masks.d[2]) && boxes.nbDims == 2
+        && mayBe(*boxes.d[1], 4) && mayBeEqual(*boxes.d[0], *masks.d[0]);
+    require(agree, kName, "masks must be (N, M, M) and boxes (N, 4), not ", toText(masks), " and ",
+        toText(boxes));
     outputs[0].nbDims = 3;
     outputs[0].d[0] = inputs[kMasks].d[0];
     outputs[0].d[1] = shapeInputs[0].d[0];

@@ -113,6 +113,28 @@ std::string toText(nvinfer1::Dims const& dims)
     return "(" + text + ")";
 }
 
+std::string toText(nvinfer1::DimsExprs const& dims)
+{
+    std::string text;
+    for (std::int32_t i = 0; i < dims.nbDims; ++i)
+    {
+        nvinfer1::IDimensionExpr const& dimension = *dims.d[i];
+        text += (i > 0 ? ", " : "")
+            + (dimension.isConstant() ? std::to_string(dimension.getConstantValue()) : "?");
+    }
+    return "(" + text + ")";
+}
+
+bool mayBe(nvinfer1::IDimensionExpr const& dimension, std::int64_t value)
+{
+    return !dimension.isConstant() || dimension.getConstantValue() == value;
+}
+
+bool mayBeEqual(nvinfer1::IDimensionExpr const& a, nvinfer1::IDimensionExpr const& b)
+{
+    return !a.isConstant() || mayBe(b, a.getConstantValue());
+}
+
 void requireElementType(char const* operatorName, char const* name, DataType type)
 {
     require(isElementType(type), operatorName, name, " must be float32, float16 or bfloat16, not ",

@@ -50,11 +50,20 @@ char const* typeName(nvinfer1::DataType type);
 //! Such as "(1, 256, 200, 336)".
 std::string toText(nvinfer1::Dims const& dims);
 
+//! Likewise, with "?" for what is not known yet.
+std::string toText(nvinfer1::DimsExprs const& dims);
+
 //! \throw std::invalid_argument unless features, logits or masks, called `name`, have such a type
 void requireElementType(char const* operatorName, char const* name, nvinfer1::DataType type);
 
 //! \throw std::invalid_argument unless coordinates or scores, called `name`, are float32
 void requireFloat32(char const* operatorName, char const* name, nvinfer1::DataType type);
+
+//! Whether a dimension has a value, or may yet get it.
+bool mayBe(nvinfer1::IDimensionExpr const& dimension, std::int64_t value);
+
+//! Whether two dimensions are equal, or may yet be.
+bool mayBeEqual(nvinfer1::IDimensionExpr const& a, nvinfer1::IDimensionExpr const& b);
 
 //! The largest shape that a tensor may have while an engine runs.
 inline nvinfer1::Dims const& largestShape(nvinfer1::DynamicPluginTensorDesc const& tensor)

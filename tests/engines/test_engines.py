@@ -3,14 +3,17 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import refinemask.engines
+from refinemask import native
 from refinemask.errors import RefineMaskError
 from refinemask.metadata import InputLimits
+from tests.engines.conftest import GRAPH
 
 RUNTIMES = ("onnxruntime", "openvino")
 WHITE, BLACK = np.uint8(255), np.uint8(0)
@@ -251,3 +254,43 @@ def test_a_signal_after_openvino_engines_are_gone(make_artifact):
     command = [sys.executable, "-c", code, str(make_artifact())]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
+def test_fused_artifacts_without_the_operators(make_artifact, tmp_path, monkeypatch):
+    monkeypatch.setenv("REFINEMASK_LIBRARY_DIR", str(tmp_path))
+    with pytest.raises(
+        RefineMaskError,
+        match=r"the fused artifact .*toy\.onnx needs librefinemask_ort\.so, .*build it .*pip",
+    ):
+        refinemask.engines.open(make_artifact(form="fused"), "onnxruntime")
+
+
+FUSED_GRAPH = (
+    GRAPH.replace('["" : 18]', '["" : 18, "refinemask" : 1]')
+    .replace(
+        "    masks = Expand(one, shape)\n",
+        "    fine = Unsqueeze(expanded, last)\n"
+        "    small = Constant<value_ints = [1, 2, 2]>()\n"
+        "    small_shape = Concat<axis = 0>(count, small)\n"
+        "    coarse = Expand(one, small_shape)\n"
+        "    refined = refinemask.BoundaryRefine<boundary_width = 1>(coarse, fine)\n"
+        "    masks = Squeeze(refined, last)\n",
+    )
+    .replace("    fine =", "    expanded = Expand(one, shape)\n    fine =")
+)
+
+
+@pytest.mark.skipif(
+    native.library("ort") is None,
+    reason="librefinemask_ort.so is not built; build it with: make native",
+)
+def test_fused_artifacts_bring_their_operators(make_artifact):
+    """Several sessions, and several threads in each."""
+    path = make_artifact(graph=FUSED_GRAPH, form="fused")
+    engines = [refinemask.engines.open(path, "onnxruntime") for _ in range(3)]
+    images, sizes = batch(WHITE, BLACK, WHITE)
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(lambda engine: engine.run(images, sizes), engines * 8))
+    for outputs in results:
+        np.testing.assert_array_equal(outputs["image_index"], [0, 2])
+        np.testing.assert_array_equal(outputs["masks"], np.ones((2, 4, 4), np.float32))

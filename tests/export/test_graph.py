@@ -175,8 +175,10 @@ def fixed(maskrcnn, tmp_path_factory):
     @cache
     def export(form):
         path = tmp_path_factory.mktemp("fixed") / "model.onnx"
-        sizes = {"batch": 2, "height": 256, "width": 320}
-        return path, export_model(maskrcnn, path, form=form, weights="synthetic", **sizes)
+        metadata = export_model(
+            maskrcnn, path, form=form, weights="synthetic", batch=2, height=256, width=320
+        )
+        return path, metadata
 
     return export
 

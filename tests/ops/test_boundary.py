@@ -86,3 +86,16 @@ def test_no_masks():
         56,
     )
     assert boundary_region(torch.zeros(0, 1, 28, 28, dtype=torch.bool), 2).shape == (0, 1, 28, 28)
+
+
+def test_the_refinement_is_one_node_of_an_exported_program():
+    class Refine(torch.nn.Module):
+        def forward(self, coarse, fine):
+            return boundary_refine(coarse, fine)
+
+    generator = torch.Generator().manual_seed(0)
+    coarse, fine = (torch.randn(3, 1, size, size, generator=generator) for size in (14, 28))
+    program = torch.export.export(Refine(), (coarse, fine))
+    (node,) = (node for node in program.graph.nodes if node.op == "call_function")
+    assert node.target is torch.ops.refinemask.boundary_refine.default
+    assert torch.equal(program.module()(coarse, fine), boundary_refine(coarse, fine))

@@ -3,8 +3,10 @@
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import venv
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +33,27 @@ class Install:
         return self.environment / "bin" / "python"
 
 
-@pytest.fixture(scope="module", params=INSTALLS)
-def install(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """Install a copy of this checkout in an environment that borrows our dependencies."""
-    folder = tmp_path_factory.mktemp(request.param)
-    checkout = folder / "checkout"
+HEADERS = ROOT / "build" / "headers" / "onnxruntime"
+"""Fetched when this checkout was built; without them the operator library is left out."""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy this checkout; its native libraries are built once, for all kinds of install."""
+    copy = tmp_path_factory.mktemp("copy") / "checkout"
     made = shutil.ignore_patterns(
-        ".*", "build", "dist", "demo", "runs", "*.egg-info", "__pycache__", "tests"
+        ".*", "build", "dist", "demo", "runs", "*.egg-info", "__pycache__", "tests", "lib"
     )
-    shutil.copytree(ROOT, checkout, symlinks=True, ignore=made)
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=made)
+    return copy
+
+
+@pytest.fixture(scope="module", params=INSTALLS)
+def install(
+    request: pytest.FixtureRequest, checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Install:
+    """Install the checkout in an environment that borrows our dependencies."""
+    folder = tmp_path_factory.mktemp(request.param)
     environment = folder / "environment"
     venv.EnvBuilder(symlinks=True).create(environment)
     result = Install(checkout, environment)
@@ -54,9 +68,13 @@ def install(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return result
 
 
-def run(command: list[str | Path], folder: Path) -> str:
+def run(command: list[str | Path], folder: Path, **variables: str) -> str:
     """Run `command` in `folder` and return its standard output."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    clean.pop("REFINEMASK_LIBRARY_DIR", None)
+    # Compiled for CUDA once is enough: where this checkout itself was built.
+    clean |= {"REFINEMASK_NATIVE": "auto", "REFINEMASK_CUDA": "0", "ONNXRUNTIME_ROOT": str(HEADERS)}
+    clean |= variables
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -93,7 +111,92 @@ def test_programs_are_installed(install: Install, program: str, tmp_path: Path) 
 def test_every_file_is_installed(install: Install, tmp_path: Path) -> None:
     code = "import refinemask; print(refinemask.__file__)"
     package = Path(run([install.python, "-c", code], tmp_path).strip()).parent
-    assert package.is_relative_to(install.checkout.parent)
+    folders = (install.checkout, install.environment)
+    assert any(package.is_relative_to(folder) for folder in folders)
     expected = package_files(install.checkout / "refinemask")
     assert {"export/__main__.py", "engines/onnxruntime.py", "benchmarks/__init__.py"} <= expected
     assert expected <= package_files(package)
+
+
+LIBRARIES = """
+from pathlib import Path
+import numpy as np
+from refinemask import native, processing
+native.require("native", "this test")
+assert processing.paste_mask(np.ones((2, 2)), np.array([0, 0, 9, 9]), 9, 9)[4, 4]
+print(native.library("native"))
+print(native.library("ort"))
+"""
+
+
+def test_native_libraries_are_installed(install: Install, tmp_path: Path) -> None:
+    native, operators = map(Path, run([install.python, "-c", LIBRARIES], tmp_path).split())
+    folders = (install.checkout, install.environment)
+    assert any(native.is_relative_to(folder) for folder in folders)
+    if HEADERS.is_dir():
+        assert operators == native.with_name("librefinemask_ort.so")
+
+
+def build_wheel(checkout: Path, folder: Path, **variables: str) -> Path:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps"]
+    run([*command, "--no-build-isolation", "--wheel-dir", folder, checkout], folder, **variables)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def names_in(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_wheel_with_libraries_is_of_this_platform(checkout: Path, tmp_path: Path) -> None:
+    wheel = build_wheel(checkout, tmp_path)
+    platform = sysconfig.get_platform().replace("-", "_")
+    assert wheel.name.endswith(f"-py3-none-{platform}.whl")
+    names = names_in(wheel)
+    assert {"refinemask/__init__.py", "refinemask/lib/librefinemask_native.so"} <= names
+
+
+def test_wheel_without_libraries_is_of_any_platform(checkout: Path, tmp_path: Path) -> None:
+    wheel = build_wheel(checkout, tmp_path, REFINEMASK_NATIVE="0")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert not [name for name in names_in(wheel) if name.endswith(".so")]
+
+
+NO_COMPILER = {"CXX": "/nonexistent/c++"}
+
+
+def copy_without_build(checkout: Path, folder: Path) -> Path:
+    copy = folder / "checkout"
+    made = shutil.ignore_patterns("build", "lib", "*.egg-info")
+    shutil.copytree(checkout, copy, symlinks=True, ignore=made)
+    return copy
+
+
+def test_a_failed_build_leaves_a_pure_package(checkout: Path, tmp_path: Path) -> None:
+    copy = copy_without_build(checkout, tmp_path)
+    wheel = build_wheel(copy, tmp_path, **NO_COMPILER)
+    assert wheel.name.endswith("-py3-none-any.whl")
+
+
+def test_a_failed_build_is_an_error_if_asked_for(checkout: Path, tmp_path: Path) -> None:
+    copy = copy_without_build(checkout, tmp_path)
+    with pytest.raises(AssertionError, match="the native libraries could not be built"):
+        build_wheel(copy, tmp_path, REFINEMASK_NATIVE="1", **NO_COMPILER)
+    with pytest.raises(AssertionError, match="REFINEMASK_NATIVE must be auto, 0 or 1, got 'yes'"):
+        build_wheel(copy, tmp_path, REFINEMASK_NATIVE="yes")
+
+
+def test_source_distribution_has_the_plugins(checkout: Path, tmp_path: Path) -> None:
+    run([sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path], checkout)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    listed = run(["tar", "-tzf", archive], tmp_path).splitlines()
+    inside = {name.partition("/")[2] for name in listed}
+    plugins = checkout / "plugins"
+    expected = {
+        str(path.relative_to(checkout))
+        for path in plugins.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {"plugins/CMakeLists.txt", "plugins/kernels/host_device.h"} <= expected
+    assert expected <= inside

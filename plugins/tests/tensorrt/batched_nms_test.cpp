@@ -237,6 +237,8 @@ TEST(nmsDeclaresHowManyThereCanBe)
     CHECK(errors.contain("BatchedNMS: scores must be (B, K, G), but have 2 dimensions"));
     CHECK(outputShapesOf(plugin, {{4, 5, 4}}).status != 0);
     CHECK(errors.contain("BatchedNMS: has two inputs, boxes and scores, not 1"));
+    CHECK(outputShapesOf(plugin, {{4, 5, 2, 4}, {4, 5, 3}}, {}, true).status != 0);
+    CHECK(errors.contain("not (4, 5, 2, 4) for (4, 5, 3)"));
 }
 
 TEST(nmsIsFloat32ToInt64)

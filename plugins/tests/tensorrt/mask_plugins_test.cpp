@@ -138,6 +138,10 @@ TEST(boundaryRefineChecksTypesAndShapes)
     }
     OutputShapes const shapes = outputShapesOf(plugin, {{9, 1, 28, 28}, {9, 1, 56, 56}});
     CHECK(shapes.sizes == (std::vector<std::vector<std::int64_t>>{{9, 1, 56, 56}}));
+    CHECK(outputShapesOf(plugin, {{9, 1, 28, 28}, {9, 1, 55, 55}}, {}, true).status != 0);
+    CHECK(errors.contain("and (K, 1, 2s, 2s), not (9, 1, 28, 28) and (9, 1, 55, 55)"));
+    CHECK(outputShapesOf(plugin, {{9, 3, 28, 28}, {9, 3, 56, 56}}, {}, true).status != 0);
+    CHECK(errors.contain("coarse_logits must be square maps of one channel, not (9, 3, 28, 28)"));
     auto const status
         = [&](std::vector<std::int64_t> const& coarse, std::vector<std::int64_t> const& fine)
     {
@@ -208,6 +212,8 @@ TEST(pasteMasksTakesTheSizeAsAShape)
     CHECK(errors.contain("tensorrt_plugin_shape_input_indices=[2]"));
     CHECK(outputShapesOf(plugin, {{9, 112, 112}, {9, 4}}, {{800}}).status != 0);
     CHECK(errors.contain("PasteMasks: size must be a shape input of two values"));
+    CHECK(outputShapesOf(plugin, {{9, 28, 28}, {8, 4}}, {{80, 80}}, true).status != 0);
+    CHECK(errors.contain("masks must be (N, M, M) and boxes (N, 4), not (9, 28, 28) and (8, 4)"));
 }
 
 TEST(pasteMasksChecksTypesAndShapes)

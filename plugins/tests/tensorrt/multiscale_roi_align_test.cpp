@@ -313,6 +313,15 @@ TEST(roiAlignKnowsTheShapeOfItsOutput)
     CapturedErrors errors;
     CHECK(outputShapesOf(plugin, {{1000, 5}, {256, 200, 336}, {2, 256, 100, 168}}).status != 0);
     CHECK(errors.contain("those of level 0 have 3 dimensions"));
+    auto const known = [&](std::vector<std::vector<std::int64_t>> const& inputs)
+    {
+        return outputShapesOf(plugin, inputs, {}, true).status;
+    };
+    CHECK_EQUAL(known({{9, 5}, {2, 3, 24, 40}, {2, 3, 12, 20}}), 0);
+    CHECK(known({{9, 4}, {2, 3, 24, 40}, {2, 3, 12, 20}}) != 0);
+    CHECK(errors.contain("rois must be (K, 5), but have 4 columns"));
+    CHECK(known({{9, 5}, {2, 3, 24, 40}, {2, 4, 12, 20}}) != 0);
+    CHECK(errors.contain("must agree in batch and channels, but have 3 and 4"));
 }
 
 TEST(roiAlignRefusesShapesThatDoNotMatch)

@@ -69,7 +69,9 @@ std::int64_t valueOf(IDimensionExpr const& expression)
 class ExprBuilder final : public nvinfer1::IExprBuilder
 {
 public:
-    ExprBuilder()
+    //! Whether the sizes of inputs are known when shapes are asked for.
+    explicit ExprBuilder(bool known)
+        : mKnown(known)
     {
         mImpl = &mState;
     }
@@ -82,7 +84,7 @@ public:
         made.nbDims = static_cast<std::int32_t>(sizes.size());
         for (std::size_t i = 0; i < sizes.size(); ++i)
         {
-            made.d[i] = &mState.made.emplace_back(sizes[i], false, false);
+            made.d[i] = &mState.made.emplace_back(sizes[i], mKnown, false);
         }
         return made;
     }
@@ -142,6 +144,7 @@ private:
     };
 
     State mState;
+    bool mKnown;
 };
 
 template <typename Capability>
@@ -229,9 +232,9 @@ bool acceptsFormats(PluginPointer const& plugin,
 
 OutputShapes outputShapesOf(PluginPointer const& plugin,
     std::vector<std::vector<std::int64_t>> const& inputs,
-    std::vector<std::vector<std::int64_t>> const& shapeInputs)
+    std::vector<std::vector<std::int64_t>> const& shapeInputs, bool known)
 {
-    ExprBuilder builder;
+    ExprBuilder builder(known);
     std::vector<nvinfer1::DimsExprs> given;
     std::vector<nvinfer1::DimsExprs> givenShapes;
     for (auto const& sizes : inputs)

@@ -150,7 +150,7 @@ nvinfer1::DynamicPluginTensorDesc makeDynamicDesc(std::vector<std::int64_t> cons
 bool acceptsFormats(PluginPointer const& plugin,
     std::vector<nvinfer1::DynamicPluginTensorDesc> const& tensors, std::int32_t numInputs);
 
-//! The result of getOutputShapes() for inputs of certain sizes.
+//! The result of getOutputShapes() for inputs of certain sizes, which the builder may know already.
 struct OutputShapes
 {
     std::int32_t status;
@@ -162,7 +162,7 @@ struct OutputShapes
 
 OutputShapes outputShapesOf(PluginPointer const& plugin,
     std::vector<std::vector<std::int64_t>> const& inputs,
-    std::vector<std::vector<std::int64_t>> const& shapeInputs = {});
+    std::vector<std::vector<std::int64_t>> const& shapeInputs = {}, bool known = false);
 
 //! Serialise a plugin of the build phase and make it again, attached to a context, as at run time.
 PluginPointer reload(PluginPointer const& plugin);
@@ -197,7 +197,8 @@ constexpr DataType dataType<Bfloat16>()
 template <typename T>
 bool isSame(std::vector<T> const& a, std::vector<T> const& b)
 {
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+    return a.size() == b.size()
+        && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 } // namespace refinemask::test

@@ -1,0 +1,28 @@
+"""What these tests need: the plugin library, and TensorRT-RTX, which builds without a GPU."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from refinemask import native
+
+
+@pytest.fixture(scope="session")
+def plugin_library() -> Path:
+    """Return the plugin library, built for this version."""
+    if native.library("trt") is None:
+        pytest.skip(f"librefinemask_trt.so is not built; {native.BUILD}")
+    return native.require("trt", "this test")
+
+
+@pytest.fixture(scope="session")
+def rtx_plugins(plugin_library: Path) -> list[Path]:
+    """Return the plugin libraries for builds with TensorRT-RTX, where it is installed."""
+    for module in ("tensorrt_rtx_libs", "tensorrt_rtx_bindings"):
+        if find_spec(module) is None:
+            pytest.skip(
+                "TensorRT-RTX is not installed; "
+                "pip install tensorrt-rtx-cu13-libs tensorrt-rtx-cu13-bindings"
+            )
+    return [plugin_library]
