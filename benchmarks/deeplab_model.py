@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from refinemask.checkpoints.io import write_tensors
 from refinemask.errors import RefineMaskError
-from refinemask.files import atomic_path
 from refinemask.models.detector import normalise
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.models.layers import freeze_batch_norm
@@ -139,8 +138,7 @@ def save_deeplab(model: DeepLab, path: Path, training: dict[str, Any]) -> None:
     """Write weights, classes and provenance (JSON values) as safetensors, atomically."""
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     header = {"class_names": model.class_names, "encoder": ENCODER, "training": training}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {_KEY: json.dumps(header)})
+    write_tensors(path, tensors, {_KEY: json.dumps(header)})
 
 
 def load_deeplab(path: Path, device: str = "cpu") -> DeepLab:

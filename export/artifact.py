@@ -108,10 +108,7 @@ def _limits(
 
 def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> None:
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    try:
-        path.write_bytes(graph.SerializeToString())
-    except OSError as error:
-        raise RefineMaskError(f"cannot write {path}: {error.strerror or error}") from error
+    path.write_bytes(graph.SerializeToString())
 
 
 def _verify(artifact: Path, model: Detector) -> ParityReport:

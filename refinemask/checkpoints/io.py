@@ -41,8 +41,22 @@ def save_checkpoint(
         for name, tensor in model.state_dict().items()
     }
     header = {"config": model.config.to_dict(), "training": training or {}}
+    write_tensors(path, tensors, {_KEY: json.dumps(header)})
+
+
+def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file atomically.
+
+    Raises:
+        RefineMaskError: it cannot be written, be it that the disk is full.
+    """
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {_KEY: json.dumps(header)})
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:  # which is what it makes of an error of the system
+            raise RefineMaskError(
+                f"cannot write {path}: {error}; make room or choose another disk"
+            ) from error
 
 
 def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Any]]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from refinemask.checkpoints.io import write_tensors
 from refinemask.config import ModelConfig
 from refinemask.errors import RefineMaskError
-from refinemask.files import atomic_path
 
 _KEY = "refinemask-training"
 
@@ -31,8 +30,7 @@ def save_state(
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
     header = json.dumps({"config": config.to_dict(), "progress": progress})
-    with atomic_path(path) as temporary:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {_KEY: header})
+    write_tensors(path, {k: v.contiguous() for k, v in tensors.items()}, {_KEY: header})
 
 
 def read_config(path: Path) -> ModelConfig:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 import refinemask
@@ -173,6 +173,17 @@ def test_saving_where_nothing_can_be_written(model, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RefineMaskError, match="cannot"):
         save_checkpoint(model, tmp_path / "file" / "model.safetensors")
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def fill(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    monkeypatch.setattr(io, "save_file", fill)
+    with pytest.raises(RefineMaskError, match=r"cannot write .*m\.pt: .*No space.*; make room"):
+        io.write_tensors(tmp_path / "m.pt", {"a": torch.zeros(3)}, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_preset():

@@ -2,9 +2,11 @@
 
 import copy
 import dataclasses
+import errno
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -124,6 +126,16 @@ def test_output_that_cannot_be_written(no_tracing, model, tmp_path):
     folder.mkdir(mode=0o500)
     with pytest.raises(RefineMaskError, match="cannot write"):
         export_model(model, folder / "model.onnx")
+
+
+def test_a_full_disk_leaves_nothing(no_tracing, model, tmp_path, monkeypatch):
+    def fill(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(RefineMaskError, match=r"cannot write .*/m\.onnx.*: No space.*make room"):
+        export_model(model, tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_few_detections_is_an_error_that_names_the_way_out(no_tracing, model, tmp_path):
