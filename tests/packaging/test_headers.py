@@ -11,9 +11,12 @@ SCRIPT = Path(__file__).resolve().parents[2] / "plugins" / "fetch_headers.py"
 
 
 def fetch(name: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPT, name, "--folder", folder]
-    environment = os.environ | variables
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, SCRIPT, name, "--folder", folder],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize(
