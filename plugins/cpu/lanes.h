@@ -59,6 +59,31 @@ struct Lanes8
         __m256 const difference = _mm256_sub_ps(values, values);
         return _mm256_movemask_ps(_mm256_cmp_ps(difference, difference, _CMP_UNORD_Q)) == 0;
     }
+
+    //! row[columns[0]], row[columns[1]], ..., which all are within kCount from columns[0] on.
+    static Lanes8 pick(float const* row, int const* columns)
+    {
+        __m256i const indices = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(columns));
+        __m256i const places = _mm256_sub_epi32(indices, _mm256_set1_epi32(columns[0]));
+        return Lanes8{_mm256_permutevar8x32_ps(_mm256_loadu_ps(row + columns[0]), places)};
+    }
+
+    friend Lanes8 operator*(Lanes8 const& a, Lanes8 const& b)
+    {
+        return Lanes8{_mm256_mul_ps(a.values, b.values)};
+    }
+
+    friend Lanes8 operator+(Lanes8 const& a, Lanes8 const& b)
+    {
+        return Lanes8{_mm256_add_ps(a.values, b.values)};
+    }
+
+    //! `a` where `values` is at least `limit`, else `b`.
+    static Lanes8 choose(Lanes8 const& values, float limit, Lanes8 const& a, Lanes8 const& b)
+    {
+        __m256 const mask = _mm256_cmp_ps(values.values, _mm256_set1_ps(limit), _CMP_GE_OQ);
+        return Lanes8{_mm256_blendv_ps(b.values, a.values, mask)};
+    }
 };
 
 using Narrow = Lanes8;
@@ -95,6 +120,36 @@ struct Lanes16
     void store(float* target) const
     {
         _mm512_storeu_ps(target, values);
+    }
+
+    static Lanes16 pick(float const* row, int const* columns)
+    {
+        __m512i const places
+            = _mm512_sub_epi32(_mm512_loadu_si512(columns), _mm512_set1_epi32(columns[0]));
+        return Lanes16{
+            _mm512_maskz_permutexvar_ps(0xFFFF, places, _mm512_loadu_ps(row + columns[0]))};
+    }
+
+    friend Lanes16 operator*(Lanes16 const& a, Lanes16 const& b)
+    {
+        return Lanes16{_mm512_mul_ps(a.values, b.values)};
+    }
+
+    friend Lanes16 operator+(Lanes16 const& a, Lanes16 const& b)
+    {
+        return Lanes16{_mm512_add_ps(a.values, b.values)};
+    }
+
+    static Lanes16 choose(Lanes16 const& values, float limit, Lanes16 const& a, Lanes16 const& b)
+    {
+        __mmask16 const mask = _mm512_cmp_ps_mask(values.values, _mm512_set1_ps(limit), _CMP_GE_OQ);
+        return Lanes16{_mm512_mask_blend_ps(mask, b.values, a.values)};
+    }
+
+    void store(std::uint16_t* target) const
+    {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(target),
+            _mm512_maskz_cvtps_ph(0xFFFF, values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }
 };
 
@@ -162,6 +217,41 @@ struct Lanes4
             finite = finite && value - value == 0.F;
         }
         return finite;
+    }
+
+    static Lanes4 pick(float const* row, int const* columns)
+    {
+        return Lanes4{{row[columns[0]], row[columns[1]], row[columns[2]], row[columns[3]]}};
+    }
+
+    friend Lanes4 operator*(Lanes4 const& a, Lanes4 const& b)
+    {
+        Lanes4 product;
+        for (int i = 0; i < kCount; ++i)
+        {
+            product.values[i] = a.values[i] * b.values[i];
+        }
+        return product;
+    }
+
+    friend Lanes4 operator+(Lanes4 const& a, Lanes4 const& b)
+    {
+        Lanes4 sum;
+        for (int i = 0; i < kCount; ++i)
+        {
+            sum.values[i] = a.values[i] + b.values[i];
+        }
+        return sum;
+    }
+
+    static Lanes4 choose(Lanes4 const& values, float limit, Lanes4 const& a, Lanes4 const& b)
+    {
+        Lanes4 chosen;
+        for (int i = 0; i < kCount; ++i)
+        {
+            chosen.values[i] = values.values[i] >= limit ? a.values[i] : b.values[i];
+        }
+        return chosen;
     }
 };
 

@@ -2,6 +2,7 @@
 // namespace of their table; all else is in the unnamed namespace.
 #include "simd.h"
 
+#include "boundary_refine_simd.h"
 #include "kernels/batched_nms.h"
 #include "lanes.h"
 
@@ -257,7 +258,8 @@ namespace refinemask::REFINEMASK_ISA
 
 SimdFunctions const& functions()
 {
-    static constexpr SimdFunctions kFunctions{pool<float>, pool<std::uint16_t>, overlapsAny};
+    static constexpr SimdFunctions kFunctions{
+        pool<float>, pool<std::uint16_t>, refineFloat, refineHalf, overlapsAny};
     return kFunctions;
 }
 

@@ -53,6 +53,29 @@ struct BoxBlock
     float area[kCapacity];
 };
 
+//! A mask's refinement: tables that only depend on the size, and memory for one mask.
+struct RefineView
+{
+    int coarseSize; //!< s
+    int fineSize;   //!< 2 s
+    int width;      //!< of the boundary, in coarse pixels
+    int wideStride; //!< fineSize, rounded up to whole registers of any width
+    // What each of wideStride fine columns reads, as a ResizeTap does; the last repeated.
+    int const* low;
+    int const* high;
+    float const* lowWeight;
+    float const* highWeight;
+    // Memory: s x s, the floats with kWidestLanes more, that may be read but count for nothing.
+    float* coarse;
+    float* interior;
+    std::uint16_t* foreground;
+    std::uint16_t* rowCounts;
+    std::uint16_t* sums; //!< s
+    // s x wideStride
+    float* wideLogits;
+    float* wideInterior;
+};
+
 //! The loops for one instruction set. Halves are passed as their bits.
 struct SimdFunctions
 {
@@ -61,6 +84,11 @@ struct SimdFunctions
     bool (*poolFloat)(SeparableView const& roi, float const* map, float* rows, float* output);
     bool (*poolHalf)(
         SeparableView const& roi, std::uint16_t const* map, float* rows, std::uint16_t* output);
+    //! Refine one mask: coarse is s x s, fine and output 2s x 2s.
+    void (*refineFloat)(
+        RefineView const& view, float const* coarse, float const* fine, float* output);
+    void (*refineHalf)(RefineView const& view, std::uint16_t const* coarse,
+        std::uint16_t const* fine, std::uint16_t* output);
     //! Whether a box, 5 floats as ShiftedBox, overlaps one of the blocks' boxes by more than
     //! `iouThreshold`, which is not negative.
     bool (*overlapsAny)(
