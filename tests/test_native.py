@@ -119,10 +119,13 @@ def test_arrays_of_other_layouts():
     expected = with_numpy(
         processing.paste_mask, probs.astype(np.float32), box.astype(np.float32), 15, 13
     )
-    wide: Any = (probs, box)
-    np.testing.assert_array_equal(processing.paste_mask(*wide, 15, 13), expected)
+    wide: dict[str, Any] = {"probs": probs, "box": box}
+    found = processing.paste_mask(**wide, height=15, width=13)
+    np.testing.assert_array_equal(found, expected)
     turned = np.asfortranarray(probs.astype(np.float32))
-    np.testing.assert_array_equal(processing.paste_mask(turned, box.astype(np.float32), 15, 13), expected)
+    np.testing.assert_array_equal(
+        processing.paste_mask(turned, box.astype(np.float32), 15, 13), expected
+    )
 
 
 @needs_library

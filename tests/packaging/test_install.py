@@ -183,6 +183,10 @@ def test_a_failed_build_is_an_error_if_asked_for(checkout: Path, tmp_path: Path)
     copy = copy_without_build(checkout, tmp_path)
     with pytest.raises(AssertionError, match="the native libraries could not be built"):
         build_wheel(copy, tmp_path, REFINEMASK_NATIVE="1", **NO_COMPILER)
+    with pytest.raises(
+        AssertionError, match=r"no onnxruntime_cxx_api\.h below /nonexistent, which"
+    ):
+        build_wheel(copy, tmp_path, REFINEMASK_NATIVE="1", ONNXRUNTIME_ROOT="/nonexistent")
     with pytest.raises(AssertionError, match="REFINEMASK_NATIVE must be auto, 0 or 1, got 'yes'"):
         build_wheel(copy, tmp_path, REFINEMASK_NATIVE="yes")
 
