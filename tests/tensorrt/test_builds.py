@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refinemask.engines.tensorrt_rtx_build import BuiltEngine, build_engine
+from refinemask.engines.tensorrt_rtx_build import BuiltEngine, Profile, build_engine
 from tests.tensorrt import graphs
 from tests.tensorrt.engine_bytes import serialised_fields
 from tests.tensorrt.graphs import Graph
@@ -101,7 +101,7 @@ def test_a_fixed_batch_and_size(build):
     ):
         for dimension, size in zip(tensor.type.tensor_type.shape.dim, shape, strict=True):
             dimension.dim_value = size
-    engine = build(Graph(graph.model, graphs.Profile({})))
+    engine = build(Graph(graph.model, Profile({})))
     assert plugin_outputs(engine) == [("FLOAT", (100, 16, 7, 7))]
 
 
