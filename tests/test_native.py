@@ -122,7 +122,9 @@ def test_arrays_of_other_layouts():
     wide: Any = (probs, box)
     np.testing.assert_array_equal(processing.paste_mask(*wide, 15, 13), expected)
     turned = np.asfortranarray(probs.astype(np.float32))
-    np.testing.assert_array_equal(processing.paste_mask(turned, box.astype(np.float32), 15, 13), expected)
+    np.testing.assert_array_equal(
+        processing.paste_mask(turned, box.astype(np.float32), 15, 13), expected
+    )
 
 
 @needs_library

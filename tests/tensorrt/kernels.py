@@ -4,7 +4,7 @@ import ctypes
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,17 @@ def _find_toolkit() -> Path | None:
     return next((place for place in places if (place / headers).is_file()), None)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Kernels:
-    """The four launch functions; inputs are moved to `device`, and so are the results."""
+    """The four launch functions; inputs are moved to `device`, and so are the results.
+
+    Attributes:
+        again: launches what was launched last once more, on the same tensors, and does not wait.
+    """
 
     library: ctypes.CDLL
     device: str
+    again: Callable[[], int] = lambda: 0
 
     def multiscale_roi_align(
         self,
@@ -70,6 +75,7 @@ class Kernels:
         output = levels[0].new_full((len(rois), channels, output_size, output_size), torch.nan)
         self._launch(
             "launch_multiscale_roi_align",
+            (rois, *levels, output),
             TYPES[output.dtype],
             _pointer(rois),
             ctypes.c_int64(len(rois)),
@@ -112,6 +118,7 @@ class Kernels:
         number = torch.full((), -1, dtype=torch.int64, device=self.device)
         self._launch(
             "launch_batched_nms",
+            (boxes, scores, workspace, selected, number),
             _pointer(boxes),
             int(boxes.ndim == 4),
             _pointer(scores),
@@ -133,6 +140,7 @@ class Kernels:
         output = torch.full_like(fine, torch.nan)
         self._launch(
             "launch_boundary_refine",
+            (coarse, fine, output),
             TYPES[fine.dtype],
             _pointer(coarse),
             _pointer(fine),
@@ -152,6 +160,7 @@ class Kernels:
         output = torch.full(shape, 0xCD, dtype=torch.uint8, device=self.device)
         self._launch(
             "launch_paste_masks",
+            (masks, boxes, output),
             TYPES[masks.dtype],
             _pointer(masks),
             _pointer(boxes),
@@ -167,11 +176,16 @@ class Kernels:
     def _moved(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device).contiguous()
 
-    def _launch(self, name: str, *arguments: Any) -> None:
+    def _launch(self, name: str, tensors: Sequence[Tensor], *arguments: Any) -> None:
         stream = None
         if self.device == "cuda":
             stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
-        status = self.library[name](*arguments, stream)
+
+        def launch(kept: Sequence[Tensor] = tuple(tensors)) -> int:
+            return int(self.library[name](*arguments, stream))
+
+        self.again = launch
+        status = launch()
         assert status == 0, f"{name} returned the CUDA error {status}"
         if self.device == "cuda":
             torch.cuda.synchronize()
