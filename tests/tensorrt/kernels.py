@@ -115,7 +115,7 @@ class Kernels:
         workspace = torch.full((room,), 0xCD, dtype=torch.uint8, device=self.device)
         rows = batch * min(count * groups, max_per_image)
         selected = torch.full((rows, 3), -1, dtype=torch.int64, device=self.device)
-        number = torch.full((), -1, dtype=torch.int64, device=self.device)
+        number = torch.full((), -1, dtype=torch.int32, device=self.device)
         self._launch(
             "launch_batched_nms",
             (boxes, scores, workspace, selected, number),

@@ -52,7 +52,7 @@ def test_multiscale_roi_align(build, dtype):
 @pytest.mark.parametrize("boxes_per_group", [False, True])
 def test_batched_nms(build, boxes_per_group):
     engine = build(graphs.batched_nms(boxes_per_group, **graphs.NMS))
-    assert plugin_outputs(engine) == [("INT64", (-1, 3)), ("INT64", ())]
+    assert plugin_outputs(engine) == [("INT64", (-1, 3)), ("INT32", ())]
     fields = serialised_fields(
         engine.data, "BatchedNMS", ["max_per_image", "iou_threshold", "max_shifted", "first_shift"]
     )
@@ -86,7 +86,7 @@ def test_as_many_rois_as_suppression_leaves(build, dtype):
     engine = build(graphs.detections(dtype))
     assert plugin_outputs(engine) == [
         ("INT64", (-1, 3)),
-        ("INT64", ()),
+        ("INT32", ()),
         (NAMES[dtype], (-1, 16, 7, 7)),
     ]
     assert [(output.dtype, output.shape) for output in engine.outputs] == [

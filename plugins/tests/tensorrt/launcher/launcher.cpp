@@ -66,7 +66,7 @@ std::size_t workspace_of_batched_nms(
 int launch_batched_nms(float const* boxes, int boxesPerGroup, float const* scores,
     std::int64_t batch, std::int64_t count, std::int64_t groups, float iouThreshold,
     float scoreThreshold, std::int64_t limit, std::int64_t maxShifted, std::int64_t firstShift,
-    void* workspace, std::int64_t* selected, std::int64_t* numSelected, void* stream) noexcept
+    void* workspace, std::int64_t* selected, std::int32_t* numSelected, void* stream) noexcept
 {
     return guardedLaunch(
         [&]

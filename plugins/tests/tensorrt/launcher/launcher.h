@@ -19,7 +19,7 @@ extern "C"
     int launch_batched_nms(float const* boxes, int boxesPerGroup, float const* scores,
         std::int64_t batch, std::int64_t count, std::int64_t groups, float iouThreshold,
         float scoreThreshold, std::int64_t limit, std::int64_t maxShifted, std::int64_t firstShift,
-        void* workspace, std::int64_t* selected, std::int64_t* numSelected, void* stream) noexcept;
+        void* workspace, std::int64_t* selected, std::int32_t* numSelected, void* stream) noexcept;
 
     int launch_boundary_refine(int type, void const* coarse, void const* fine, std::int64_t count,
         int coarseSize, int width, void* output, void* stream) noexcept;
