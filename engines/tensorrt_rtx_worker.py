@@ -46,6 +46,7 @@ def build(request: Json, data_file: Path) -> Json:
         reasons = [f"{e.node_operator()} {e.node_name()!r}: {e.desc()}" for e in errors]
         raise WorkerError("\n".join(["the parser refuses the model", *reasons]))
     config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)  # float32 is what the parity of an artifact is about
     config.add_optimization_profile(make_profile(builder, network, request))
     start = time.perf_counter()
     engine = builder.build_serialized_network(network, config)

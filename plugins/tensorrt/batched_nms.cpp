@@ -26,8 +26,9 @@ void BatchedNMSPlugin::requireInputs(std::int32_t numInputs)
 bool BatchedNMSPlugin::supportsType(std::int32_t position, DynamicTensorDesc const* tensors,
     std::int32_t numInputs, std::int32_t /*numOutputs*/) const
 {
-    return tensors[position].desc.type
-        == (position < numInputs ? DataType::kFLOAT : DataType::kINT64);
+    DataType const output
+        = position - numInputs == kNumSelected ? DataType::kINT32 : DataType::kINT64;
+    return tensors[position].desc.type == (position < numInputs ? DataType::kFLOAT : output);
 }
 
 void BatchedNMSPlugin::outputTypes(
@@ -37,7 +38,7 @@ void BatchedNMSPlugin::outputTypes(
     requireFloat32(kName, "boxes", inputs[kBoxes]);
     requireFloat32(kName, "scores", inputs[kScores]);
     outputs[kSelected] = DataType::kINT64;
-    outputs[kNumSelected] = DataType::kINT64;
+    outputs[kNumSelected] = DataType::kINT32;
 }
 
 void BatchedNMSPlugin::outputShapes(DimsExprs const* inputs, std::int32_t numInputs,
@@ -101,6 +102,9 @@ void BatchedNMSPlugin::checkShapes(
         scores.d[0]);
     require(scores.d[2] == 0 || scores.d[1] <= kLargestInt / scores.d[2], kName,
         "takes fewer than 2^31 scores an image, not those of ", toText(scores));
+    std::int64_t const limit = nmsLimit(scores.d[1], scores.d[2], attributes().params());
+    require(limit == 0 || scores.d[0] <= kLargestInt / limit, kName,
+        "selects fewer than 2^31 boxes, not ", limit, " of each of ", scores.d[0], " images");
 }
 
 cudaError_t BatchedNMSPlugin::launch(TensorDesc const* inputDescs,
@@ -118,7 +122,7 @@ cudaError_t BatchedNMSPlugin::launch(TensorDesc const* inputDescs,
     launch.params = attributes().params();
     launch.workspace = workspace;
     launch.selected = static_cast<std::int64_t*>(outputs[kSelected]);
-    launch.numSelected = static_cast<std::int64_t*>(outputs[kNumSelected]);
+    launch.numSelected = static_cast<std::int32_t*>(outputs[kNumSelected]);
     return launchBatchedNms(launch, stream);
 }
 

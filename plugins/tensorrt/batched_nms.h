@@ -8,7 +8,8 @@ namespace refinemask
 {
 
 //! Inputs: boxes float32 (B, K, 4) or (B, K, G, 4), scores float32 (B, K, G).
-//! Outputs: selected int64 (N, 3) = image, box, group; num_selected int64 (), the size tensor.
+//! Outputs: selected int64 (N, 3) = image, box, group; num_selected int32 (), the size tensor,
+//! which TensorRT's headers ask to be int32; ONNX has int64 there.
 class BatchedNMSPlugin final : public Plugin<BatchedNMSPlugin, BatchedNMSAttributes>
 {
 public:

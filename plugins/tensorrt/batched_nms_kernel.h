@@ -21,7 +21,7 @@ struct NmsLaunch
     NmsParams params;
     void* workspace;           //!< of nmsWorkspaceSize() bytes
     std::int64_t* selected;    //!< room for batch x nmsLimit() rows of image, box, group
-    std::int64_t* numSelected; //!< how many rows were written
+    std::int32_t* numSelected; //!< how many rows were written
 };
 
 //! The most boxes that can be kept of an image.

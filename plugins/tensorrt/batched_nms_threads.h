@@ -64,7 +64,7 @@ struct NmsArguments
     Corners* keptBoxes;         //!< images x limit, moved apart by group
     std::uint32_t* keptIndices; //!< likewise: which score of the image
     std::int64_t* selected;
-    std::int64_t* numSelected;
+    std::int32_t* numSelected;
 };
 
 REFINEMASK_HD std::uint32_t atomicIncrease(std::uint32_t* value, std::uint32_t by)
@@ -416,7 +416,7 @@ REFINEMASK_HD void writeRows(NmsArguments const& arguments, int numImages, int i
     }
     if (image == numImages - 1 && thread == 0)
     {
-        *arguments.numSelected = first + kept;
+        *arguments.numSelected = static_cast<std::int32_t>(first + kept);
     }
 }
 

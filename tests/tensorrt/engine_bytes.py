@@ -14,7 +14,7 @@ _NEXT = b"\x13\x80\x01\x00"
 _TYPES = {b"INT64": ("q", 8), b"FP32": ("f", 4)}
 
 
-def serialised_fields(engine: bytes, plugin: str, names: list[str]) -> list[dict[str, list]]:
+def serialised_fields(engine: bytes, plugin: str, names: list[str]) -> list[dict[str, list[float]]]:
     """Return the fields `names` of every plugin of a name, with their values."""
     place = engine.find(plugin.encode())
     found = []
@@ -28,7 +28,7 @@ def serialised_fields(engine: bytes, plugin: str, names: list[str]) -> list[dict
     return found
 
 
-def _values(text: bytes, name: bytes) -> list:
+def _values(text: bytes, name: bytes) -> list[float]:
     place = text.index(name) + len(name)
     kind = min(_TYPES, key=lambda key: text.find(key, place) % len(text))
     code, size = _TYPES[kind]

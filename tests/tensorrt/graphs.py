@@ -81,11 +81,14 @@ def roi_align(dtype: str = "float32", rois: str = "float32", **attributes: Any) 
 
 
 def batched_nms(boxes_per_group: bool, scores: str = "float32", **attributes: Any) -> Graph:
-    """BatchedNMS of any number of images and boxes, in 80 groups."""
+    """BatchedNMS of any number of images and boxes, in 80 groups; a Cast makes the count int64."""
     most = 1000
     box: tuple[int, ...] = (80, 4) if boxes_per_group else (4,)
     return graph(
-        [node("BatchedNMS", ["boxes", "scores"], ["selected", "count"], **attributes)],
+        [
+            node("BatchedNMS", ["boxes", "scores"], ["selected", "size"], **attributes),
+            helper.make_node("Cast", ["size"], ["count"], to=TensorProto.INT64),
+        ],
         [
             value("boxes", TYPES["float32"], ["B", "K", *box]),
             value("scores", TYPES[scores], ["B", "K", 80]),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refinemask.engines.tensorrt_rtx_build import BuiltEngine, build_engine
+from refinemask.engines.tensorrt_rtx_build import BuiltEngine, Profile, build_engine
 from tests.tensorrt import graphs
 from tests.tensorrt.engine_bytes import serialised_fields
 from tests.tensorrt.graphs import Graph
@@ -52,7 +52,7 @@ def test_multiscale_roi_align(build, dtype):
 @pytest.mark.parametrize("boxes_per_group", [False, True])
 def test_batched_nms(build, boxes_per_group):
     engine = build(graphs.batched_nms(boxes_per_group, **graphs.NMS))
-    assert plugin_outputs(engine) == [("INT64", (-1, 3)), ("INT64", ())]
+    assert plugin_outputs(engine) == [("INT64", (-1, 3)), ("INT32", ())]
     fields = serialised_fields(
         engine.data, "BatchedNMS", ["max_per_image", "iou_threshold", "max_shifted", "first_shift"]
     )
@@ -86,7 +86,7 @@ def test_as_many_rois_as_suppression_leaves(build, dtype):
     engine = build(graphs.detections(dtype))
     assert plugin_outputs(engine) == [
         ("INT64", (-1, 3)),
-        ("INT64", ()),
+        ("INT32", ()),
         (NAMES[dtype], (-1, 16, 7, 7)),
     ]
     assert [(output.dtype, output.shape) for output in engine.outputs] == [
@@ -101,7 +101,7 @@ def test_a_fixed_batch_and_size(build):
     ):
         for dimension, size in zip(tensor.type.tensor_type.shape.dim, shape, strict=True):
             dimension.dim_value = size
-    engine = build(Graph(graph.model, graphs.Profile({})))
+    engine = build(Graph(graph.model, Profile({})))
     assert plugin_outputs(engine) == [("FLOAT", (100, 16, 7, 7))]
 
 

@@ -9,7 +9,7 @@ from refinemask.export import export_graph
 from refinemask.presets import preset
 from tests.tensorrt.engine_bytes import serialised_fields
 
-pytestmark = pytest.mark.tensorrt
+pytestmark = [pytest.mark.tensorrt, pytest.mark.slow]
 
 PROFILE = Profile(
     {
@@ -57,17 +57,16 @@ def _attribute(node, name):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def test_small_network(rtx_plugins, tmp_path):
-    model, engine = build("refinemask_small", tmp_path, rtx_plugins)
-    check(model, engine, mask_size=112)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "mask_size"),
-    [("refinemask_r50", 112), ("refinemask_r50_lvis", 112), ("maskrcnn_r50", 28)],
+    [
+        ("refinemask_small", 112),
+        ("refinemask_r50", 112),
+        ("refinemask_r50_lvis", 112),
+        ("maskrcnn_r50", 28),
+    ],
 )
 def test_network(rtx_plugins, tmp_path, name, mask_size):
-    """80 classes, or the 1203 of LVIS; any batch and size, and any number of detections."""
+    """One class, 80, or the 1203 of LVIS; any batch and size, and any number of detections."""
     model, engine = build(name, tmp_path, rtx_plugins)
     check(model, engine, mask_size)

@@ -73,8 +73,8 @@ def test_a_rank_that_does_not_fit(rtx_plugins, tmp_path):
 def test_channels_that_differ(rtx_plugins, tmp_path):
     graph = graphs.roi_align(**graphs.ROI_ALIGN)
     graph.model.graph.input[2].type.tensor_type.shape.dim[1].dim_value = 17
-    levels = tuple((b, 17, h, w) for b, _, h, w in graph.profile.shapes["p3"])
-    profile = Profile({**graph.profile.shapes, "p3": levels})
+    shapes = ((1, 17, 4, 4), (1, 17, 100, 168), (4, 17, 168, 168))
+    profile = Profile({**graph.profile.shapes, "p3": shapes})
     with pytest.raises(RefineMaskError, match="must agree in batch and channels, but have"):
         build_engine(graph.save(tmp_path), profile, rtx_plugins)
 

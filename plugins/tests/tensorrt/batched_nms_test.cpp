@@ -12,6 +12,7 @@ using reference::Selection;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
 constexpr NmsParams kParams{0.5F, 0.05F, 100, -1, 0};
 
 struct Problem
@@ -52,11 +53,11 @@ Selection select(Problem const& problem, ThreadOrder order)
     CHECK_EQUAL(shapes.status, 0);
     std::int64_t const most = shapes.upperBounds.at(0);
     std::vector<std::int64_t> rows(static_cast<std::size_t>(most * 3), -1);
-    std::int64_t numSelected = -1;
+    std::int32_t numSelected = -1;
     std::int32_t const status = run(plugin,
         {makeDesc(problem.boxShape(), DataType::kFLOAT),
             makeDesc({problem.batch, problem.count, problem.groups}, DataType::kFLOAT)},
-        {makeDesc({most, 3}, DataType::kINT64), makeDesc({}, DataType::kINT64)},
+        {makeDesc({most, 3}, DataType::kINT64), makeDesc({}, DataType::kINT32)},
         {problem.boxes.data(), problem.scores.data()}, {rows.data(), &numSelected});
     CHECK_EQUAL(status, 0);
     CHECK(numSelected >= 0 && numSelected <= most);
@@ -241,14 +242,14 @@ TEST(nmsDeclaresHowManyThereCanBe)
     CHECK(errors.contain("not (4, 5, 2, 4) for (4, 5, 3)"));
 }
 
-TEST(nmsIsFloat32ToInt64)
+TEST(nmsHasFloat32InputsAndIntegerOutputs)
 {
     PluginPointer const plugin = Problem{1, 1, 1, false, {}, {}}.plugin();
     CHECK_EQUAL(buildOf(plugin).getNbOutputs(), 2);
     DataType const inputs[] = {DataType::kFLOAT, DataType::kFLOAT};
     DataType outputs[] = {DataType::kBOOL, DataType::kBOOL};
     CHECK_EQUAL(buildOf(plugin).getOutputDataTypes(outputs, 2, inputs, 2), 0);
-    CHECK(outputs[0] == DataType::kINT64 && outputs[1] == DataType::kINT64);
+    CHECK(outputs[0] == DataType::kINT64 && outputs[1] == DataType::kINT32);
     CapturedErrors errors;
     DataType const halves[] = {DataType::kFLOAT, DataType::kHALF};
     CHECK(buildOf(plugin).getOutputDataTypes(outputs, 2, halves, 2) != 0);
@@ -257,7 +258,7 @@ TEST(nmsIsFloat32ToInt64)
     {
         return acceptsFormats(plugin,
             {makeDynamicDesc({1, 9, 4}, DataType::kFLOAT), makeDynamicDesc({1, 9, 1}, scores),
-                makeDynamicDesc({9, 3}, selected), makeDynamicDesc({}, DataType::kINT64)},
+                makeDynamicDesc({9, 3}, selected), makeDynamicDesc({}, DataType::kINT32)},
             2);
     };
     CHECK(accepts(DataType::kFLOAT, DataType::kINT64));
@@ -289,6 +290,13 @@ TEST(nmsRefusesShapesThatDoNotMatch)
     CHECK(errors.contain("fewer than 2^31 scores"));
     CHECK(status({1 << 17, 1, 4}, {1 << 17, 1, 1}) != 0);
     CHECK(errors.contain("at most 65535 images, not 131072"));
+    NmsParams manyParams = kParams;
+    manyParams.maxPerImage = kLargest;
+    PluginPointer const greedy = Problem{1, 1, 1, false, {}, {}, manyParams}.plugin();
+    std::vector<nvinfer1::PluginTensorDesc> const many{
+        makeDesc({4, 1 << 30, 4}, DataType::kFLOAT), makeDesc({4, 1 << 30, 1}, DataType::kFLOAT)};
+    CHECK(runtimeOf(greedy).onShapeChange(many.data(), 2, many.data(), 2) != 0);
+    CHECK(errors.contain("selects fewer than 2^31 boxes, not 1073741824 of each of 4 images"));
 }
 
 } // namespace

@@ -1,0 +1,30 @@
+// The launch functions of the kernels for Python's ctypes: of the CUDA kernels, or of their threads
+// run by the processor, whichever is linked. Every function returns a cudaError_t.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+extern "C"
+{
+    //! `type` is 0 for float32, 1 for float16 and 2 for bfloat16, here and below.
+    int launch_multiscale_roi_align(int type, float const* rois, std::int64_t numRois,
+        void const* const* maps, int const* heights, int const* widths, int batch, int channels,
+        std::int64_t const* strides, int numLevels, int outputSize, int samplingRatio, int aligned,
+        int epsilonAfterLog, float finestScale, void* output, void* stream) noexcept;
+
+    std::size_t workspace_of_batched_nms(
+        std::int64_t batch, std::int64_t count, std::int64_t groups, std::int64_t limit) noexcept;
+
+    int launch_batched_nms(float const* boxes, int boxesPerGroup, float const* scores,
+        std::int64_t batch, std::int64_t count, std::int64_t groups, float iouThreshold,
+        float scoreThreshold, std::int64_t limit, std::int64_t maxShifted, std::int64_t firstShift,
+        void* workspace, std::int64_t* selected, std::int32_t* numSelected, void* stream) noexcept;
+
+    int launch_boundary_refine(int type, void const* coarse, void const* fine, std::int64_t count,
+        int coarseSize, int width, void* output, void* stream) noexcept;
+
+    int launch_paste_masks(int type, void const* masks, float const* boxes, std::int64_t count,
+        int maskSize, std::int64_t height, std::int64_t width, float threshold,
+        std::uint8_t* output, void* stream) noexcept;
+}

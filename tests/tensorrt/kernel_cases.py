@@ -1,0 +1,116 @@
+"""Inputs of the kernels, and what PyTorch's references make of them: for processor and GPU."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from refinemask.ops.boundary import boundary_refine
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+from refinemask.ops.nms import batched_nms
+from refinemask.processing import paste_masks
+from tests.tensorrt.kernels import Kernels
+
+STRIDES = (4, 8, 16, 32)
+TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
+"""Of sums of features of order 1: torchvision adds in another order, then the last place rounds."""
+
+
+def _rois(count: int, generator: torch.Generator) -> Tensor:
+    """RoIs of two images, of all levels, some outside the image and some without extent."""
+    image = torch.randint(0, 2, (count, 1), generator=generator)
+    corner = torch.rand((count, 2), generator=generator) * 500 - 50
+    size = 3 * torch.exp(torch.rand((count, 2), generator=generator) * 5)
+    size[: count // 20] = 0
+    return torch.cat((image, corner, corner + size), 1)
+
+
+def check_multiscale_roi_align(kernels: Kernels) -> None:
+    """All types, sizes of output and conventions."""
+    generator = torch.Generator().manual_seed(0)
+    features = [
+        torch.randn((2, 70, 384 // stride, 512 // stride), generator=generator)
+        for stride in STRIDES
+    ]
+    for output_size, sampling_ratio, aligned in ((7, 0, True), (14, 2, True), (5, 0, False)):
+        rois = _rois(60, generator)
+        for dtype, tolerance in TOLERANCES.items():
+            typed = [feature.to(dtype) for feature in features]
+            options = (output_size, STRIDES, sampling_ratio, aligned)
+            expected = multiscale_roi_align(rois, typed, *options)
+            found = kernels.multiscale_roi_align(rois, typed, *options).cpu()
+            torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+    none = kernels.multiscale_roi_align(rois[:0], features, 7, STRIDES)
+    assert none.shape == (0, 70, 7, 7)
+
+
+def check_batched_nms(kernels: Kernels) -> None:
+    """Levels and classes, ties, all conventions of shifting, several images."""
+    generator = torch.Generator().manual_seed(1)
+    for count, groups, limit, options in (
+        (1000, 5, 1000, (None, 0)),
+        (1000, 80, 100, (None, 0)),
+        (300, 7, 500, (1000, 1)),
+        (0, 3, 10, (None, 0)),
+    ):
+        corners = torch.rand((2, count, groups, 2), generator=generator) * 700
+        sizes = torch.rand((2, count, groups, 2), generator=generator) * 120
+        boxes = torch.cat((corners, corners + sizes), -1)
+        scores = torch.rand((2, count, groups), generator=generator).round(decimals=4)
+        expected = batched_nms(boxes, scores, 0.6, 0.3, limit, *options)
+        found = kernels.batched_nms(boxes, scores, 0.6, 0.3, limit, *options).cpu()
+        assert torch.equal(found, expected)
+        # Shared by the groups.
+        shared = boxes[:, :, :1]
+        expanded = shared.expand(boxes.shape).contiguous()
+        expected = batched_nms(expanded, scores, 0.6, 0.3, limit, *options)
+        found = kernels.batched_nms(shared[:, :, 0], scores, 0.6, 0.3, limit, *options).cpu()
+        assert torch.equal(found, expected)
+
+
+def check_boundary_refine(kernels: Kernels) -> None:
+    """All types and widths: exactly where the fine stage is taken, and almost exactly elsewhere."""
+    generator = torch.Generator().manual_seed(2)
+    for size, width in ((28, 1), (56, 1), (14, 2), (9, 3)):
+        coarse = torch.nn.functional.interpolate(
+            torch.randn((20, 1, 4, 4), generator=generator), (size, size), mode="bicubic"
+        )
+        fine = torch.randn((20, 1, 2 * size, 2 * size), generator=generator) + 100
+        expected = boundary_refine(coarse, fine, width)
+        found = kernels.boundary_refine(coarse, fine, width).cpu()
+        assert torch.equal(found > 50, expected > 50)
+        assert bool((found > 50).any()) and bool((found < 50).any())
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+        for dtype in (torch.float16, torch.bfloat16):
+            # The decision is float32 whatever the type, so the reference is too.
+            typed = boundary_refine(coarse.to(dtype).float(), fine.to(dtype).float(), width)
+            found = kernels.boundary_refine(coarse.to(dtype), fine.to(dtype), width).cpu()
+            assert torch.equal(found > 50, typed > 50)
+            tolerance = TOLERANCES[dtype]
+            torch.testing.assert_close(found.float(), typed, atol=tolerance, rtol=tolerance)
+
+
+def check_paste_masks(kernels: Kernels) -> None:
+    """Boxes inside, across and outside the image, without extent and not finite."""
+    generator = torch.Generator().manual_seed(3)
+    boxes = _rois(60, generator)[:, 1:]
+    boxes[0], boxes[1, 2] = torch.nan, torch.inf
+    masks = torch.rand((60, 28, 28), generator=generator)
+    expected = torch.from_numpy(paste_masks(masks.numpy(), boxes.numpy(), 203, 333))
+    found = kernels.paste_masks(masks, boxes, 203, 333).cpu()
+    finite = torch.isfinite(boxes).all(1)
+    assert torch.equal(found[finite].bool(), expected[finite])
+    assert int(found.max()) == 1
+    for dtype in (torch.float16, torch.bfloat16):
+        typed = masks.to(dtype)
+        expected = torch.from_numpy(paste_masks(typed.float().numpy(), boxes.numpy(), 203, 333))
+        found = kernels.paste_masks(typed, boxes, 203, 333).cpu()
+        assert torch.equal(found[finite].bool(), expected[finite])
+
+
+CHECKS: dict[str, Callable[[Kernels], None]] = {
+    "MultiScaleRoIAlign": check_multiscale_roi_align,
+    "BatchedNMS": check_batched_nms,
+    "BoundaryRefine": check_boundary_refine,
+    "PasteMasks": check_paste_masks,
+}

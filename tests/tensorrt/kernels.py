@@ -1,0 +1,195 @@
+"""The kernels of the plugins on PyTorch tensors: CUDA's, or their threads run by the processor."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+TESTS = PLUGINS / "tests" / "tensorrt"
+TYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
+
+
+def compile_library(folder: Path, cuda: bool) -> Path:
+    """Compile the launcher with one of the two; skip the test where there is no compiler for it."""
+    toolkit = _find_toolkit()
+    if toolkit is None:
+        pytest.skip("no CUDA toolkit, whose headers the kernels need; put nvcc on the PATH")
+    library = folder / ("cuda.so" if cuda else "host.so")
+    common = ["-std=c++17", "-O2", f"-I{PLUGINS}", "-shared", "-o", str(library)]
+    launcher = [str(TESTS / "launcher" / "launcher.cpp"), str(PLUGINS / "tensorrt" / "fields.cpp")]
+    if cuda:
+        kernels = [str(path) for path in sorted((PLUGINS / "tensorrt").glob("*.cu"))]
+        flags = ["-arch=native", "--fmad=false", "-lineinfo", "-Xcompiler=-fPIC,-ffp-contract=off"]
+        command = [str(toolkit / "bin" / "nvcc"), *common, *flags, *launcher, *kernels]
+    else:
+        flags = ["-fPIC", "-ffp-contract=off", f"-isystem{toolkit / 'include'}", f"-I{TESTS}"]
+        compiler = os.environ.get("CXX", "c++")
+        command = [compiler, *common, *flags, *launcher, str(TESTS / "host_launch.cpp")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return library
+
+
+def _find_toolkit() -> Path | None:
+    found = shutil.which("nvcc")
+    places = [Path(found).resolve().parents[1]] if found else []
+    places += [Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))]
+    headers = Path("include", "cuda_runtime_api.h")
+    return next((place for place in places if (place / headers).is_file()), None)
+
+
+@dataclass
+class Kernels:
+    """The four launch functions; inputs are moved to `device`, and so are the results.
+
+    Attributes:
+        again: launches what was launched last once more, on the same tensors, and does not wait.
+    """
+
+    library: ctypes.CDLL
+    device: str
+    again: Callable[[], int] = lambda: 0
+
+    def multiscale_roi_align(
+        self,
+        rois: Tensor,
+        features: Sequence[Tensor],
+        output_size: int,
+        strides: Sequence[int],
+        sampling_ratio: int = 0,
+        aligned: bool = True,
+        epsilon_after_log: bool = False,
+    ) -> Tensor:
+        """Pool RoIs; arguments and result as those of `refinemask.ops.multiscale_roi_align`."""
+        rois, levels = self._moved(rois), [self._moved(feature) for feature in features]
+        batch, channels = levels[0].shape[:2]
+        output = levels[0].new_full((len(rois), channels, output_size, output_size), torch.nan)
+        self._launch(
+            "launch_multiscale_roi_align",
+            (rois, *levels, output),
+            TYPES[output.dtype],
+            _pointer(rois),
+            ctypes.c_int64(len(rois)),
+            (ctypes.c_void_p * len(levels))(*(level.data_ptr() for level in levels)),
+            (ctypes.c_int * len(levels))(*(level.shape[2] for level in levels)),
+            (ctypes.c_int * len(levels))(*(level.shape[3] for level in levels)),
+            batch,
+            channels,
+            (ctypes.c_int64 * len(strides))(*strides),
+            len(strides),
+            output_size,
+            sampling_ratio,
+            int(aligned),
+            int(epsilon_after_log),
+            ctypes.c_float(56.0),
+            _pointer(output),
+        )
+        return output
+
+    def batched_nms(
+        self,
+        boxes: Tensor,
+        scores: Tensor,
+        iou_threshold: float,
+        score_threshold: float,
+        max_per_image: int,
+        max_shifted: int | None = None,
+        first_shift: int = 0,
+    ) -> Tensor:
+        """Suppress; arguments and result as those of `refinemask.ops.nms.batched_nms`."""
+        boxes, scores = self._moved(boxes), self._moved(scores)
+        batch, count, groups = scores.shape
+        sizes = [ctypes.c_int64(size) for size in (batch, count, groups)]
+        limit = ctypes.c_int64(max_per_image)
+        self.library.workspace_of_batched_nms.restype = ctypes.c_size_t
+        room = self.library.workspace_of_batched_nms(*sizes, limit)
+        workspace = torch.full((room,), 0xCD, dtype=torch.uint8, device=self.device)
+        rows = batch * min(count * groups, max_per_image)
+        selected = torch.full((rows, 3), -1, dtype=torch.int64, device=self.device)
+        number = torch.full((), -1, dtype=torch.int32, device=self.device)
+        self._launch(
+            "launch_batched_nms",
+            (boxes, scores, workspace, selected, number),
+            _pointer(boxes),
+            int(boxes.ndim == 4),
+            _pointer(scores),
+            *sizes,
+            ctypes.c_float(iou_threshold),
+            ctypes.c_float(score_threshold),
+            limit,
+            ctypes.c_int64(-1 if max_shifted is None else max_shifted),
+            ctypes.c_int64(first_shift),
+            _pointer(workspace),
+            _pointer(selected),
+            _pointer(number),
+        )
+        return selected[: int(number)]
+
+    def boundary_refine(self, coarse: Tensor, fine: Tensor, width: int = 1) -> Tensor:
+        """Refine logits; arguments and result as those of `refinemask.ops.boundary_refine`."""
+        coarse, fine = self._moved(coarse), self._moved(fine)
+        output = torch.full_like(fine, torch.nan)
+        self._launch(
+            "launch_boundary_refine",
+            (coarse, fine, output),
+            TYPES[fine.dtype],
+            _pointer(coarse),
+            _pointer(fine),
+            ctypes.c_int64(len(coarse)),
+            coarse.shape[-1],
+            width,
+            _pointer(output),
+        )
+        return output
+
+    def paste_masks(
+        self, masks: Tensor, boxes: Tensor, height: int, width: int, threshold: float = 0.5
+    ) -> Tensor:
+        """Paste masks (N, M, M) from their boxes (N, 4): uint8 (N, height, width)."""
+        masks, boxes = self._moved(masks), self._moved(boxes)
+        shape = (len(masks), height, width)
+        output = torch.full(shape, 0xCD, dtype=torch.uint8, device=self.device)
+        self._launch(
+            "launch_paste_masks",
+            (masks, boxes, output),
+            TYPES[masks.dtype],
+            _pointer(masks),
+            _pointer(boxes),
+            ctypes.c_int64(len(masks)),
+            masks.shape[-1],
+            ctypes.c_int64(height),
+            ctypes.c_int64(width),
+            ctypes.c_float(threshold),
+            _pointer(output),
+        )
+        return output
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device).contiguous()
+
+    def _launch(self, name: str, tensors: Sequence[Tensor], *arguments: Any) -> None:
+        stream = None
+        if self.device == "cuda":
+            stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+
+        def launch(kept: Sequence[Tensor] = tuple(tensors)) -> int:
+            return int(self.library[name](*arguments, stream))
+
+        self.again = launch
+        status = launch()
+        assert status == 0, f"{name} returned the CUDA error {status}"
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+
+def _pointer(tensor: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
