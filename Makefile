@@ -29,7 +29,7 @@ install: $(INSTALLED)
 $(INSTALLED): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) \
-		--editable '.[demo,figure1,openvino,train,evaluators,dev]'
+		--editable '.[demo,figure1,openvino,tensorrt-rtx,train,evaluators,dev]'
 	# What these two require would overwrite OpenCV and shadow a module of Python; setup.py has more.
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps \
 		lvis cityscapesScripts

@@ -210,6 +210,11 @@ OPENVINO = [
     "openvino>=2025.0",  # runs the same artifacts on Intel hardware
 ]
 
+TENSORRT_RTX = [
+    "tensorrt-rtx-cu13-libs>=1.7",  # builds engines from fused artifacts, also without a GPU
+    "tensorrt-rtx-cu13-bindings>=1.7",  # its Python interface
+]
+
 # `lvis` and `cityscapesScripts` themselves are installed with --no-deps (see the Makefile): the
 # first requires opencv-python, which overwrites opencv-python-headless, the second PyPI's `typing`.
 EVALUATORS = [
@@ -260,6 +265,7 @@ setup(
         "demo": DEMO,
         "figure1": FIGURE1,
         "openvino": OPENVINO,
+        "tensorrt-rtx": TENSORRT_RTX,
         "evaluators": EVALUATORS,
         "dev": DEV,
     },
