@@ -184,8 +184,7 @@ def _find_library() -> Path:
     spec = find_spec("tensorrt_rtx_libs")
     if spec is None or spec.origin is None or find_spec("tensorrt_rtx_bindings") is None:
         raise RefineMaskError(
-            "TensorRT-RTX is not installed; "
-            "pip install tensorrt-rtx-cu13-libs tensorrt-rtx-cu13-bindings"
+            "TensorRT-RTX is not installed; pip install 'refinemask[tensorrt-rtx]'"
         )
     return Path(spec.origin).parent / f"{LIBRARY}.1"
 

@@ -21,8 +21,5 @@ def rtx_plugins(plugin_library: Path) -> list[Path]:
     """Return the plugin libraries for builds with TensorRT-RTX, where it is installed."""
     for module in ("tensorrt_rtx_libs", "tensorrt_rtx_bindings"):
         if find_spec(module) is None:
-            pytest.skip(
-                "TensorRT-RTX is not installed; "
-                "pip install tensorrt-rtx-cu13-libs tensorrt-rtx-cu13-bindings"
-            )
+            pytest.skip("TensorRT-RTX is not installed; pip install 'refinemask[tensorrt-rtx]'")
     return [plugin_library]
