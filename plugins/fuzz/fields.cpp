@@ -1,6 +1,6 @@
 // The fields that TensorRT hands to plugin creators: any names, types, lengths and values are read
 // or refused, and what was read is written and read again the same.
-#include "tensorrt/attributes.h"
+#include "tensorrt/fields.h"
 
 #include "input.h"
 

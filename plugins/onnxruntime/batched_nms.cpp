@@ -10,24 +10,12 @@ namespace refinemask
 namespace
 {
 
-constexpr char const* kOperator = "BatchedNMS";
-constexpr std::int64_t kMaxCount = std::numeric_limits<std::int32_t>::max();
-
-NmsParams readParams(Attributes const& attributes)
-{
-    constexpr float kLargest = std::numeric_limits<float>::max();
-    return NmsParams{attributes.number("iou_threshold", 0.F, 1.F),
-        attributes.number("score_threshold", -kLargest, kLargest),
-        attributes.integer("max_per_image", 1, kMaxCount),
-        attributes.optionalInteger("max_shifted", -1, -1, kMaxCount),
-        attributes.optionalInteger("first_shift", 0, 0, kMaxCount)};
-}
-
+constexpr char const* kOperator = BatchedNMSAttributes::kOperatorName;
 class BatchedNMSKernel : public KernelBase<BatchedNMSKernel>
 {
 public:
-    explicit BatchedNMSKernel(Attributes const& attributes)
-        : mParams(readParams(attributes))
+    explicit BatchedNMSKernel(AttributeReader const& reader)
+        : mParams(readAttributes<BatchedNMSAttributes>(reader).params())
     {
     }
 
@@ -61,9 +49,9 @@ private:
             fail(kOperator, "boxes must have the shape ", toText(shared), " or ", toText(perGroup),
                 " to go with scores ", toText(scores), ", got ", toText(boxes));
         }
-        if (scores[2] > 0 && scores[1] > kMaxCount / scores[2])
+        if (scores[2] > 0 && scores[1] > kLargestInt / scores[2])
         {
-            fail(kOperator, "an image may have at most ", kMaxCount, " scores, got ", scores[1],
+            fail(kOperator, "an image may have at most ", kLargestInt, " scores, got ", scores[1],
                 " x ", scores[2]);
         }
     }

@@ -8,15 +8,15 @@ namespace refinemask
 namespace
 {
 
-constexpr char const* kOperator = "BoundaryRefine";
+constexpr char const* kOperator = BoundaryRefineAttributes::kOperatorName;
 constexpr std::int64_t kMaxCoarseSize = 4096;
 
 template <typename T>
 class BoundaryRefineKernel : public KernelBase<BoundaryRefineKernel<T>>
 {
 public:
-    explicit BoundaryRefineKernel(Attributes const& attributes)
-        : mWidth(static_cast<int>(attributes.integer("boundary_width", 0, kMaxBoundaryWidth)))
+    explicit BoundaryRefineKernel(AttributeReader const& reader)
+        : mWidth(static_cast<int>(readAttributes<BoundaryRefineAttributes>(reader).boundaryWidth))
     {
     }
 

@@ -11,43 +11,19 @@ namespace refinemask
 namespace
 {
 
-constexpr char const* kOperator = "MultiScaleRoIAlign";
-constexpr std::int64_t kMaxOutputSize = 1024;
+constexpr char const* kOperator = RoIAlignAttributes::kOperatorName;
 //! Cells of a map's side, which float32 coordinates can still tell apart.
 constexpr std::int64_t kMaxSide = 1 << 24;
 
-RoIAlignParams readParams(Attributes const& attributes)
+RoIAlignParams readParams(AttributeReader const& reader)
 {
-    RoIAlignParams params{};
-    params.outputSize = static_cast<int>(attributes.integer("output_size", 1, kMaxOutputSize));
-    params.samplingRatio = static_cast<int>(attributes.integer("sampling_ratio", 0, kMaxSamples));
-    params.aligned = attributes.integer("aligned", 0, 1) == 1;
-    bool const afterLog = attributes.optionalInteger("epsilon_after_log", 0, 0, 1) == 1;
-    float const finestScale = attributes.number("finest_scale", 1e-3F, 1e6F);
-    std::vector<std::int64_t> const strides = attributes.integers("strides");
-    if (strides.empty() || strides.size() > kMaxLevels)
+    auto const attributes = readAttributes<RoIAlignAttributes>(reader);
+    if (reader.inputCount() != attributes.strides.size() + 1)
     {
-        fail(kOperator, "attribute strides must hold 1 to ", kMaxLevels, " integers, got ",
-            toText(strides));
+        fail(kOperator, "needs one feature map for each of the ", attributes.strides.size(),
+            " strides ", toText(attributes.strides), ", got ", reader.inputCount() - 1);
     }
-    params.numLevels = static_cast<int>(strides.size());
-    for (int level = 0; level < params.numLevels; ++level)
-    {
-        std::int64_t const stride = strides[level];
-        if (stride < 1 || stride > kMaxSide || (level > 0 && stride <= strides[level - 1]))
-        {
-            fail(kOperator, "attribute strides must be positive and ascending, got ",
-                toText(strides));
-        }
-        params.spatialScale[level] = static_cast<float>(1. / static_cast<double>(stride));
-        params.smallestSide[level] = level > 0 ? smallestSide(level, finestScale, afterLog) : 0.F;
-    }
-    if (attributes.inputCount() != strides.size() + 1)
-    {
-        fail(kOperator, "needs one feature map for each of the ", strides.size(), " strides ",
-            toText(strides), ", got ", attributes.inputCount() - 1);
-    }
-    return params;
+    return attributes.params();
 }
 
 //! RoIs that the kernel cannot pool are errors: it would leave them 0, or read beyond the maps.
@@ -88,8 +64,8 @@ template <typename T>
 class MultiScaleRoIAlignKernel : public KernelBase<MultiScaleRoIAlignKernel<T>>
 {
 public:
-    explicit MultiScaleRoIAlignKernel(Attributes const& attributes)
-        : mParams(readParams(attributes))
+    explicit MultiScaleRoIAlignKernel(AttributeReader const& reader)
+        : mParams(readParams(reader))
     {
     }
 

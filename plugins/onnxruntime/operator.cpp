@@ -1,7 +1,9 @@
 #include "operator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
+#include <functional>
 
 namespace refinemask
 {
@@ -51,7 +53,7 @@ bool areReadable(Ort::ConstKernelInfo const& info, char const* name)
 
 } // namespace
 
-char const* Attributes::typeOf(char const* name) const
+char const* AttributeReader::typeOf(char const* name) const
 {
     // The runtime has no call that asks for the type; it refuses to read one as another.
     return isReadable<std::int64_t>(mInfo, name) ? "an integer"
@@ -62,63 +64,80 @@ char const* Attributes::typeOf(char const* name) const
                                                  : nullptr;
 }
 
-void Attributes::failType(char const* name, char const* wanted) const
+void AttributeReader::failType(char const* name, char const* wanted) const
 {
     char const* const type = typeOf(name);
     fail(mOperator, "attribute ", name, " must be ", wanted, ", got ",
         type != nullptr ? type : "none", "; export the model again with this version");
 }
 
-std::int64_t Attributes::checked(
-    char const* name, std::int64_t value, std::int64_t least, std::int64_t most) const
+void AttributeReader::requireInRange(char const* name, std::int64_t value, IntegerRange range) const
 {
-    if (value < least || value > most)
+    if (value < range.lowest || value > range.highest)
     {
-        fail(mOperator, "attribute ", name, " must be from ", least, " to ", most, ", got ", value);
+        fail(mOperator, "attribute ", name, " must be from ", range.lowest, " to ", range.highest,
+            ", got ", value);
     }
-    return value;
 }
 
-std::int64_t Attributes::integer(char const* name, std::int64_t least, std::int64_t most) const
+void AttributeReader::integer(char const* name, std::int64_t& value, IntegerRange range) const
 {
     if (!isReadable<std::int64_t>(mInfo, name))
     {
         failType(name, "an integer");
     }
-    return checked(name, mInfo.GetAttribute<std::int64_t>(name), least, most);
+    value = mInfo.GetAttribute<std::int64_t>(name);
+    requireInRange(name, value, range);
 }
 
-std::int64_t Attributes::optionalInteger(
-    char const* name, std::int64_t missing, std::int64_t least, std::int64_t most) const
+void AttributeReader::optionalInteger(
+    char const* name, std::int64_t& value, IntegerRange range) const
 {
-    return typeOf(name) == nullptr ? missing : integer(name, least, most);
+    if (typeOf(name) != nullptr)
+    {
+        integer(name, value, range);
+    }
 }
 
-float Attributes::number(char const* name, float least, float most) const
+void AttributeReader::ascendingIntegers(char const* name, std::vector<std::int64_t>& values,
+    IntegerRange range, IntegerRange count) const
+{
+    // The runtime reads an attribute that is no list as an empty one.
+    values = areReadable<std::int64_t>(mInfo, name) ? mInfo.GetAttributes<std::int64_t>(name)
+                                                    : std::vector<std::int64_t>{};
+    if (values.empty())
+    {
+        failType(name, "a list of integers");
+    }
+    auto const length = static_cast<std::int64_t>(values.size());
+    if (length < count.lowest || length > count.highest)
+    {
+        fail(mOperator, "attribute ", name, " must hold ", count.lowest, " to ", count.highest,
+            " integers, got ", toText(values));
+    }
+    for (std::int64_t const value : values)
+    {
+        requireInRange(name, value, range);
+    }
+    if (std::adjacent_find(values.begin(), values.end(), std::greater_equal<>()) != values.end())
+    {
+        fail(mOperator, "attribute ", name, " must ascend, got ", toText(values));
+    }
+}
+
+void AttributeReader::number(char const* name, float& value, NumberRange range) const
 {
     if (!isReadable<float>(mInfo, name))
     {
         failType(name, "a float");
     }
-    float const value = mInfo.GetAttribute<float>(name);
-    if (!(value >= least && value <= most))
+    value = mInfo.GetAttribute<float>(name);
+    if (!range.contains(value))
     {
-        fail(mOperator, "attribute ", name, " must be from ", least, " to ", most, ", got ", value);
+        fail(mOperator, "attribute ", name, " must be ", range.excludeLowest ? "above " : "from ",
+            range.lowest, range.excludeLowest ? " and at most " : " to ", range.highest, ", got ",
+            value);
     }
-    return value;
-}
-
-std::vector<std::int64_t> Attributes::integers(char const* name) const
-{
-    // The runtime reads an attribute that is no list as an empty one.
-    std::vector<std::int64_t> const values = areReadable<std::int64_t>(mInfo, name)
-        ? mInfo.GetAttributes<std::int64_t>(name)
-        : std::vector<std::int64_t>{};
-    if (values.empty())
-    {
-        failType(name, "a list of integers");
-    }
-    return values;
 }
 
 ParallelFor threadPool(Ort::KernelContext const& context)

@@ -8,6 +8,7 @@
 #include <onnxruntime_cxx_api.h>
 
 #include "cpu/parallel.h"
+#include "kernels/attributes.h"
 #include "kernels/host_device.h"
 
 #include <cstdint>
@@ -64,22 +65,23 @@ OrtStatusPtr guarded(Body const& body) noexcept
     }
 }
 
-//! The attributes of a node. Wrong ones are errors that name operator, attribute and value.
-class Attributes
+//! Reads the attributes of a node. Every function throws an error that names operator, attribute
+//! and value.
+class AttributeReader
 {
 public:
-    Attributes(char const* operatorName, OrtKernelInfo const* info)
+    AttributeReader(char const* operatorName, OrtKernelInfo const* info)
         : mOperator(operatorName)
         , mInfo(info)
     {
     }
 
-    std::int64_t integer(char const* name, std::int64_t least, std::int64_t most) const;
-    //! The value if the node has none.
-    std::int64_t optionalInteger(
-        char const* name, std::int64_t missing, std::int64_t least, std::int64_t most) const;
-    float number(char const* name, float least, float most) const;
-    std::vector<std::int64_t> integers(char const* name) const;
+    void integer(char const* name, std::int64_t& value, IntegerRange range) const;
+    //! Leaves `value` as it is where the node has no such attribute.
+    void optionalInteger(char const* name, std::int64_t& value, IntegerRange range) const;
+    void ascendingIntegers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
+        IntegerRange count) const;
+    void number(char const* name, float& value, NumberRange range) const;
 
     std::size_t inputCount() const
     {
@@ -90,12 +92,20 @@ private:
     //! The type that the node's attribute has, or nullptr if it has none of that name.
     char const* typeOf(char const* name) const;
     [[noreturn]] void failType(char const* name, char const* wanted) const;
-    std::int64_t checked(
-        char const* name, std::int64_t value, std::int64_t least, std::int64_t most) const;
+    void requireInRange(char const* name, std::int64_t value, IntegerRange range) const;
 
     char const* mOperator;
     Ort::ConstKernelInfo mInfo;
 };
+
+//! Read an operator's attributes (kernels/attributes.h).
+template <typename Attributes>
+Attributes readAttributes(AttributeReader const& reader)
+{
+    Attributes attributes;
+    attributes.visit(reader);
+    return attributes;
+}
 
 //! An input as it came: shape and values in row-major order.
 template <typename T>
@@ -187,7 +197,7 @@ private:
 };
 
 //! A custom operator of the CPU provider. Operator has kName, kInputs and kOutputs (element types)
-//! and infer(ShapeInference const&); Kernel is made from Attributes and has
+//! and infer(ShapeInference const&); Kernel is made from an AttributeReader and has
 //! compute(Ort::KernelContext const&) const, which several threads may call.
 template <typename Operator, typename Kernel>
 class OperatorBase : public Ort::CustomOpBase<Operator, Kernel, true>
@@ -212,8 +222,8 @@ public:
         return guarded(
             [&]
             {
-                Attributes const attributes(Operator::kName, info);
-                *kernel = std::make_unique<Kernel>(attributes).release();
+                AttributeReader const reader(Operator::kName, info);
+                *kernel = std::make_unique<Kernel>(reader).release();
             });
     }
 

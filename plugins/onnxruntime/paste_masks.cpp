@@ -8,7 +8,7 @@ namespace refinemask
 namespace
 {
 
-constexpr char const* kOperator = "PasteMasks";
+constexpr char const* kOperator = PasteMasksAttributes::kOperatorName;
 constexpr std::int64_t kMaxMaskSize = 4096;
 //! Pixels of an image's side, which float32 coordinates can still tell apart.
 constexpr std::int64_t kMaxSide = 1 << 24;
@@ -17,8 +17,8 @@ template <typename T>
 class PasteMasksKernel : public KernelBase<PasteMasksKernel<T>>
 {
 public:
-    explicit PasteMasksKernel(Attributes const& attributes)
-        : mThreshold(attributes.number("threshold", 0.F, 1.F))
+    explicit PasteMasksKernel(AttributeReader const& reader)
+        : mThreshold(readAttributes<PasteMasksAttributes>(reader).threshold)
     {
     }
 

@@ -1,7 +1,6 @@
 // TensorRT plugin: greedy non-maximum suppression of a batch, with as many rows as are kept.
 #pragma once
 
-#include "tensorrt/attributes.h"
 #include "tensorrt/plugin.h"
 
 namespace refinemask

@@ -1,7 +1,6 @@
 // TensorRT plugin: the boundary-aware refinement of mask logits.
 #pragma once
 
-#include "tensorrt/attributes.h"
 #include "tensorrt/plugin.h"
 
 namespace refinemask

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 
 namespace refinemask
 {
@@ -142,7 +143,7 @@ void FieldReader::optionalInteger(char const* name, std::int64_t& value, Integer
     }
 }
 
-void FieldReader::integers(
+void FieldReader::ascendingIntegers(
     char const* name, std::vector<std::int64_t>& values, IntegerRange range, IntegerRange count)
 {
     Field const& field = require(name);
@@ -153,6 +154,11 @@ void FieldReader::integers(
                 "has ", field.length, " values, must have ", count.lowest, " to ", count.highest));
     }
     values = readIntegers(field, range);
+    auto const unordered = std::adjacent_find(values.begin(), values.end(), std::greater_equal<>());
+    if (unordered != values.end())
+    {
+        fail(name, concatenate("has ", unordered[1], " after ", unordered[0], ", must ascend"));
+    }
 }
 
 void FieldReader::number(char const* name, float& value, NumberRange range)
@@ -167,9 +173,7 @@ void FieldReader::number(char const* name, float& value, NumberRange range)
         fail(name, concatenate("has ", field.length, " values, must have 1"));
     }
     value = element<float>(field, 0);
-    bool const allowed = value >= range.lowest && value <= range.highest
-        && !(range.excludeLowest && value == range.lowest);
-    if (!allowed) // also NaN
+    if (!range.contains(value))
     {
         fail(name,
             concatenate("is ", value, ", must be ", range.excludeLowest ? "above " : "from ",
@@ -199,7 +203,7 @@ void FieldWriter::optionalInteger(char const* name, std::int64_t& value, Integer
     integer(name, value, range);
 }
 
-void FieldWriter::integers(char const* name, std::vector<std::int64_t>& values,
+void FieldWriter::ascendingIntegers(char const* name, std::vector<std::int64_t>& values,
     IntegerRange /*range*/, IntegerRange /*count*/)
 {
     mIntegers.push_back(values);
@@ -223,7 +227,7 @@ void FieldLister::optionalInteger(char const* name, std::int64_t& value, Integer
     integer(name, value, range);
 }
 
-void FieldLister::integers(char const* name, std::vector<std::int64_t>& /*values*/,
+void FieldLister::ascendingIntegers(char const* name, std::vector<std::int64_t>& /*values*/,
     IntegerRange /*range*/, IntegerRange count)
 {
     mFields.push_back(

@@ -1,9 +1,11 @@
 // The attributes of an operator as TensorRT hands them to a plugin creator, read strictly.
 //
-// An operator describes its attributes once (attributes.h) to a visitor. FieldReader checks and
-// stores what TensorRT gives, FieldWriter says what to serialise, FieldLister what there is.
+// An operator describes its attributes once (kernels/attributes.h) to a visitor. FieldReader checks
+// and stores what TensorRT gives, FieldWriter says what to serialise, FieldLister what there is.
 // Knows neither TensorRT nor CUDA, so that it builds and can be fuzzed everywhere.
 #pragma once
+
+#include "kernels/attributes.h"
 
 #include <cstdint>
 #include <deque>
@@ -39,21 +41,6 @@ public:
     using std::invalid_argument::invalid_argument;
 };
 
-//! What an integer attribute may be.
-struct IntegerRange
-{
-    std::int64_t lowest;
-    std::int64_t highest;
-};
-
-//! What a number may be: above `lowest`, or also equal to it, and at most `highest`.
-struct NumberRange
-{
-    float lowest;
-    float highest;
-    bool excludeLowest = false;
-};
-
 //! Takes attributes out of what TensorRT gave. Every function throws a FieldError that names the
 //! operator and the field.
 class FieldReader
@@ -65,7 +52,7 @@ public:
     void integer(char const* name, std::int64_t& value, IntegerRange range);
     //! Leaves `value` as it is where the field is missing.
     void optionalInteger(char const* name, std::int64_t& value, IntegerRange range);
-    void integers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
+    void ascendingIntegers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
         IntegerRange count);
     void number(char const* name, float& value, NumberRange range);
 
@@ -96,7 +83,7 @@ class FieldWriter
 public:
     void integer(char const* name, std::int64_t& value, IntegerRange range);
     void optionalInteger(char const* name, std::int64_t& value, IntegerRange range);
-    void integers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
+    void ascendingIntegers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
         IntegerRange count);
     void number(char const* name, float& value, NumberRange range);
 
@@ -117,7 +104,7 @@ class FieldLister
 public:
     void integer(char const* name, std::int64_t& value, IntegerRange range);
     void optionalInteger(char const* name, std::int64_t& value, IntegerRange range);
-    void integers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
+    void ascendingIntegers(char const* name, std::vector<std::int64_t>& values, IntegerRange range,
         IntegerRange count);
     void number(char const* name, float& value, NumberRange range);
 

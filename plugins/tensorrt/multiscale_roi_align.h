@@ -1,7 +1,6 @@
 // TensorRT plugin: RoIAlign over the levels of a feature pyramid.
 #pragma once
 
-#include "tensorrt/attributes.h"
 #include "tensorrt/plugin.h"
 
 namespace refinemask

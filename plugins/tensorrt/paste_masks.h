@@ -1,7 +1,6 @@
 // TensorRT plugin: masks resampled from their boxes into images.
 #pragma once
 
-#include "tensorrt/attributes.h"
 #include "tensorrt/plugin.h"
 
 namespace refinemask

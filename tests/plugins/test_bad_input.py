@@ -80,7 +80,7 @@ def test_attributes_of_another_type(operator, name, value):
 @pytest.mark.parametrize(
     ("operator", "name", "value", "shown"),
     [
-        ("MultiScaleRoIAlign", "output_size", 0, "from 1 to 1024, got 0"),
+        ("MultiScaleRoIAlign", "output_size", 0, "from 1 to 4096, got 0"),
         ("MultiScaleRoIAlign", "sampling_ratio", -1, "got -1"),
         ("MultiScaleRoIAlign", "sampling_ratio", 1 << 40, "got 1099511627776"),
         ("MultiScaleRoIAlign", "aligned", 2, "from 0 to 1, got 2"),
@@ -89,7 +89,7 @@ def test_attributes_of_another_type(operator, name, value):
         ("MultiScaleRoIAlign", "finest_scale", -56.0, "got -56"),
         ("MultiScaleRoIAlign", "finest_scale", float("nan"), "got nan"),
         ("MultiScaleRoIAlign", "strides", (8, 4), "got (8, 4)"),
-        ("MultiScaleRoIAlign", "strides", (0, 4), "got (0, 4)"),
+        ("MultiScaleRoIAlign", "strides", (0, 4), "from 1 to 65536, got 0"),
         ("MultiScaleRoIAlign", "strides", (1, 2, 3, 4, 5, 6), "1 to 5 integers"),
         ("BatchedNMS", "iou_threshold", -0.1, "from 0 to 1, got -0.1"),
         ("BatchedNMS", "iou_threshold", float("nan"), "got nan"),
@@ -97,9 +97,10 @@ def test_attributes_of_another_type(operator, name, value):
         ("BatchedNMS", "max_per_image", 0, "got 0"),
         ("BatchedNMS", "max_shifted", -2, "got -2"),
         ("BatchedNMS", "first_shift", -1, "got -1"),
-        ("BoundaryRefine", "boundary_width", -1, "from 0 to 127, got -1"),
-        ("BoundaryRefine", "boundary_width", 128, "got 128"),
-        ("PasteMasks", "threshold", 1.5, "from 0 to 1, got 1.5"),
+        ("BoundaryRefine", "boundary_width", 0, "from 1 to 64, got 0"),
+        ("BoundaryRefine", "boundary_width", 65, "got 65"),
+        ("PasteMasks", "threshold", 1.5, "above 0 and at most 1, got 1.5"),
+        ("PasteMasks", "threshold", 0.0, "above 0 and at most 1, got 0"),
     ],
 )
 def test_attributes_out_of_range(operator, name, value, shown):

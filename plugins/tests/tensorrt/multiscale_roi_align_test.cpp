@@ -1,7 +1,7 @@
 // The life of the MultiScaleRoIAlign plugin; its kernel against the plain arithmetic, bit by bit.
 #include "host_launch.h"
+#include "tensorrt/fields.h"
 #include "plugin_life.h"
-#include "tensorrt/attributes.h"
 
 #include <limits>
 

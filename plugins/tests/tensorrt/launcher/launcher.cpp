@@ -1,6 +1,6 @@
 #include "launcher.h"
 
-#include "tensorrt/attributes.h"
+#include "tensorrt/fields.h"
 #include "tensorrt/batched_nms_kernel.h"
 #include "tensorrt/boundary_refine_kernel.h"
 #include "tensorrt/multiscale_roi_align_kernel.h"

@@ -1,15 +1,35 @@
-// What the nodes of the four operators say, each described once to the visitors of fields.h.
+// What the nodes of the four operators say: each attribute described once, to visitors that read
+// it from ONNX Runtime (onnxruntime/operator.h) or TensorRT (tensorrt/fields.h). Host only.
 #pragma once
-
-#include "tensorrt/fields.h"
 
 #include "kernels/batched_nms.h"
 #include "kernels/multiscale_roi_align.h"
 
 #include <limits>
+#include <vector>
 
 namespace refinemask
 {
+
+//! What an integer attribute may be.
+struct IntegerRange
+{
+    std::int64_t lowest;
+    std::int64_t highest;
+};
+
+//! What a number may be: above `lowest`, or also equal to it, and at most `highest`.
+struct NumberRange
+{
+    float lowest;
+    float highest;
+    bool excludeLowest = false;
+
+    bool contains(float value) const // not NaN
+    {
+        return value >= lowest && value <= highest && !(excludeLowest && value == lowest);
+    }
+};
 
 constexpr std::int64_t kLargestSide = 1 << 12;   //!< of a pooled map
 constexpr std::int64_t kLargestStride = 1 << 16; //!< of a pyramid level, in pixels
@@ -32,7 +52,7 @@ struct RoIAlignAttributes
     {
         visitor.integer("output_size", outputSize, {1, kLargestSide});
         visitor.integer("sampling_ratio", samplingRatio, {0, kMaxSamples});
-        visitor.integers("strides", strides, {1, kLargestStride}, {1, kMaxLevels});
+        visitor.ascendingIntegers("strides", strides, {1, kLargestStride}, {1, kMaxLevels});
         visitor.number("finest_scale", finestScale, {0.F, kLargestSideInPixels, true});
         visitor.integer("aligned", aligned, {0, 1});
         visitor.optionalInteger("epsilon_after_log", epsilonAfterLog, {0, 1});
