@@ -9,13 +9,12 @@ from typing import Literal
 
 import onnx
 
-from refinemask import engines, native
+from refinemask import native
 from refinemask.checkpoints.io import sha256
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.graph import export_graph
-from refinemask.export.parity import MIN_DETECTIONS, ParityReport, summarise
-from refinemask.export.photographs import shipped_photographs
-from refinemask.export.verify import compare_images, verify_artifact
+from refinemask.export.parity import ParityReport
+from refinemask.export.verify import verify_artifact, verify_on_photographs
 from refinemask.files import atomic_path
 from refinemask.metadata import METADATA_KEY, ArtifactMetadata, InputLimits, sidecar_path
 from refinemask.models import Detector
@@ -51,8 +50,8 @@ def export_model(
         batch: number of images of a batch; None keeps it dynamic, as for the next two.
         height: padded height in pixels, a multiple of 32 from 32 to 2048.
         width: padded width in pixels, likewise.
-        images: photographs to verify on; by default as many of those that packages ship as it
-            takes to see enough detections.
+        images: photographs to verify on; by default those that packages ship, see
+            `verify_on_photographs`.
         keep_failed: also write an artifact that failed the gate.
         progress: called with one line of text about every step.
 
@@ -89,7 +88,11 @@ def export_model(
             )
             _save(graph, metadata, file)
         with _timed(say, "compared it with PyTorch"):
-            report = verify_artifact(file, model, images) if images else _verify(file, model)
+            report = (
+                verify_artifact(file, model, images)
+                if images
+                else verify_on_photographs(file, model, retry=weights == "synthetic", say=say)
+            )
         if report.passed:
             say(report.table())
         metadata = dataclasses.replace(metadata, parity=report.to_dict())
@@ -112,17 +115,6 @@ def _limits(
 def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> None:
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
     path.write_bytes(graph.SerializeToString())
-
-
-def _verify(artifact: Path, model: Detector) -> ParityReport:
-    """Compare on shipped photographs until there are enough detections."""
-    parts, detections = [], 0
-    for part in compare_images(engines.open(artifact), model, shipped_photographs()):
-        parts.append(part)
-        detections += part.detections
-        if detections >= MIN_DETECTIONS:
-            break
-    return summarise(parts)
 
 
 @contextmanager

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from refinemask.errors import RefineMaskError
 
-# In this order because every preset keeps to the gate with synthetic weights on the first of them.
-# Random networks amplify rounding: on some others, and on flower.jpg, which is left out, PyTorch in
-# float32 is further from PyTorch in float64 than the gate allows, further than the artifact is.
+# Those first on which most presets keep to the gate with random weights (verify_on_photographs).
 _PHOTOGRAPHS = (
     ("skimage", "data/chelsea.png"),
     ("skimage", "data/coffee.png"),

@@ -17,8 +17,9 @@ from refinemask import engines
 from refinemask.checkpoints import synthetic_model
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export import artifact, export_model, verify_artifact
-from refinemask.export.parity import ParityReport
+from refinemask.export.parity import Comparison, ParityReport
 from refinemask.export.photographs import shipped_photographs
+from refinemask.export.verify import verify_on_photographs
 from refinemask.metadata import METADATA_KEY, ArtifactMetadata, sidecar_path
 from refinemask.presets import refinemask_small
 
@@ -174,3 +175,38 @@ def test_verify_refuses_another_configuration(exported):
     other = synthetic_model(refinemask_small(4))
     with pytest.raises(RefineMaskError, match=r"refinemask_small of 5 classes.*of 4"):
         verify_artifact(exported.path, other, shipped_photographs()[:1])
+
+
+def compared(within, detections=10):
+    """Return the comparison of an image of which a share of 1000 pixels is within the tolerance."""
+    return Comparison(detections, 0, 0.0, 0.0, 0.0, 1000, within, (1.0,) * detections)
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "retry", "passed", "tried"),
+    [
+        ([compared(1000)], True, True, 1),
+        ([compared(900), compared(1000)], True, True, 2),
+        ([compared(900), compared(1000)], False, False, 1),
+        ([compared(900)] * 6, True, False, 6),
+        ([compared(1000, 2), compared(1000, 3)], False, True, 2),
+        ([compared(900), *[compared(1000, 0)] * 5], True, False, 6),
+    ],
+    ids=["first", "second", "one-try", "none", "few-detections", "nothing-to-see"],
+)
+def test_random_weights_may_pass_on_any_photograph(
+    exported, model, monkeypatch, comparisons, retry, passed, tried
+):
+    left = list(comparisons)
+    monkeypatch.setattr(
+        "refinemask.export.verify.compare_images", lambda engine, model, images: [left.pop(0)]
+    )
+    monkeypatch.setattr(
+        "refinemask.export.verify.shipped_photographs", lambda: [Path(f"{i}.png") for i in range(6)]
+    )
+    lines: list[str] = []
+    report = verify_on_photographs(exported.path, model, retry=retry, say=lines.append)
+    assert report.passed == passed
+    assert len(comparisons) - len(left) == tried
+    failures = [part for part in comparisons if part.detections == 10 and part.pixels_within < 1000]
+    assert len(lines) == (len(failures) if retry else 0)
