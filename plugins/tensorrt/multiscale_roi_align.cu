@@ -13,6 +13,7 @@ namespace
 {
 
 // As many blocks of a multiprocessor as leave registers enough that none is spilled (README.md).
+constexpr int kChannelsLastBlocksPerMultiprocessor = 4;
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
 constexpr int kBlocksPerMultiprocessor = 3;
 #else
@@ -34,7 +35,7 @@ __global__ void __launch_bounds__(kRoIAlignThreads, kBlocksPerMultiprocessor)
 }
 
 template <typename T, int kCount>
-__global__ void __launch_bounds__(kRoIAlignThreads, kBlocksPerMultiprocessor)
+__global__ void __launch_bounds__(kRoIAlignThreads, kChannelsLastBlocksPerMultiprocessor)
     poolRoIsChannelsLast(__grid_constant__ ChannelsLastArguments<T> const arguments)
 {
     __shared__ RoITaps taps;

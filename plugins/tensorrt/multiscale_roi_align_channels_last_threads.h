@@ -67,12 +67,14 @@ REFINEMASK_HD Packed<T, kCount> readCell(T const* cell)
 //! its cells.
 template <int kCount, typename T>
 REFINEMASK_HD void addSample(float (&sums)[kCount], CornerWeights const& weights, T const* top,
-    T const* bottom, Tap const& x, std::int64_t cellStride)
+    T const* bottom, Tap const& x, int cellStride)
 {
-    auto const topLow = readCell<kCount>(top + x.low * cellStride);
-    auto const topHigh = readCell<kCount>(top + x.high * cellStride);
-    auto const bottomLow = readCell<kCount>(bottom + x.low * cellStride);
-    auto const bottomHigh = readCell<kCount>(bottom + x.high * cellStride);
+    std::int64_t const low = static_cast<std::int64_t>(x.low) * cellStride;
+    std::int64_t const high = static_cast<std::int64_t>(x.high) * cellStride;
+    auto const topLow = readCell<kCount>(top + low);
+    auto const topHigh = readCell<kCount>(top + high);
+    auto const bottomLow = readCell<kCount>(bottom + low);
+    auto const bottomHigh = readCell<kCount>(bottom + high);
     for (int k = 0; k < kCount; ++k)
     {
         sums[k] += weightedCorners(weights, toFloat(topLow.values[k]), toFloat(topHigh.values[k]),
@@ -84,15 +86,17 @@ REFINEMASK_HD void addSample(float (&sums)[kCount], CornerWeights const& weights
 //! in the first cell.
 template <int kCount, typename T, typename Taps>
 REFINEMASK_HD void poolChannels(float (&pooled)[kCount], PooledRoI<T> const& roi, T const* map,
-    std::int64_t cellStride, Taps const& rowTaps, Taps const& columnTaps)
+    int cellStride, Taps const& rowTaps, Taps const& columnTaps)
 {
-    std::int64_t const rowStride = roi.level.width * cellStride;
+    std::int64_t const rowStride = static_cast<std::int64_t>(roi.level.width) * cellStride;
     float sums[kCount] = {};
     for (int i = 0; i < roi.vertical.count; ++i)
     {
         Tap const y = rowTaps(i);
         T const* const top = map + y.low * rowStride;
         T const* const bottom = map + y.high * rowStride;
+        // Unrolled, the loop would take registers that only spills could give.
+        REFINEMASK_NOT_UNROLLED
         for (int j = 0; j < roi.horizontal.count; ++j)
         {
             Tap const x = columnTaps(j);
@@ -127,10 +131,10 @@ REFINEMASK_HD void poolCells(ChannelsLastArguments<T> const& arguments, RoITaps 
 {
     int const side = arguments.common.params.outputSize;
     int const bins = side * side;
+    int const cellStride = arguments.cellStride;
     int const firstChannel = slab * kChannelsPerBlock;
-    int const left = arguments.cellStride - firstChannel;
+    int const left = cellStride - firstChannel;
     int const groups = (left < kChannelsPerBlock ? left : kChannelsPerBlock) / kCount;
-    std::int64_t const cellStride = arguments.cellStride;
     std::int64_t const cells = static_cast<std::int64_t>(roi.level.height) * roi.level.width;
     T const* const map = roi.level.data + roi.image * cells * cellStride + firstChannel;
     T* const output = arguments.common.output + roiIndex * bins * cellStride + firstChannel;
@@ -154,7 +158,7 @@ REFINEMASK_HD void poolCells(ChannelsLastArguments<T> const& arguments, RoITaps 
                 ComputedTaps{roi.vertical, row, roi.level.height},
                 ComputedTaps{roi.horizontal, column, roi.level.width});
         }
-        writeChannels(output + bin * cellStride + channel, pooled,
+        writeChannels(output + static_cast<std::int64_t>(bin) * cellStride + channel, pooled,
             arguments.common.channels - firstChannel - channel);
     }
 }
