@@ -13,11 +13,16 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #define REFINEMASK_HD __host__ __device__ __forceinline__
-#define REFINEMASK_NOT_UNROLLED _Pragma("unroll 1") // before a loop
 #else
 // Always inlined: files compiled for different instruction sets include the kernels, and a function
 // that stayed out of line in one of them could be the copy that the linker keeps for all.
 #define REFINEMASK_HD inline __attribute__((always_inline))
+#endif
+
+//! Before a loop: the GPU's compiler must keep it as it is.
+#ifdef __CUDA_ARCH__
+#define REFINEMASK_NOT_UNROLLED _Pragma("unroll 1")
+#else
 #define REFINEMASK_NOT_UNROLLED
 #endif
 
