@@ -2,6 +2,7 @@
 #include "host_launch.h"
 #include "plugin_life.h"
 #include "tensorrt/fields.h"
+#include "tensorrt/multiscale_roi_align_channels_last_threads.h"
 
 #include <algorithm>
 #include <limits>
@@ -312,6 +313,27 @@ TEST(roiAlignPoolsSlabsOfChannels)
     pyramid.channels = 64 + 5; // a full slab, and one that four does not divide
     Random random(1);
     comparePooling<float>(pyramid, randomRois(random, 3, 96.F, 160.F));
+}
+
+TEST(roiAlignMoves16BytesOnlyFromAndToAlignedCells)
+{
+    alignas(16) float memory[8] = {};
+    ChannelsLastArguments<float> aligned{};
+    aligned.cellStride = 12;
+    aligned.common.params.numLevels = 2;
+    aligned.common.levels[0].data = memory;
+    aligned.common.levels[1].data = memory + 4;
+    aligned.common.output = memory;
+    CHECK(hasAlignedCells(aligned));
+    ChannelsLastArguments<float> changed = aligned;
+    changed.cellStride = 14;
+    CHECK(!hasAlignedCells(changed));
+    changed = aligned;
+    changed.common.levels[1].data = memory + 1;
+    CHECK(!hasAlignedCells(changed));
+    changed = aligned;
+    changed.common.output = memory + 2;
+    CHECK(!hasAlignedCells(changed));
 }
 
 TEST(roiAlignPoolsRoisWithMoreSamplesThanItsTable)
