@@ -19,6 +19,13 @@
 #define REFINEMASK_HD inline __attribute__((always_inline))
 #endif
 
+//! Before a loop: the GPU's compiler must keep it as it is.
+#ifdef __CUDA_ARCH__
+#define REFINEMASK_NOT_UNROLLED _Pragma("unroll 1")
+#else
+#define REFINEMASK_NOT_UNROLLED
+#endif
+
 namespace refinemask
 {
 

@@ -125,13 +125,20 @@ REFINEMASK_HD CornerWeights cornerWeights(Tap const& y, Tap const& x)
         y.highWeight * x.lowWeight, y.highWeight * x.highWeight};
 }
 
+REFINEMASK_HD float weightedCorners(
+    CornerWeights const& weights, float topLow, float topHigh, float bottomLow, float bottomHigh)
+{
+    return weights.topLow * topLow + weights.topHigh * topHigh + weights.bottomLow * bottomLow
+        + weights.bottomHigh * bottomHigh;
+}
+
 //! One sample; `top` and `bottom` are the rows of its cells.
 template <typename T>
 REFINEMASK_HD float sampledValue(
     CornerWeights const& weights, T const* top, T const* bottom, Tap const& x)
 {
-    return weights.topLow * toFloat(top[x.low]) + weights.topHigh * toFloat(top[x.high])
-        + weights.bottomLow * toFloat(bottom[x.low]) + weights.bottomHigh * toFloat(bottom[x.high]);
+    return weightedCorners(weights, toFloat(top[x.low]), toFloat(top[x.high]),
+        toFloat(bottom[x.low]), toFloat(bottom[x.high]));
 }
 
 //! The average of the samples of bin (row, column) of a RoI in one channel's map.

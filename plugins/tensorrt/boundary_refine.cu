@@ -23,11 +23,6 @@ __global__ void __launch_bounds__(kRefineThreads, 4)
     refineBand<T, kCount>(arguments, interior, mask, band, thread);
 }
 
-bool isAligned(void const* pointer)
-{
-    return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
-}
-
 template <typename T>
 void launchRefineMasks(BoundaryRefineLaunch const& launch, cudaStream_t stream)
 {
@@ -37,11 +32,10 @@ void launchRefineMasks(BoundaryRefineLaunch const& launch, cudaStream_t stream)
     int const bands = (2 * launch.coarseSize + kBandRows - 1) / kBandRows;
     dim3 const grid(static_cast<unsigned>(launch.count), static_cast<unsigned>(bands));
     auto const shared = static_cast<unsigned>(kBandCoarseRows * launch.coarseSize);
-    constexpr int kPerAccess = 16 / sizeof(T);
-    bool const whole = 2 * launch.coarseSize % kPerAccess == 0;
+    bool const whole = 2 * launch.coarseSize % kPerAccess<T> == 0;
     if (whole && isAligned(launch.fine) && isAligned(launch.output))
     {
-        refineMasks<T, kPerAccess><<<grid, kRefineThreads, shared, stream>>>(arguments);
+        refineMasks<T, kPerAccess<T>><<<grid, kRefineThreads, shared, stream>>>(arguments);
     }
     else
     {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/boundary_refine.h"
+#include "tensorrt/packed.h"
 
 namespace refinemask
 {
@@ -25,13 +26,6 @@ struct BoundaryRefineArguments
     int coarseSize;
     int width;
     float scale; //!< coarse cells between two fine pixels
-};
-
-//! So many neighbouring pixels, moved by one access.
-template <typename T, int kCount>
-struct alignas(sizeof(T) * kCount) Pixels
-{
-    T values[kCount];
 };
 
 //! The distance of fine pixels in coarse cells, with the corners of both in the same place.
@@ -102,7 +96,7 @@ REFINEMASK_HD void refineBand(BoundaryRefineArguments<T> const& arguments,
         int const row = top + item / groups;
         int const column = item % groups * kCount;
         std::int64_t const place = (mask * fineSize + row) * fineSize + column;
-        using Group = Pixels<T, kCount>;
+        using Group = Packed<T, kCount>;
         Group pixels = *reinterpret_cast<Group const*>(arguments.fine + place);
         ResizeTap const y = resizeTap(row, size, arguments.scale);
         for (int i = 0; i < kCount; ++i)

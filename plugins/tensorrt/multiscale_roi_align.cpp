@@ -8,7 +8,31 @@ namespace refinemask
 namespace
 {
 
+using nvinfer1::TensorFormat;
+
 constexpr std::int64_t kMostSlabs = 65535; // blocks in the second dimension of a grid
+
+//! The format in which all channels of a cell lie together. TensorRT has no kHWC of 16-bit types:
+//! there, channels are padded to a multiple of 8.
+TensorFormat channelsLast(nvinfer1::DataType type)
+{
+    return type == nvinfer1::DataType::kFLOAT ? TensorFormat::kHWC : TensorFormat::kHWC8;
+}
+
+//! Elements from a cell to the next; 0 for maps that are stored by channel.
+std::int64_t cellStride(nvinfer1::PluginTensorDesc const& features)
+{
+    std::int64_t const channels = features.dims.d[1];
+    switch (features.format)
+    {
+    case TensorFormat::kHWC:
+        return channels;
+    case TensorFormat::kHWC8:
+        return (channels + 7) / 8 * 8;
+    default:
+        return 0;
+    }
+}
 
 } // namespace
 
@@ -30,6 +54,21 @@ bool MultiScaleRoIAlignPlugin::supportsType(std::int32_t position, DynamicTensor
         return isElementType(type);
     default:
         return type == tensors[1].desc.type;
+    }
+}
+
+bool MultiScaleRoIAlignPlugin::supportsFormat(
+    std::int32_t position, DynamicTensorDesc const* tensors) const
+{
+    TensorFormat const format = tensors[position].desc.format;
+    switch (position)
+    {
+    case 0:
+        return format == TensorFormat::kLINEAR;
+    case 1:
+        return format == TensorFormat::kLINEAR || format == channelsLast(tensors[1].desc.type);
+    default:
+        return format == tensors[1].desc.format;
     }
 }
 
@@ -114,6 +153,7 @@ cudaError_t MultiScaleRoIAlignPlugin::launch(TensorDesc const* inputDescs,
     }
     launch.batch = static_cast<int>(features.d[0]);
     launch.channels = static_cast<int>(features.d[1]);
+    launch.cellStride = static_cast<int>(cellStride(inputDescs[1]));
     launch.params = mParams;
     launch.output = outputs[0];
     return launchMultiScaleRoIAlign(launch, stream);

@@ -7,6 +7,7 @@ namespace refinemask
 {
 
 //! Inputs: rois float32 (K, 5), then a T (B, C, H, W) for each stride. Output: T (K, C, S, S).
+//! Features and output are linear, or all of them channels last.
 class MultiScaleRoIAlignPlugin final : public Plugin<MultiScaleRoIAlignPlugin, RoIAlignAttributes>
 {
 public:
@@ -21,6 +22,7 @@ public:
 protected:
     bool supportsType(std::int32_t position, DynamicTensorDesc const* tensors,
         std::int32_t numInputs, std::int32_t numOutputs) const override;
+    bool supportsFormat(std::int32_t position, DynamicTensorDesc const* tensors) const override;
     void outputTypes(
         DataType const* inputs, std::int32_t numInputs, DataType* outputs) const override;
     void outputShapes(DimsExprs const* inputs, std::int32_t numInputs, DimsExprs const* shapeInputs,

@@ -7,7 +7,8 @@
 namespace refinemask
 {
 
-//! One level of the pyramid: batch x channels x height x width, contiguous, of the launch's type.
+//! One level of the pyramid, of the launch's type: batch x channels x height x width, contiguous,
+//! or channels last.
 struct FeatureMap
 {
     void const* data;
@@ -23,8 +24,11 @@ struct RoIAlignLaunch
     FeatureMap levels[kMaxLevels];
     int batch;
     int channels;
+    //! Of maps and output that are channels last, the elements from a cell to the next, which may
+    //! be more than the channels; 0 for those that are stored by channel.
+    int cellStride;
     RoIAlignParams params;
-    void* output; //!< numRois x channels x S x S
+    void* output; //!< numRois x channels x S x S, or channels last; what pads a cell is made 0
 };
 
 //! RoIs whose image index is not one of the batch are pooled to 0.

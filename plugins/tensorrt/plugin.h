@@ -156,12 +156,12 @@ public:
         std::int32_t numInputs, std::int32_t numOutputs) noexcept final
     {
         return position >= 0 && position < numInputs + numOutputs
-            && tensors[position].desc.format == nvinfer1::TensorFormat::kLINEAR
             && guarded(
                 kName, false,
                 [&]
                 {
-                    return supportsType(position, tensors, numInputs, numOutputs);
+                    return supportsType(position, tensors, numInputs, numOutputs)
+                        && supportsFormat(position, tensors);
                 });
     }
 
@@ -241,6 +241,12 @@ protected:
     //! Whether the tensor at `position` has a type that goes with those before it.
     virtual bool supportsType(std::int32_t position, DynamicTensorDesc const* tensors,
         std::int32_t numInputs, std::int32_t numOutputs) const = 0;
+    //! Whether it has a format that goes with its type and with those before it.
+    virtual bool supportsFormat(std::int32_t position, DynamicTensorDesc const* tensors) const
+    {
+        return tensors[position].desc.format == nvinfer1::TensorFormat::kLINEAR;
+    }
+
     virtual void outputTypes(
         DataType const* inputs, std::int32_t numInputs, DataType* outputs) const = 0;
     virtual void outputShapes(DimsExprs const* inputs, std::int32_t numInputs,

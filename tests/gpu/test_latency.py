@@ -52,6 +52,7 @@ def rois(count: int) -> torch.Tensor:
 
 def test_latency(kernels, gpu):
     maps = [torch.randn(1, 256, 800 // s, 1344 // s, device="cuda") for s in STRIDES]
+    halves = [level.half() for level in maps]
     thousand, hundred = rois(1000), rois(100)
     corners = torch.rand(1, 1000, 80, 2, device="cuda") * 900
     boxes = torch.cat((corners, corners + 100), -1)
@@ -63,6 +64,14 @@ def test_latency(kernels, gpu):
         "MultiScaleRoIAlign, 1000 of 7×7": (
             lambda: kernels.multiscale_roi_align(thousand, maps, 7, STRIDES),
             lambda: multiscale_roi_align(thousand, maps, 7, STRIDES),
+        ),
+        "MultiScaleRoIAlign, 1000 of 7×7, channels last": (
+            lambda: kernels.multiscale_roi_align(thousand, maps, 7, STRIDES, channels_last=True),
+            None,
+        ),
+        "MultiScaleRoIAlign, 1000 of 7×7, channels last, float16": (
+            lambda: kernels.multiscale_roi_align(thousand, halves, 7, STRIDES, channels_last=True),
+            None,
         ),
         "MultiScaleRoIAlign, 100 of 14×14": (
             lambda: kernels.multiscale_roi_align(hundred, maps, 14, STRIDES),

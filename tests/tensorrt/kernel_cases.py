@@ -32,6 +32,8 @@ def check_multiscale_roi_align(kernels: Kernels) -> None:
         torch.randn((2, 70, 384 // stride, 512 // stride), generator=generator)
         for stride in STRIDES
     ]
+    none = kernels.multiscale_roi_align(_rois(0, generator), features, 7, STRIDES)
+    assert none.shape == (0, 70, 7, 7)
     for output_size, sampling_ratio, aligned in ((7, 0, True), (14, 2, True), (5, 0, False)):
         rois = _rois(60, generator)
         for dtype, tolerance in TOLERANCES.items():
@@ -40,8 +42,29 @@ def check_multiscale_roi_align(kernels: Kernels) -> None:
             expected = multiscale_roi_align(rois, typed, *options)
             found = kernels.multiscale_roi_align(rois, typed, *options).cpu()
             torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
-    none = kernels.multiscale_roi_align(rois[:0], features, 7, STRIDES)
-    assert none.shape == (0, 70, 7, 7)
+
+
+def check_channels_last(kernels: Kernels) -> None:
+    """The same bits as from maps that are stored by channel; what pads the channels becomes 0."""
+    generator = torch.Generator().manual_seed(4)
+    # Cells of float32 that 16 bytes divide or not; the 16-bit ones are padded in the second case.
+    for channels, output_size in ((72, 7), (70, 14), (256, 7)):
+        features = [
+            torch.randn((2, channels, 384 // stride, 512 // stride), generator=generator)
+            for stride in STRIDES
+        ]
+        rois = _rois(60, generator)
+        rois[3, 0], rois[4, 0] = 2, -1  # images that are not in the batch
+        none = kernels.multiscale_roi_align(rois[:0], features, 7, STRIDES, channels_last=True)
+        assert none.shape == (0, channels, 7, 7)
+        for dtype in TOLERANCES:
+            typed = [feature.to(dtype) for feature in features]
+            expected = kernels.multiscale_roi_align(rois, typed, output_size, STRIDES)
+            found = kernels.multiscale_roi_align(
+                rois, typed, output_size, STRIDES, channels_last=True
+            )
+            assert torch.equal(found[:, :channels], expected)
+            assert not found[:, channels:].any()  # nor is a NaN left
 
 
 def check_batched_nms(kernels: Kernels) -> None:
@@ -110,6 +133,7 @@ def check_paste_masks(kernels: Kernels) -> None:
 
 CHECKS: dict[str, Callable[[Kernels], None]] = {
     "MultiScaleRoIAlign": check_multiscale_roi_align,
+    "MultiScaleRoIAlign, channels last": check_channels_last,
     "BatchedNMS": check_batched_nms,
     "BoundaryRefine": check_boundary_refine,
     "PasteMasks": check_paste_masks,

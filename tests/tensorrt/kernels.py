@@ -68,11 +68,25 @@ class Kernels:
         sampling_ratio: int = 0,
         aligned: bool = True,
         epsilon_after_log: bool = False,
+        channels_last: bool = False,
     ) -> Tensor:
-        """Pool RoIs; arguments and result as those of `refinemask.ops.multiscale_roi_align`."""
+        """Pool RoIs; arguments and result as those of `refinemask.ops.multiscale_roi_align`.
+
+        With `channels_last`, the kernel has features and output in TensorRT's formats kHWC
+        (float32) and kHWC8 (16-bit types, the channels of a cell padded with NaN to a multiple of
+        8), and the result has the padding: (K, C rounded up, S, S).
+        """
+        batch, channels = features[0].shape[:2]
+        heights, widths = ([feature.shape[axis] for feature in features] for axis in (2, 3))
+        cell_stride = 0
+        if channels_last:
+            padded = -(-channels // 8) * 8
+            cell_stride = channels if features[0].dtype == torch.float32 else padded
+            features = [_channels_last(feature, cell_stride) for feature in features]
         rois, levels = self._moved(rois), [self._moved(feature) for feature in features]
-        batch, channels = levels[0].shape[:2]
-        output = levels[0].new_full((len(rois), channels, output_size, output_size), torch.nan)
+        output = levels[0].new_full(
+            (len(rois), cell_stride or channels, output_size, output_size), torch.nan
+        )
         self._launch(
             "launch_multiscale_roi_align",
             (rois, *levels, output),
@@ -80,10 +94,11 @@ class Kernels:
             _pointer(rois),
             ctypes.c_int64(len(rois)),
             (ctypes.c_void_p * len(levels))(*(level.data_ptr() for level in levels)),
-            (ctypes.c_int * len(levels))(*(level.shape[2] for level in levels)),
-            (ctypes.c_int * len(levels))(*(level.shape[3] for level in levels)),
+            (ctypes.c_int * len(levels))(*heights),
+            (ctypes.c_int * len(levels))(*widths),
             batch,
             channels,
+            cell_stride,
             (ctypes.c_int64 * len(strides))(*strides),
             len(strides),
             output_size,
@@ -93,6 +108,9 @@ class Kernels:
             ctypes.c_float(56.0),
             _pointer(output),
         )
+        if channels_last:
+            cells = (len(rois), output_size, output_size, cell_stride)
+            return output.view(cells).permute(0, 3, 1, 2)
         return output
 
     def batched_nms(
@@ -189,6 +207,13 @@ class Kernels:
         assert status == 0, f"{name} returned the CUDA error {status}"
         if self.device == "cuda":
             torch.cuda.synchronize()
+
+
+def _channels_last(maps: Tensor, cell_stride: int) -> Tensor:
+    """Lay out maps (B, C, H, W) as (B, H, W, cell_stride), with NaN behind the channels."""
+    padding = cell_stride - maps.shape[1]
+    cells = maps.permute(0, 2, 3, 1)
+    return torch.nn.functional.pad(cells, (0, padding), value=torch.nan).contiguous()
 
 
 def _pointer(tensor: Tensor) -> ctypes.c_void_p:

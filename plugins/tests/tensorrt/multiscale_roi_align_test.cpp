@@ -1,8 +1,10 @@
 // The life of the MultiScaleRoIAlign plugin; its kernel against the plain arithmetic, bit by bit.
 #include "host_launch.h"
-#include "tensorrt/fields.h"
 #include "plugin_life.h"
+#include "tensorrt/fields.h"
+#include "tensorrt/multiscale_roi_align_channels_last_threads.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace
@@ -10,6 +12,7 @@ namespace
 
 using namespace refinemask;
 using namespace refinemask::test;
+using nvinfer1::TensorFormat;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -31,6 +34,11 @@ struct Pyramid
     std::vector<std::int64_t> shape(std::size_t level) const
     {
         return {batch, channels, height >> level, width >> level};
+    }
+
+    std::vector<std::int64_t> pooledShape(std::int64_t numRois) const
+    {
+        return {numRois, channels, outputSize, outputSize};
     }
 
     RoIAlignAttributes attributes() const
@@ -113,37 +121,91 @@ std::vector<T> plainPooling(
     return output;
 }
 
+//! How the maps of a pyramid and what is pooled from them lie in memory.
+struct Layout
+{
+    TensorFormat format = TensorFormat::kLINEAR;
+    std::size_t cellStride = 0; //!< elements from a cell to the next, channels last
+    std::size_t offset = 0;     //!< of the first element from a boundary of 16 bytes
+};
+
+//! The format that TensorRT has for a type.
 template <typename T>
-std::vector<T> pluginPooling(
-    Pyramid const& pyramid, std::vector<float> const& rois, std::vector<std::vector<T>> const& maps)
+Layout channelsLast(std::int64_t channels)
+{
+    auto const count = static_cast<std::size_t>(channels);
+    if (dataType<T>() == DataType::kFLOAT)
+    {
+        return {TensorFormat::kHWC, count};
+    }
+    return {TensorFormat::kHWC8, (count + 7) / 8 * 8};
+}
+
+//! Lay out a tensor (N, C, H, W), with `padding` behind the channels of each cell.
+template <typename T>
+std::vector<T> laidOut(std::vector<T> const& linear, std::vector<std::int64_t> const& shape,
+    Layout const& layout, float padding)
+{
+    if (layout.format == TensorFormat::kLINEAR)
+    {
+        return linear;
+    }
+    auto const channels = static_cast<std::size_t>(shape[1]);
+    auto const cells = static_cast<std::size_t>(shape[2] * shape[3]);
+    auto const count = static_cast<std::size_t>(shape[0]) * cells * layout.cellStride;
+    std::vector<T> result(layout.offset + count, fromFloat<T>(padding));
+    for (std::size_t i = 0; i < linear.size(); ++i)
+    {
+        std::size_t const channel = i / cells % channels;
+        std::size_t const cell = i / cells / channels * cells + i % cells;
+        result[layout.offset + cell * layout.cellStride + channel] = linear[i];
+    }
+    return result;
+}
+
+template <typename T>
+std::vector<T> pluginPooling(Pyramid const& pyramid, std::vector<float> const& rois,
+    std::vector<std::vector<T>> const& maps, Layout const& layout = {})
 {
     auto const numRois = static_cast<std::int64_t>(rois.size() / 5);
     std::vector<nvinfer1::PluginTensorDesc> inputs{makeDesc({numRois, 5}, DataType::kFLOAT)};
     std::vector<void const*> data{rois.data()};
+    std::vector<std::vector<T>> placed;
     for (std::size_t level = 0; level < maps.size(); ++level)
     {
-        inputs.push_back(makeDesc(pyramid.shape(level), dataType<T>()));
-        data.push_back(maps[level].data());
+        inputs.push_back(makeDesc(pyramid.shape(level), dataType<T>(), layout.format));
+        placed.push_back(laidOut(maps[level], pyramid.shape(level), layout, kNaN));
+        data.push_back(placed.back().data() + layout.offset);
     }
-    std::vector<std::int64_t> const pooled{
-        numRois, pyramid.channels, pyramid.outputSize, pyramid.outputSize};
-    std::vector<T> output(static_cast<std::size_t>(product(pooled)), fromFloat<T>(kNaN));
-    std::int32_t const status
-        = run(pyramid.plugin(), inputs, {makeDesc(pooled, dataType<T>())}, data, {output.data()});
-    CHECK_EQUAL(status, 0);
+    nvinfer1::PluginTensorDesc const pooled
+        = makeDesc(pyramid.pooledShape(numRois), dataType<T>(), layout.format);
+    std::vector<T> const unwritten(
+        static_cast<std::size_t>(product(pyramid.pooledShape(numRois))), fromFloat<T>(kNaN));
+    std::vector<T> output = laidOut(unwritten, pyramid.pooledShape(numRois), layout, kNaN);
+    CHECK_EQUAL(run(pyramid.plugin(), inputs, {pooled}, data, {output.data() + layout.offset}), 0);
     return output;
 }
 
 template <typename T>
-void comparePooling(Pyramid const& pyramid, std::vector<float> const& rois)
+void comparePooling(
+    Pyramid const& pyramid, std::vector<float> const& rois, Layout const& layout = {})
 {
     Random random(rois.size());
     auto const maps = makeMaps<T>(pyramid, random);
+    auto const shape = pyramid.pooledShape(static_cast<std::int64_t>(rois.size() / 5));
+    std::vector<T> expected = laidOut(plainPooling(pyramid, rois, maps), shape, layout, 0.F);
+    std::fill_n(expected.begin(), layout.offset, fromFloat<T>(kNaN)); // which nothing writes
     for (ThreadOrder const order : {ThreadOrder::kBACKWARD, ThreadOrder::kFORWARD})
     {
         setThreadOrder(order);
-        CHECK(isSame(pluginPooling(pyramid, rois, maps), plainPooling(pyramid, rois, maps)));
+        CHECK(isSame(pluginPooling(pyramid, rois, maps, layout), expected));
     }
+}
+
+template <typename T>
+void compareChannelsLast(Pyramid const& pyramid, std::vector<float> const& rois)
+{
+    comparePooling<T>(pyramid, rois, channelsLast<T>(pyramid.channels));
 }
 
 std::vector<float> randomRois(Random& random, int count, float height, float width)
@@ -194,7 +256,38 @@ TEST(roiAlignEqualsThePlainArithmetic)
         comparePooling<float>(pyramid, rois);
         comparePooling<Half>(pyramid, rois);
         comparePooling<Bfloat16>(pyramid, rois);
+        compareChannelsLast<float>(pyramid, rois);
+        compareChannelsLast<Half>(pyramid, rois);
+        compareChannelsLast<Bfloat16>(pyramid, rois);
     }
+}
+
+TEST(roiAlignPoolsChannelsLastMapsWithAndWithoutPadding)
+{
+    // 16 bytes divide the cells of float32 or not; cells of 16-bit types are padded to them. Below
+    // and above a slab of 64.
+    for (std::int64_t const channels : {1, 4, 6, 8, 12, 64, 66, 68, 72, 137})
+    {
+        Pyramid pyramid;
+        pyramid.channels = channels;
+        pyramid.outputSize = 5;
+        Random random(static_cast<std::uint64_t>(channels));
+        std::vector<float> const rois = randomRois(random, 3, 96.F, 160.F);
+        compareChannelsLast<float>(pyramid, rois);
+        compareChannelsLast<Half>(pyramid, rois);
+        compareChannelsLast<Bfloat16>(pyramid, rois);
+    }
+}
+
+TEST(roiAlignPoolsChannelsLastMapsThatAreNotAligned)
+{
+    Pyramid pyramid;
+    pyramid.channels = 8;
+    Random random(2);
+    std::vector<float> const rois = randomRois(random, 3, 96.F, 160.F);
+    comparePooling<float>(pyramid, rois, {TensorFormat::kHWC, 8, 1});
+    comparePooling<Half>(pyramid, rois, {TensorFormat::kHWC8, 8, 1});
+    comparePooling<Bfloat16>(pyramid, rois, {TensorFormat::kHWC8, 8, 1});
 }
 
 TEST(roiAlignTakesUpToFiveLevels)
@@ -222,6 +315,27 @@ TEST(roiAlignPoolsSlabsOfChannels)
     comparePooling<float>(pyramid, randomRois(random, 3, 96.F, 160.F));
 }
 
+TEST(roiAlignMoves16BytesOnlyFromAndToAlignedCells)
+{
+    alignas(16) float memory[8] = {};
+    ChannelsLastArguments<float> aligned{};
+    aligned.cellStride = 12;
+    aligned.common.params.numLevels = 2;
+    aligned.common.levels[0].data = memory;
+    aligned.common.levels[1].data = memory + 4;
+    aligned.common.output = memory;
+    CHECK(hasAlignedCells(aligned));
+    ChannelsLastArguments<float> changed = aligned;
+    changed.cellStride = 14;
+    CHECK(!hasAlignedCells(changed));
+    changed = aligned;
+    changed.common.levels[1].data = memory + 1;
+    CHECK(!hasAlignedCells(changed));
+    changed = aligned;
+    changed.common.output = memory + 2;
+    CHECK(!hasAlignedCells(changed));
+}
+
 TEST(roiAlignPoolsRoisWithMoreSamplesThanItsTable)
 {
     Pyramid pyramid;
@@ -229,22 +343,32 @@ TEST(roiAlignPoolsRoisWithMoreSamplesThanItsTable)
     pyramid.height = 3;
     pyramid.width = 700;
     pyramid.outputSize = 2;
-    comparePooling<float>(pyramid, {0, 0, 0, 700, 3, 1, -300, -900, 690, 900});
+    std::vector<float> const rois{0, 0, 0, 700, 3, 1, -300, -900, 690, 900};
+    comparePooling<float>(pyramid, rois);
+    compareChannelsLast<float>(pyramid, rois);
+    compareChannelsLast<Half>(pyramid, rois);
 }
 
 TEST(roiAlignPoolsHostileRoisWithoutHarm)
 {
     Pyramid pyramid;
     pyramid.outputSize = 2;
-    comparePooling<float>(pyramid,
-        {2, 0, 0, 9, 9, -1, 0, 0, 9, 9, kNaN, 0, 0, 9, 9, kInfinity, 0, 0, 9, 9, 1e30F, 0, 0, 9, 9,
-            0, kNaN, 0, 9, 9, 0, 0, 0, kInfinity, 9, 0, -kInfinity, 0, 9, 9, 0, 1e38F, 0, -1e38F, 9,
-            0, 9, 9, 9, 9, 0, 9, 9, 3, 3, 0, -99, -99, -50, -50, 0, 1e8F, 1e8F, 1e9F, 1e9F});
+    std::vector<float> const rois{2, 0, 0, 9, 9, -1, 0, 0, 9, 9, kNaN, 0, 0, 9, 9, kInfinity, 0, 0,
+        9, 9, 1e30F, 0, 0, 9, 9, 0, kNaN, 0, 9, 9, 0, 0, 0, kInfinity, 9, 0, -kInfinity, 0, 9, 9, 0,
+        1e38F, 0, -1e38F, 9, 0, 9, 9, 9, 9, 0, 9, 9, 3, 3, 0, -99, -99, -50, -50, 0, 1e8F, 1e8F,
+        1e9F, 1e9F};
+    comparePooling<float>(pyramid, rois);
+    compareChannelsLast<float>(pyramid, rois);
+    compareChannelsLast<Half>(pyramid, rois);
+    compareChannelsLast<Bfloat16>(pyramid, rois);
 }
 
 TEST(roiAlignOfNoRoisDoesNothing)
 {
     comparePooling<Half>(Pyramid{}, {});
+    compareChannelsLast<float>(Pyramid{}, {});
+    compareChannelsLast<Half>(Pyramid{}, {});
+    compareChannelsLast<Bfloat16>(Pyramid{}, {});
 }
 
 TEST(roiAlignHasTheTypeOfItsFeatures)
@@ -280,14 +404,13 @@ TEST(roiAlignRefusesOtherTypes)
     CHECK(errors.contain("has 1 feature maps for 2 strides"));
 }
 
-TEST(roiAlignTakesLinearFormats)
+TEST(roiAlignTakesTheTypesOfItsFeatures)
 {
     PluginPointer const plugin = Pyramid{}.plugin();
-    auto const accepts = [&](DataType rois, DataType first, DataType second, DataType output,
-                             nvinfer1::TensorFormat format = nvinfer1::TensorFormat::kLINEAR)
+    auto const accepts = [&](DataType rois, DataType first, DataType second, DataType output)
     {
         return acceptsFormats(plugin,
-            {makeDynamicDesc({9, 5}, rois), makeDynamicDesc({2, 3, 24, 40}, first, format),
+            {makeDynamicDesc({9, 5}, rois), makeDynamicDesc({2, 3, 24, 40}, first),
                 makeDynamicDesc({2, 3, 12, 20}, second), makeDynamicDesc({9, 3, 7, 7}, output)},
             3);
     };
@@ -299,8 +422,38 @@ TEST(roiAlignTakesLinearFormats)
     CHECK(!accepts(DataType::kFLOAT, DataType::kHALF, DataType::kFLOAT, DataType::kHALF));
     CHECK(!accepts(DataType::kFLOAT, DataType::kHALF, DataType::kHALF, DataType::kFLOAT));
     CHECK(!accepts(DataType::kFLOAT, DataType::kINT8, DataType::kINT8, DataType::kINT8));
-    CHECK(!accepts(DataType::kFLOAT, DataType::kHALF, DataType::kHALF, DataType::kHALF,
-        nvinfer1::TensorFormat::kHWC8));
+}
+
+TEST(roiAlignTakesFeaturesAndOutputOfOneFormat)
+{
+    PluginPointer const plugin = Pyramid{}.plugin();
+    auto const accepts = [&](DataType type, TensorFormat rois, TensorFormat first,
+                             TensorFormat second, TensorFormat output)
+    {
+        return acceptsFormats(plugin,
+            {makeDynamicDesc({9, 5}, DataType::kFLOAT, rois),
+                makeDynamicDesc({2, 3, 24, 40}, type, first),
+                makeDynamicDesc({2, 3, 12, 20}, type, second),
+                makeDynamicDesc({9, 3, 7, 7}, type, output)},
+            3);
+    };
+    constexpr TensorFormat kLinear = TensorFormat::kLINEAR;
+    for (DataType const type : {DataType::kFLOAT, DataType::kHALF, DataType::kBF16})
+    {
+        bool const isFloat32 = type == DataType::kFLOAT;
+        TensorFormat const last = isFloat32 ? TensorFormat::kHWC : TensorFormat::kHWC8;
+        TensorFormat const ofOthers = isFloat32 ? TensorFormat::kHWC8 : TensorFormat::kHWC;
+        CHECK(accepts(type, kLinear, kLinear, kLinear, kLinear));
+        CHECK(accepts(type, kLinear, last, last, last));
+        CHECK(!accepts(type, last, last, last, last));
+        CHECK(!accepts(type, kLinear, last, kLinear, last));
+        CHECK(!accepts(type, kLinear, kLinear, last, kLinear));
+        CHECK(!accepts(type, kLinear, last, last, kLinear));
+        CHECK(!accepts(type, kLinear, kLinear, kLinear, last));
+        CHECK(!accepts(type, kLinear, ofOthers, ofOthers, ofOthers));
+        CHECK(!accepts(
+            type, kLinear, TensorFormat::kCHW32, TensorFormat::kCHW32, TensorFormat::kCHW32));
+    }
 }
 
 TEST(roiAlignKnowsTheShapeOfItsOutput)

@@ -1,8 +1,8 @@
 #include "launcher.h"
 
-#include "tensorrt/fields.h"
 #include "tensorrt/batched_nms_kernel.h"
 #include "tensorrt/boundary_refine_kernel.h"
+#include "tensorrt/fields.h"
 #include "tensorrt/multiscale_roi_align_kernel.h"
 #include "tensorrt/paste_masks_kernel.h"
 
@@ -28,8 +28,8 @@ int guardedLaunch(Function const& function) noexcept
 
 int launch_multiscale_roi_align(int type, float const* rois, std::int64_t numRois,
     void const* const* maps, int const* heights, int const* widths, int batch, int channels,
-    std::int64_t const* strides, int numLevels, int outputSize, int samplingRatio, int aligned,
-    int epsilonAfterLog, float finestScale, void* output, void* stream) noexcept
+    int cellStride, std::int64_t const* strides, int numLevels, int outputSize, int samplingRatio,
+    int aligned, int epsilonAfterLog, float finestScale, void* output, void* stream) noexcept
 {
     return guardedLaunch(
         [&]
@@ -51,6 +51,7 @@ int launch_multiscale_roi_align(int type, float const* rois, std::int64_t numRoi
             }
             launch.batch = batch;
             launch.channels = channels;
+            launch.cellStride = cellStride;
             launch.params = attributes.params();
             launch.output = output;
             return launchMultiScaleRoIAlign(launch, static_cast<cudaStream_t>(stream));

@@ -10,8 +10,9 @@ extern "C"
     //! `type` is 0 for float32, 1 for float16 and 2 for bfloat16, here and below.
     int launch_multiscale_roi_align(int type, float const* rois, std::int64_t numRois,
         void const* const* maps, int const* heights, int const* widths, int batch, int channels,
-        std::int64_t const* strides, int numLevels, int outputSize, int samplingRatio, int aligned,
-        int epsilonAfterLog, float finestScale, void* output, void* stream) noexcept;
+        int cellStride, std::int64_t const* strides, int numLevels, int outputSize,
+        int samplingRatio, int aligned, int epsilonAfterLog, float finestScale, void* output,
+        void* stream) noexcept;
 
     std::size_t workspace_of_batched_nms(
         std::int64_t batch, std::int64_t count, std::int64_t groups, std::int64_t limit) noexcept;
