@@ -90,7 +90,8 @@ def test_logits_of_zero_are_foreground(check):
 def test_one_pixel(check):
     coarse = torch.full((1, 1, SIZE, SIZE), -1.0)
     coarse[..., 6, 7] = 2.0
-    assert 0.02 < check(coarse, logits(1)[1]) < 0.1
+    # With a width of 2 the pixel alone: of its neighbours' windows it is too small a share.
+    assert 1 / SIZE**2 <= check(coarse, logits(1)[1]) < 0.1
 
 
 def test_no_masks(check):
