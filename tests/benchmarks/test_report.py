@@ -177,6 +177,7 @@ def test_the_demo_prints_a_line_for_each_that_it_measured(
     assert len({len(line) for line in table}) == 1
 
 
+@pytest.mark.slow  # .ci/run has `make demo`
 def test_the_demo_end_to_end(tmp_path: Path) -> None:
     io = pytest.importorskip("refinemask.checkpoints.io")
     if len(io.shipped_models()) < 2:

@@ -156,6 +156,7 @@ def test_openvino_refuses_it_and_names_the_form_it_takes(exported_as):
         engines.open(exported_as("fused").path, "openvino")
 
 
+@pytest.mark.slow  # test_golden.py runs such a graph
 def test_normalised_input(model):
     graph = export_graph(model, form="fused", normalized_input=True)
     assert_fused(graph, "refine")

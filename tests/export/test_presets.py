@@ -13,7 +13,7 @@ from refinemask.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskCon
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_model
 from refinemask.presets import PRESETS, preset, refinemask_small
-from tests.export.graphs import assert_fused
+from tests.export.graphs import TARGETS, assert_fused
 from tests.export.small import assert_parity, calibrated, photo
 
 SIMPLE = replace(refinemask_small(5), mask_head=SimpleRefineMaskConfig(64, 2, 32, 2))
@@ -57,6 +57,16 @@ def artifact_as(narrow, tmp_path_factory):
     return export
 
 
+CASES = [
+    pytest.param(name, target, marks=pytest.mark.slow)
+    if (name, target) == ("lvis", "fused")
+    else (name, target)
+    for name in NARROW
+    for target in TARGETS
+]
+
+
+@pytest.mark.parametrize(("narrow", "target"), CASES, indirect=True)
 def test_each_mask_head(narrow, artifact_as, target):
     images = np.stack([photo(224, 288, seed) for seed in (1, 2)])
     sizes = np.array([[224, 288], [200, 280]])
