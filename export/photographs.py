@@ -9,6 +9,8 @@ from refinemask.errors import RefineMaskError
 _PHOTOGRAPHS = (
     ("skimage", "data/chelsea.png"),
     ("skimage", "data/coffee.png"),
+    ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    ("sklearn", "datasets/images/flower.jpg"),
     ("skimage", "data/motorcycle_left.png"),
     ("skimage", "data/astronaut.png"),
     ("skimage", "data/camera.png"),
@@ -20,7 +22,7 @@ def shipped_photographs() -> list[Path]:
     """Return the photographs found.
 
     Raises:
-        RefineMaskError: neither scikit-image nor scikit-learn is installed.
+        RefineMaskError: none of the packages is installed.
     """
     folders = {package: _folder(package) for package, _ in _PHOTOGRAPHS}
     found = [
