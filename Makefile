@@ -63,8 +63,8 @@ sanitize: $(INSTALLED)
 	ctest --test-dir build/sanitize --output-on-failure
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/sanitize/lib \
-		$(BIN)/python -m pytest tests/plugins tests/test_native.py \
-		--deselect tests/test_native.py::test_memory_of_run_lengths
+		$(BIN)/python -m pytest tests/plugins tests/inference/test_native.py \
+		--deselect tests/inference/test_native.py::test_memory_of_run_lengths
 
 fuzz: $(INSTALLED)
 	cmake -G Ninja -S plugins -B build/fuzz --log-level=WARNING \

@@ -271,8 +271,8 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "refinemask=refinemask.cli:main",
-            "refinemask-export=refinemask.cli:export_main",
+            "refinemask=refinemask.cli.main:main",
+            "refinemask-export=refinemask.cli.main:export_main",
         ],
     },
 )

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refinemask.commands.options import SHIPPED_NAMES
-from refinemask.commands.output import guarded, note, progress
+from refinemask.cli.options import SHIPPED_NAMES
+from refinemask.console import guarded, note, progress
 
 if TYPE_CHECKING:
-    from refinemask.benchmarks.photos import Photo
-    from refinemask.benchmarks.report import Subject
+    from refinemask.benchmarks.report.photos import Photo
+    from refinemask.benchmarks.report.report import Subject
 
 TITLE = "RefineMask and Mask R-CNN, exported and compared"
 
@@ -39,9 +39,9 @@ Iterations = Annotated[int, typer.Option(min=1, help="Measured runs of each.")]
 def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> None:
     """Export, check, run and compare the models that ship."""
     start = time.monotonic()
-    from refinemask.benchmarks.latency import bench
-    from refinemask.benchmarks.photos import demo_photos
-    from refinemask.benchmarks.report import Report, compare_photos, summary, write_report
+    from refinemask.benchmarks.latency.bench import bench
+    from refinemask.benchmarks.report.photos import demo_photos
+    from refinemask.benchmarks.report.report import Report, compare_photos, summary, write_report
     from refinemask.environment import describe
 
     models = model or list(reversed(SHIPPED_NAMES))
@@ -78,9 +78,9 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
 def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject, dict[str, Any]]":
     """Export a model and verify it over all photos; return it and the figures of its parity."""
     from refinemask import engines
-    from refinemask.benchmarks.report import Subject
+    from refinemask.benchmarks.report.report import Subject
     from refinemask.checkpoints import load_model
-    from refinemask.checkpoints.io import find_checkpoint
+    from refinemask.checkpoints.native_format import find_checkpoint
     from refinemask.errors import GateFailed
     from refinemask.export import export_model, verify_artifact
 
@@ -97,7 +97,7 @@ def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject,
 
 
 def _predict(subject: "Subject", photos: "list[Photo]", folder: Path) -> None:
-    from refinemask.prediction import predict_images
+    from refinemask.inference.prediction import predict_images
 
     with progress(f"{subject.name}: predicting") as advance:
         predict_images(subject.engine, [photo.path for photo in photos], folder, progress=advance)

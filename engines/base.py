@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
-from refinemask.metadata import METADATA_KEY, ArtifactMetadata
-from refinemask.processing import Prepared, postprocess, prepare
-from refinemask.structures import Detections, MaskFormat
+from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
+from refinemask.inference.processing import Prepared, postprocess, prepare
+from refinemask.inference.structures import Detections, MaskFormat
 
 Outputs = dict[str, NDArray[Any]]
 """The detections of a batch, N in all, ordered by image, then by descending score.
@@ -119,7 +119,7 @@ class Engine(ABC):
                 raise RefineMaskError(
                     f"the padded {name} of images must be a multiple of {limits.divisor} from "
                     f"{limits.min_size} to {limits.max_size}, got {size}; "
-                    "resize and pad with refinemask.processing.prepare"
+                    "resize and pad with refinemask.inference.processing.prepare"
                 )
         if image_sizes.dtype != np.int64 or image_sizes.shape != (batch, 2):
             raise RefineMaskError(

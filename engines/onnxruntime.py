@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask import native
 from refinemask.engines.base import (
     OUTPUT_NAMES,
     Engine,
@@ -17,8 +16,9 @@ from refinemask.engines.base import (
     read_metadata,
 )
 from refinemask.errors import RefineMaskError
-from refinemask.metadata import METADATA_KEY
-from refinemask.onnx_properties import read_properties
+from refinemask.inference import native
+from refinemask.inference.metadata import METADATA_KEY
+from refinemask.inference.onnx_properties import read_properties
 
 try:
     import onnxruntime

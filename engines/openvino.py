@@ -18,8 +18,8 @@ from refinemask.engines.base import (
     read_metadata,
 )
 from refinemask.errors import RefineMaskError
-from refinemask.metadata import METADATA_KEY
-from refinemask.onnx_properties import read_properties
+from refinemask.inference.metadata import METADATA_KEY
+from refinemask.inference.onnx_properties import read_properties
 
 try:
     import openvino

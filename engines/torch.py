@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from refinemask.engines.base import OUTPUT_NAMES, Engine, Outputs
 from refinemask.errors import RefineMaskError
-from refinemask.metadata import ArtifactMetadata, InputLimits
+from refinemask.inference.metadata import ArtifactMetadata, InputLimits
 from refinemask.version import __version__
 
 try:

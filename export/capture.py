@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from refinemask.errors import RefineMaskError
-from refinemask.metadata import InputLimits
+from refinemask.inference.metadata import InputLimits
 from refinemask.models import Detector
 
 DIVISOR, MIN_SIZE, MAX_SIZE = InputLimits.divisor, InputLimits.min_size, InputLimits.max_size

@@ -8,9 +8,9 @@ import onnx_ir as ir
 import torch
 
 from refinemask.errors import RefineMaskError
-from refinemask.export import fused, portable
 from refinemask.export.capture import capture
-from refinemask.export.portable.operators import OPSET
+from refinemask.export.forms import fused, portable
+from refinemask.export.forms.portable.operators import OPSET
 from refinemask.models import Detector
 
 FORMS: dict[str, dict[Callable[..., Any], Callable[..., Any]]] = {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from refinemask.engines import Outputs
 from refinemask.errors import RefineMaskError
-from refinemask.processing import Prepared, paste_mask
+from refinemask.inference.processing import Prepared, paste_mask
 
 MIN_DETECTIONS = 5
 """With fewer reference detections in all, the gate decides nothing and says so."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from refinemask import engines
-from refinemask.config import ModelConfig
+from refinemask.configs.config import ModelConfig
 from refinemask.engines import Engine
 from refinemask.engines.torch import TorchEngine
 from refinemask.errors import RefineMaskError
@@ -18,8 +18,8 @@ from refinemask.export.parity import (
     summarise,
 )
 from refinemask.export.photographs import shipped_photographs
+from refinemask.inference.processing import load_image
 from refinemask.models import Detector
-from refinemask.processing import load_image
 
 
 def verify_artifact(

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 from refinemask.version import __version__
 
 if TYPE_CHECKING:
-    from refinemask import engines, evaluation, export, processing, training
+    from refinemask import engines, evaluation, export, inference, training
     from refinemask.checkpoints import load_model
-    from refinemask.config import ModelConfig
-    from refinemask.errors import GateFailed, RefineMaskError
-    from refinemask.images import load_image
-    from refinemask.models import build_model
-    from refinemask.presets import (
+    from refinemask.configs.config import ModelConfig
+    from refinemask.configs.presets import (
         maskrcnn_r50,
         maskrcnn_r101,
         maskrcnn_small,
@@ -24,29 +21,32 @@ if TYPE_CHECKING:
         refinemask_r101,
         refinemask_small,
     )
-    from refinemask.structures import Detections
+    from refinemask.errors import GateFailed, RefineMaskError
+    from refinemask.inference.images import load_image
+    from refinemask.inference.structures import Detections
+    from refinemask.models import build_model
 
 _HOMES = {
     "load_model": "checkpoints",
     "build_model": "models",
-    "load_image": "images",
-    "Detections": "structures",
+    "load_image": "inference.images",
+    "Detections": "inference.structures",
     "RefineMaskError": "errors",
     "GateFailed": "errors",
-    "ModelConfig": "config",
-    "preset": "presets",
-    "refinemask_r50": "presets",
-    "refinemask_r101": "presets",
-    "refinemask_r50_fast": "presets",
-    "refinemask_r50_lvis": "presets",
-    "refinemask_r50_cityscapes": "presets",
-    "refinemask_small": "presets",
-    "maskrcnn_r50": "presets",
-    "maskrcnn_r101": "presets",
-    "maskrcnn_small": "presets",
+    "ModelConfig": "configs.config",
+    "preset": "configs.presets",
+    "refinemask_r50": "configs.presets",
+    "refinemask_r101": "configs.presets",
+    "refinemask_r50_fast": "configs.presets",
+    "refinemask_r50_lvis": "configs.presets",
+    "refinemask_r50_cityscapes": "configs.presets",
+    "refinemask_small": "configs.presets",
+    "maskrcnn_r50": "configs.presets",
+    "maskrcnn_r101": "configs.presets",
+    "maskrcnn_small": "configs.presets",
 }
 
-_PACKAGES = ("engines", "evaluation", "export", "processing", "training")
+_PACKAGES = ("engines", "evaluation", "export", "inference", "training")
 
 __all__ = [
     "Detections",
@@ -58,13 +58,13 @@ __all__ = [
     "engines",
     "evaluation",
     "export",
+    "inference",
     "load_image",
     "load_model",
     "maskrcnn_r50",
     "maskrcnn_r101",
     "maskrcnn_small",
     "preset",
-    "processing",
     "refinemask_r50",
     "refinemask_r50_cityscapes",
     "refinemask_r50_fast",

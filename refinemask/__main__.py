@@ -1,6 +1,6 @@
 """`python -m refinemask` is `refinemask`."""
 
-from refinemask.cli import main
+from refinemask.cli.main import main
 
 if __name__ == "__main__":
     main()

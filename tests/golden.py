@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from refinemask.checkpoints.synthetic import synthetic_tensor
-from refinemask.config import ModelConfig
+from refinemask.configs.config import ModelConfig
 from refinemask.models import Detector, build_model
 
 STAGE: dict[str, Any] = {"atol": 1e-4, "rtol": 0}

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from refinemask import cli
+from refinemask.cli.main import app, export_app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -72,14 +72,14 @@ def test_command_exists(words: list[str]) -> None:
         if module not in ("refinemask", "refinemask.export"):
             return
         program = {"refinemask": "refinemask", "refinemask.export": "refinemask-export"}[module]
-    app = cli.app if program == "refinemask" else cli.export_app
-    assert_parses(app, arguments)
+    program_app = app if program == "refinemask" else export_app
+    assert_parses(program_app, arguments)
 
 
 def assert_parses(app: typer.Typer, arguments: list[str]) -> None:
     """Parse `arguments` as the program does, and stop before anything runs."""
     command = typer.main.get_command(app)
-    if app is cli.app and arguments and not arguments[0].startswith("-"):
+    if app is app and arguments and not arguments[0].startswith("-"):
         name, *arguments = arguments
         command = command.commands[name]  # type: ignore[attr-defined]
     with CliRunner().isolation():  # --help prints

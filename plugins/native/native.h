@@ -1,4 +1,4 @@
-// What refinemask/native.py calls through ctypes: plain C, checked there, no exception leaves it.
+// What refinemask/inference/native.py calls through ctypes: plain C, checked there, no exception leaves it.
 #pragma once
 
 #include <cstdint>

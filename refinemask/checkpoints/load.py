@@ -12,10 +12,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from refinemask.checkpoints import io, meta, official, torchvision
+from refinemask.checkpoints import mmdetection, mmengine_meta, native_format, torchvision
 from refinemask.checkpoints.pickles import read_pickle
-from refinemask.checkpoints.strangers import refuse_others
-from refinemask.config import ModelConfig
+from refinemask.checkpoints.unsupported import refuse_others
+from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
 
@@ -83,7 +83,7 @@ def load_model(
 
 def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint:
     """Read a file and recognise what it is; arguments and errors as of `load_model`."""
-    path = io.find_checkpoint(path)
+    path = native_format.find_checkpoint(path)
     checkpoint = _read_foreign(path) if _is_pickled(path) else _read_ours(path)
     if bn_eps is None:
         return checkpoint
@@ -98,7 +98,7 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
 
 def tells_epsilon(path: str | Path) -> bool:
     """Return whether a checkpoint says the epsilon of its batch norms, as only our own do."""
-    return not _is_pickled(io.find_checkpoint(path))
+    return not _is_pickled(native_format.find_checkpoint(path))
 
 
 def mismatch(checkpoint: Checkpoint) -> str | None:
@@ -138,7 +138,7 @@ def _is_pickled(path: Path) -> bool:
 
 
 def _read_ours(path: Path) -> Checkpoint:
-    config, tensors, training = io.read_checkpoint(path)
+    config, tensors, training = native_format.read_checkpoint(path)
     return Checkpoint(path, "refinemask", config, tensors, training)
 
 
@@ -149,17 +149,17 @@ def _read_foreign(path: Path) -> Checkpoint:
         if torchvision.is_torchvision(tensors):
             config, tensors = torchvision.convert(tensors)
             return Checkpoint(path, "torchvision", config, tensors, {})
-        buffers = {n: t for n, t in tensors.items() if n.startswith(meta.PREPROCESSOR)}
+        buffers = {n: t for n, t in tensors.items() if n.startswith(mmengine_meta.PREPROCESSOR)}
         # mmcv's EMA hook keeps the weights that are not averaged under such names.
         kept = {n: t for n, t in tensors.items() if n not in buffers and not n.startswith("ema_")}
-        config = official.recognise(_shapes(kept), meta.class_names(saved))
-        inputs = meta.normalisation(saved, buffers, config.input)
+        config = mmdetection.recognise(_shapes(kept), mmengine_meta.class_names(saved))
+        inputs = mmengine_meta.normalisation(saved, buffers, config.input)
     except RefineMaskError as error:
         raise RefineMaskError(f"{path} cannot be loaded: {error}") from error
     except KeyError as error:
         raise RefineMaskError(f"{path} cannot be loaded: it has no tensor {error}") from error
     config = dataclasses.replace(config, input=inputs)
-    return Checkpoint(path, "mmdetection", config, kept, meta.provenance(saved))
+    return Checkpoint(path, "mmdetection", config, kept, mmengine_meta.provenance(saved))
 
 
 def _unwrap(path: Path, content: object) -> tuple[dict[str, Tensor], Mapping[str, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from refinemask.config import ModelConfig
+from refinemask.configs.config import ModelConfig
 from refinemask.models import Detector, build_model
 
 # The first pattern that matches a name and shape decides; a weight without one has gain 1.

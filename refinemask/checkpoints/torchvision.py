@@ -1,6 +1,6 @@
 """Weights of torchvision's `maskrcnn_resnet50_fpn`, under our names.
 
-They are the same architecture as ours with other conventions, `refinemask.config.TORCHVISION`:
+They are the same architecture as ours with other conventions, `configs.config.TORCHVISION`:
 
 - The background is class 0 of the classifier, ours the last. Boxes and masks have an unused entry
   for it, which is left out.
@@ -22,10 +22,10 @@ from collections.abc import Collection
 
 from torch import Tensor
 
-from refinemask.classes import COCO_CATEGORY_IDS, COCO_CLASSES
-from refinemask.config import TORCHVISION, ModelConfig
+from refinemask.configs.classes import COCO_CATEGORY_IDS, COCO_CLASSES
+from refinemask.configs.config import TORCHVISION, ModelConfig
+from refinemask.configs.presets import maskrcnn_r50, maskrcnn_r101
 from refinemask.errors import RefineMaskError
-from refinemask.presets import maskrcnn_r50, maskrcnn_r101
 
 _CLASSES = "roi_heads.box_predictor.cls_score.bias"
 _COCO_OUTPUTS = 91

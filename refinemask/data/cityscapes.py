@@ -7,7 +7,7 @@ second polygons, ids from 1 in order of appearance and names without the city.
 from pathlib import Path
 from typing import Any
 
-from refinemask.classes import CITYSCAPES_CLASSES
+from refinemask.configs.classes import CITYSCAPES_CLASSES
 from refinemask.data.coco import CocoDataset
 from refinemask.data.dataset import EvaluationProtocol
 from refinemask.data.masks import BitmapMask, InstanceMask

@@ -117,7 +117,7 @@ def open_dataset(
         RefineMaskError: the specification or what it leads to is not usable.
     """
     if spec == "shapes" or spec.startswith("shapes:"):
-        from refinemask.data.shapes import ShapesDataset
+        from refinemask.data.shapes.dataset import ShapesDataset
 
         return ShapesDataset.from_spec(spec, classes)
     before, separator, after = spec.rpartition("@")

@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.classes import CITYSCAPES_CATEGORY_IDS, CITYSCAPES_CLASSES
+from refinemask.configs.classes import CITYSCAPES_CATEGORY_IDS, CITYSCAPES_CLASSES
 from refinemask.data.cityscapes import IMAGE_SUFFIX, MAP_SUFFIX, SPLITS
 from refinemask.data.dataset import MIN_IMAGE_SIDE, EvaluationProtocol, Sample
 from refinemask.data.image_folders import find_images
 from refinemask.data.masks import BitmapMask
 from refinemask.errors import RefineMaskError
-from refinemask.processing import load_image
-from refinemask.rle import rle_from_edges
+from refinemask.inference.processing import load_image
+from refinemask.inference.rle import rle_from_edges
 
 _CATEGORY_OF = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_CATEGORY_IDS, strict=True))
 _FIRST_INSTANCE = 1000

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from refinemask.errors import RefineMaskError
-from refinemask.rle import run_lengths
+from refinemask.inference.rle import run_lengths
 
 SHORTEST_POLYGON = 6
 """Numbers of a polygon of three points."""

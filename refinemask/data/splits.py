@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from refinemask.data.coco_json import read_coco_json, unpacked
 from refinemask.errors import RefineMaskError
-from refinemask.processing import encode_rle, load_image
+from refinemask.inference.processing import encode_rle, load_image
 
 SPLIT_NAMES = ("pennfudan", "coco-mini")
 _PARTS = ("train", "val")

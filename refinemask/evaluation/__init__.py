@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from refinemask.evaluation.cityscapes import cityscapes_metrics
+    from refinemask.evaluation.coco import coco_metrics
     from refinemask.evaluation.lvis import lvis_metrics
     from refinemask.evaluation.lvis_as_coco import LvisAsCoco
     from refinemask.evaluation.measure import measure_file
-    from refinemask.evaluation.metrics import coco_metrics
-    from refinemask.evaluation.results import to_coco_results
+    from refinemask.evaluation.prediction_log import PredictionLog, describe_images
     from refinemask.evaluation.run import evaluate
-    from refinemask.evaluation.stream import PredictionLog, describe_images
     from refinemask.evaluation.table import format_table
 
 __all__ = [
@@ -27,20 +26,18 @@ __all__ = [
     "format_table",
     "lvis_metrics",
     "measure_file",
-    "to_coco_results",
 ]
 
 _HOMES = {
     "LvisAsCoco": "lvis_as_coco",
-    "PredictionLog": "stream",
+    "PredictionLog": "prediction_log",
     "cityscapes_metrics": "cityscapes",
-    "coco_metrics": "metrics",
-    "describe_images": "stream",
+    "coco_metrics": "coco",
+    "describe_images": "prediction_log",
     "evaluate": "run",
     "format_table": "table",
     "lvis_metrics": "lvis",
     "measure_file": "measure",
-    "to_coco_results": "results",
 }
 
 

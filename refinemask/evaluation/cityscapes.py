@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from refinemask.errors import RefineMaskError
-from refinemask.evaluation.outside import import_evaluator, old_numpy
-from refinemask.rle import decode_rle
+from refinemask.evaluation.third_party import import_evaluator, old_numpy
+from refinemask.inference.rle import decode_rle
 
 _MODULE = "cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling"
 

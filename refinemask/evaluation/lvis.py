@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from refinemask.errors import RefineMaskError
-from refinemask.evaluation.inputs import (
+from refinemask.evaluation.coco_format import (
     Annotation,
     Entries,
     GroundTruth,
@@ -27,9 +27,9 @@ from refinemask.evaluation.inputs import (
     read_results,
     read_score,
 )
-from refinemask.evaluation.kinds import LVIS_KINDS, LVIS_METRICS
-from refinemask.evaluation.matching import Curves, compared_area
-from refinemask.evaluation.outside import import_evaluator, old_numpy
+from refinemask.evaluation.coco_matching import Curves, compared_area
+from refinemask.evaluation.metric_names import LVIS_KINDS, LVIS_METRICS
+from refinemask.evaluation.third_party import import_evaluator, old_numpy
 
 MAX_DETECTIONS = 300
 """Detections that count in an image, those with the highest scores."""

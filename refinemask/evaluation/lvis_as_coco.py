@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.classes import COCO_CATEGORY_IDS, COCO_CLASSES
+from refinemask.configs.classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.errors import RefineMaskError
 

@@ -10,10 +10,10 @@ from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.data.masks import is_empty
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.cityscapes import cityscapes_metrics
-from refinemask.evaluation.inputs import read_ground_truth, read_results
-from refinemask.evaluation.kinds import KINDS, LVIS_KINDS
+from refinemask.evaluation.coco import coco_metrics
+from refinemask.evaluation.coco_format import read_ground_truth, read_results
 from refinemask.evaluation.lvis import lvis_metrics
-from refinemask.evaluation.metrics import coco_metrics
+from refinemask.evaluation.metric_names import KINDS, LVIS_KINDS
 
 logger = logging.getLogger(__name__)
 

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from refinemask.classes import COCO_CLASSES, numbered_classes
+from refinemask.configs.classes import COCO_CLASSES, numbered_classes
 from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.measure import check_masks, first_images, measure
-from refinemask.evaluation.packed import PackedResults
-from refinemask.evaluation.results import to_coco_results
-from refinemask.evaluation.stream import PredictionLog
-from refinemask.structures import Predictor
+from refinemask.evaluation.packed_results import PackedResults
+from refinemask.evaluation.prediction_log import PredictionLog
+from refinemask.inference.results import to_coco_results
+from refinemask.inference.structures import Predictor
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from refinemask.evaluation.kinds import CITYSCAPES_METRICS, KINDS, LVIS_METRICS, METRICS
+from refinemask.evaluation.metric_names import CITYSCAPES_METRICS, KINDS, LVIS_METRICS, METRICS
 
 _METRICS = {"coco": METRICS, "lvis": LVIS_METRICS, "cityscapes": CITYSCAPES_METRICS}
 

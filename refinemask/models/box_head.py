@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.config import MMDETECTION, Conventions
+from refinemask.configs.config import MMDETECTION, Conventions
 from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small
 from refinemask.models.fpn import STRIDES
 from refinemask.models.rpn import MAX_PROPOSALS
+from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
-from refinemask.ops.nms import batched_nms
 
 ROI_SIZE = 7
 BOX_STD = (0.1, 0.1, 0.2, 0.2)

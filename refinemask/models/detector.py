@@ -8,8 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from refinemask import processing
-from refinemask.config import (
+from refinemask.configs.config import (
     MMDETECTION,
     Conventions,
     FCNMaskConfig,
@@ -18,6 +17,8 @@ from refinemask.config import (
     ModelConfig,
     RefineMaskConfig,
 )
+from refinemask.inference import processing
+from refinemask.inference.structures import Detections, MaskFormat
 from refinemask.models.box_head import BoxHead, select_detections
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.models.fcn_mask_head import FCNMaskHead
@@ -26,7 +27,6 @@ from refinemask.models.refine_mask_head import RefineMaskHead
 from refinemask.models.resnet import ResNet
 from refinemask.models.rpn import RPNHead, level_anchors, propose
 from refinemask.models.simple_refine_mask_head import SimpleRefineMaskHead
-from refinemask.structures import Detections, MaskFormat
 
 MaskHead = FCNMaskHead | RefineMaskHead | SimpleRefineMaskHead
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.config import MMDETECTION, Conventions, FCNMaskConfig
+from refinemask.configs.config import MMDETECTION, Conventions, FCNMaskConfig
 from refinemask.models.fpn import STRIDES
 from refinemask.models.layers import conv_stack
 from refinemask.models.mask_logits import class_logits

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.config import RefineMaskConfig
+from refinemask.configs.config import RefineMaskConfig
 from refinemask.models.fpn import STRIDES
 from refinemask.models.fusion import MultiBranchFusion
 from refinemask.models.layers import conv_stack
 from refinemask.models.mask_logits import class_logits
-from refinemask.ops.boundary import boundary_refine, resize_aligned
+from refinemask.ops.boundary_refine import boundary_refine, resize_aligned
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 
 ROI_SIZE = 14

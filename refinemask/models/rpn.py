@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.config import MMDETECTION, Conventions
+from refinemask.configs.config import MMDETECTION, Conventions
 from refinemask.models.boxes import (
     ANCHOR_RATIOS,
     clip_boxes,
@@ -15,7 +15,7 @@ from refinemask.models.boxes import (
     grid_anchors,
 )
 from refinemask.models.fpn import STRIDES
-from refinemask.ops.nms import batched_nms
+from refinemask.ops.batched_nms import batched_nms
 
 NMS_IOU = 0.7
 MAX_PROPOSALS = 1000

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refinemask.config import SimpleRefineMaskConfig
+from refinemask.configs.config import SimpleRefineMaskConfig
 from refinemask.models.fpn import STRIDES
 from refinemask.models.fusion import MultiBranchFusionAvg
 from refinemask.models.layers import conv_stack
@@ -21,7 +21,7 @@ from refinemask.models.refine_mask_head import (
     RefineMaskOutput,
     refine_stages,
 )
-from refinemask.ops.boundary import resize_aligned
+from refinemask.ops.boundary_refine import resize_aligned
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from refinemask.ops.point_sampling import point_sample
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from refinemask.config import FCNMaskConfig
+from refinemask.configs.config import FCNMaskConfig
 from refinemask.data.batches import Target
 from refinemask.data.masks import mask_targets, semantic_target
 from refinemask.models.box_head import BOX_STD

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from refinemask.ops.boundary import boundary_region, resize_aligned
+from refinemask.ops.boundary_refine import boundary_region, resize_aligned
 from refinemask.training.distributed import mean_count
 
 

@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from refinemask.checkpoints.io import write_tensors
-from refinemask.config import ModelConfig
+from refinemask.checkpoints.native_format import write_tensors
+from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 
 _KEY = "refinemask-training"

@@ -11,7 +11,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from refinemask.checkpoints import load_model, save_checkpoint
-from refinemask.config import InputConfig, ModelConfig
+from refinemask.configs.config import InputConfig, ModelConfig
+from refinemask.configs.presets import preset
 from refinemask.data.batches import Batch, Batches
 from refinemask.data.dataset import InstanceDataset, open_dataset
 from refinemask.data.repeat import class_balanced_factors
@@ -22,7 +23,6 @@ from refinemask.evaluation.measure import check_masks
 from refinemask.files import check_writable
 from refinemask.models import Detector, build_model
 from refinemask.models.efficientnet_lite import EfficientNetLite
-from refinemask.presets import preset
 from refinemask.training.assignment import random_choice
 from refinemask.training.backbone_weights import IMAGENET
 from refinemask.training.batch_losses import BatchLosses, network_input, parallel

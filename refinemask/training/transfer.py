@@ -2,7 +2,7 @@
 
 import torch
 
-from refinemask.config import ModelConfig
+from refinemask.configs.config import ModelConfig
 from refinemask.models import Detector, build_model
 from refinemask.training.initialise import initialise_box_outputs, initialise_mask_head
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from refinemask.checkpoints.synthetic import synthetic_tensor
-from refinemask.config import FCNMaskConfig, InputConfig, ModelConfig
+from refinemask.configs.config import FCNMaskConfig, InputConfig, ModelConfig
 from refinemask.models import Detector, build_model
 
 TEXT = """

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from refinemask import presets
 from refinemask.checkpoints import load, load_model, save_checkpoint, synthetic_model
-from refinemask.classes import COCO_CLASSES
-from refinemask.config import RefineMaskConfig
+from refinemask.configs import presets
+from refinemask.configs.classes import COCO_CLASSES
+from refinemask.configs.config import RefineMaskConfig
 from refinemask.errors import RefineMaskError
 from tests import golden
 from tests.checkpoints import foreign

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from refinemask.checkpoints.synthetic import synthetic_model, synthetic_tensor
-from refinemask.config import InputConfig
-from refinemask.presets import maskrcnn_small, refinemask_small
+from refinemask.configs.config import InputConfig
+from refinemask.configs.presets import maskrcnn_small, refinemask_small
 from tests import golden
 
 

@@ -14,11 +14,11 @@ from torchvision.models.detection.image_list import ImageList
 from refinemask.checkpoints import torchvision as converter
 from refinemask.checkpoints.synthetic import synthetic_tensor
 from refinemask.checkpoints.torchvision import convert, is_torchvision
-from refinemask.config import TORCHVISION
+from refinemask.configs.config import TORCHVISION
+from refinemask.configs.presets import maskrcnn_r50, refinemask_small
 from refinemask.errors import RefineMaskError
 from refinemask.models import build_model
 from refinemask.models.detector import RawDetections
-from refinemask.presets import maskrcnn_r50, refinemask_small
 from tests import golden
 
 TOLERANCE: dict[str, Any] = {"atol": 1e-4, "rtol": 2**-23}

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from refinemask.data.batches import Batches
 from refinemask.data.dataset import Sample
-from refinemask.data.shapes import ShapesDataset
+from refinemask.data.shapes.dataset import ShapesDataset
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from refinemask.classes import CITYSCAPES_CATEGORY_IDS, CITYSCAPES_CLASSES
+from refinemask.configs.classes import CITYSCAPES_CATEGORY_IDS, CITYSCAPES_CLASSES
 from refinemask.data.batches import Batches
 from refinemask.data.dataset import InstanceMaps, open_dataset
 from refinemask.data.masks import BitmapMask, mask_targets
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import coco_metrics
-from refinemask.rle import decode_rle
+from refinemask.inference.rle import decode_rle
 from refinemask.training import train
 from tests.data.cityscapes_files import (
     Frame,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from refinemask.data.dataset import open_dataset
-from refinemask.data.shape_outlines import SHAPE_NAMES, draw_shape
-from refinemask.data.shape_scene import layout
-from refinemask.data.shapes import ShapesDataset
+from refinemask.data.shapes.dataset import ShapesDataset
+from refinemask.data.shapes.outlines import SHAPE_NAMES, draw_shape
+from refinemask.data.shapes.scene import layout
 from refinemask.errors import RefineMaskError
-from refinemask.processing import decode_rle
+from refinemask.inference.processing import decode_rle
 
 SIZE = (96, 128)
 

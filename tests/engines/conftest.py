@@ -7,8 +7,8 @@ from typing import Any
 import onnx
 import pytest
 
-from refinemask.metadata import METADATA_KEY, ArtifactMetadata, InputLimits
-from refinemask.presets import refinemask_small
+from refinemask.configs.presets import refinemask_small
+from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, InputLimits
 
 GRAPH = """
 <ir_version: 10, opset_import: ["" : 18]>

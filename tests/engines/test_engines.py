@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import refinemask.engines
-from refinemask import native
 from refinemask.errors import RefineMaskError
-from refinemask.metadata import InputLimits
+from refinemask.inference import native
+from refinemask.inference.metadata import InputLimits
 from tests.engines.conftest import GRAPH
 
 RUNTIMES = ("onnxruntime", "openvino")

@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from refinemask.config import InputConfig  # noqa: E402
+from refinemask.configs.config import InputConfig  # noqa: E402
+from refinemask.configs.presets import maskrcnn_small  # noqa: E402
 from refinemask.engines.torch import TorchEngine  # noqa: E402
 from refinemask.models import build_model  # noqa: E402
-from refinemask.presets import maskrcnn_small  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import cityscapes_metrics
-from refinemask.rle import encode_rle
+from refinemask.inference.rle import encode_rle
 
 pytest.importorskip("cityscapesscripts", reason="the package cityscapesScripts is not installed")
 

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import lvis_metrics
-from refinemask.evaluation.outside import old_numpy
+from refinemask.evaluation.third_party import old_numpy
 
 pytest.importorskip("lvis", reason="the package lvis is not installed")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from refinemask.classes import COCO_CLASSES
+from refinemask.configs.classes import COCO_CLASSES
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import LvisAsCoco
 from refinemask.evaluation.lvis_as_coco import SYNSETS, reduce_to_coco

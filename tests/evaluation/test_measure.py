@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from refinemask import cli
-from refinemask.commands.evaluate import _identity
-from refinemask.commands.selection import ModelChoice
+from refinemask.cli.evaluate import _identity
+from refinemask.cli.main import app
+from refinemask.cli.selection import ModelChoice
 from refinemask.data.dataset import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate, format_table, measure_file
-from refinemask.evaluation.stream import FILE_NAME
-from refinemask.rle import encode_rle
+from refinemask.evaluation.prediction_log import FILE_NAME
+from refinemask.inference.rle import encode_rle
 
 SHAPES = "shapes:3"
 SYNTHETIC = ("--preset", "maskrcnn_small", "--weights", "synthetic")
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ class Oracle:
         self._annotations = dataset.ground_truth["annotations"]
 
     def predict(self, image, masks="bitmap", score_threshold=0.0, max_detections=None):
-        from refinemask.structures import Detections
+        from refinemask.inference.structures import Detections
 
         corners = [[x, y, x + w, y + h] for x, y, w, h in (a["bbox"] for a in self._annotations)]
         count = len(corners)

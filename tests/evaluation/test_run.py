@@ -9,8 +9,8 @@ import pytest
 from refinemask.data.dataset import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate, format_table
-from refinemask.rle import decode_rle, encode_rle
-from refinemask.structures import Detections
+from refinemask.inference.rle import decode_rle, encode_rle
+from refinemask.inference.structures import Detections
 
 SIZE = (40, 50)
 NAMES = {11: "cat", 12: "dog"}

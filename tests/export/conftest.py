@@ -8,12 +8,13 @@ from typing import NamedTuple
 import onnx
 import pytest
 
-from refinemask import engines, native
+from refinemask import engines
+from refinemask.configs.presets import maskrcnn_small, refinemask_small
 from refinemask.engines import Engine
 from refinemask.export import artifact, export_graph, export_model
-from refinemask.metadata import ArtifactMetadata
+from refinemask.inference import native
+from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.models import Detector
-from refinemask.presets import maskrcnn_small, refinemask_small
 from tests.export.graphs import RUNTIMES, TARGETS, Load, copied, in_onnxruntime
 from tests.export.small import calibrated
 

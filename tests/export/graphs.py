@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
+from refinemask.export.forms.portable.operators import OPSET
 from refinemask.export.graph import FORMS
-from refinemask.export.portable.operators import OPSET
 
 Run = Callable[..., list[NDArray[Any]]]
 """From named arrays to the outputs."""

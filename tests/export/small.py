@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import ModelConfig
+from refinemask.configs.config import ModelConfig
 from refinemask.export.parity import compare, summarise
+from refinemask.inference.processing import Prepared
 from refinemask.models import Detector
-from refinemask.processing import Prepared
 
 _DECIDING_BIASES = tuple(
     f"{classifier}.bias"

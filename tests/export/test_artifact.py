@@ -15,13 +15,13 @@ import pytest
 
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
+from refinemask.configs.presets import refinemask_small
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export import artifact, export_model, verify_artifact
 from refinemask.export.parity import Comparison, ParityReport
 from refinemask.export.photographs import shipped_photographs
 from refinemask.export.verify import verify_on_photographs
-from refinemask.metadata import METADATA_KEY, ArtifactMetadata, sidecar_path
-from refinemask.presets import refinemask_small
+from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, sidecar_path
 
 
 @pytest.fixture

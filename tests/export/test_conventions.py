@@ -6,12 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from refinemask.config import TORCHVISION
+from refinemask.configs.config import TORCHVISION
+from refinemask.configs.presets import maskrcnn_small
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
 from refinemask.export.parity import compare, summarise
-from refinemask.presets import maskrcnn_small
-from refinemask.processing import Prepared
+from refinemask.inference.processing import Prepared
 from tests.export.graphs import attributes
 from tests.export.small import calibrated, photo
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from refinemask import engines
-from refinemask.config import RefineMaskConfig
+from refinemask.configs.config import RefineMaskConfig
 from refinemask.errors import RefineMaskError
 from refinemask.export import export_graph, export_model
-from refinemask.ops.boundary import boundary_refine
+from refinemask.ops.batched_nms import batched_nms
+from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
-from refinemask.ops.nms import batched_nms
 from refinemask.ops.point_sampling import point_sample
 from tests.export.graphs import assert_fused, attributes, exported_program, operator_names
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from refinemask.configs.presets import maskrcnn_r50, refinemask_r50, refinemask_r50_fast
 from refinemask.export import export_graph
-from refinemask.presets import maskrcnn_r50, refinemask_r50, refinemask_r50_fast
-from refinemask.processing import Prepared, postprocess
+from refinemask.inference.processing import Prepared, postprocess
 from tests import golden
 from tests.export.graphs import TARGETS
 

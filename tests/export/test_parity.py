@@ -7,7 +7,7 @@ import pytest
 
 from refinemask.errors import RefineMaskError
 from refinemask.export.parity import GATE, ParityReport, compare, match, summarise
-from refinemask.processing import Prepared
+from refinemask.inference.processing import Prepared
 
 SIZE = 64
 PREPARED = Prepared(

@@ -9,10 +9,10 @@ import pytest
 
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.configs.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.configs.presets import PRESETS, preset, refinemask_small
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_model
-from refinemask.presets import PRESETS, preset, refinemask_small
 from tests.export.graphs import TARGETS, assert_fused
 from tests.export.small import assert_parity, calibrated, photo
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from refinemask import native
 from refinemask.export.photographs import shipped_photographs
-from refinemask.structures import Detections
+from refinemask.inference import native
+from refinemask.inference.structures import Detections
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

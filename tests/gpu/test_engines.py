@@ -5,15 +5,15 @@ import onnx
 import pytest
 import torch
 
-from refinemask import native
-from refinemask.engines.tensorrt_rtx_build import Profile
+from refinemask.configs.presets import refinemask_small
+from refinemask.engines.tensorrt.build import Profile
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
-from refinemask.ops.boundary import boundary_refine
+from refinemask.inference import native
+from refinemask.inference.processing import paste_masks
+from refinemask.ops.batched_nms import batched_nms
+from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
-from refinemask.ops.nms import batched_nms
-from refinemask.presets import refinemask_small
-from refinemask.processing import paste_masks
 from tests.export.small import assert_parity, calibrated, photo
 from tests.gpu.runner import Runner, build
 from tests.tensorrt import graphs

@@ -12,9 +12,9 @@ from statistics import median
 import pytest
 import torch
 
-from refinemask.ops.boundary import boundary_refine
+from refinemask.ops.batched_nms import batched_nms
+from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
-from refinemask.ops.nms import batched_nms
 from tests.tensorrt.kernels import Kernels, compile_library
 
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]

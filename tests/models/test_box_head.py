@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from refinemask.config import MMDETECTION
+from refinemask.configs.config import MMDETECTION
 from refinemask.models.box_head import select_detections
 
 SIZES = torch.tensor([[100, 100], [50, 80]])

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import InputConfig
+from refinemask.configs.config import InputConfig
+from refinemask.configs.presets import maskrcnn_r50, maskrcnn_small, refinemask_small
 from refinemask.errors import RefineMaskError
+from refinemask.inference.processing import decode_rle
 from refinemask.models import build_model
 from refinemask.models.detector import normalise
-from refinemask.presets import maskrcnn_r50, maskrcnn_small, refinemask_small
-from refinemask.processing import decode_rle
 
 PRESETS = {"refinemask": refinemask_small, "maskrcnn": maskrcnn_small}
 SIZES = torch.tensor([[64, 96], [50, 90], [33, 40]])

@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from refinemask.models import build_model
-from refinemask.models.box_head import ROI_SIZE, select_detections
-from refinemask.models.fpn import STRIDES
-from refinemask.models.refine_mask_head import refine_stages
-from refinemask.models.rpn import level_anchors, propose
-from refinemask.ops.multiscale_roi_align import multiscale_roi_align
-from refinemask.presets import (
+from refinemask.configs.presets import (
     maskrcnn_r50,
     refinemask_r50,
     refinemask_r50_cityscapes,
@@ -21,7 +15,13 @@ from refinemask.presets import (
     refinemask_r50_lvis,
     refinemask_r101,
 )
-from refinemask.processing import Prepared, postprocess
+from refinemask.inference.processing import Prepared, postprocess
+from refinemask.models import build_model
+from refinemask.models.box_head import ROI_SIZE, select_detections
+from refinemask.models.fpn import STRIDES
+from refinemask.models.refine_mask_head import refine_stages
+from refinemask.models.rpn import level_anchors, propose
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from tests import golden
 
 SIZES = torch.tensor([[250, 310]])

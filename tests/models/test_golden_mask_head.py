@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from refinemask.config import MaskConfig, RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.configs.config import MaskConfig, RefineMaskConfig, SimpleRefineMaskConfig
 from refinemask.models.detector import mask_head
 from refinemask.models.mask_logits import class_logits
 from refinemask.models.refine_mask_head import STAGE_SIZES, refine_stages

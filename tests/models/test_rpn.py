@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from refinemask.config import MMDETECTION, TORCHVISION
+from refinemask.configs.config import MMDETECTION, TORCHVISION
 from refinemask.models.boxes import grid_anchors
 from refinemask.models.rpn import level_anchors, propose
 

@@ -34,14 +34,14 @@ def run(code: str) -> str:
     "module",
     [
         "refinemask",
-        "refinemask.cli",
+        "refinemask.cli.main",
         "refinemask.engines",
-        "refinemask.evaluation.results",
-        "refinemask.metadata",
-        "refinemask.prediction",
-        "refinemask.processing",
-        "refinemask.structures",
-        "refinemask.visualize",
+        "refinemask.inference.results",
+        "refinemask.inference.metadata",
+        "refinemask.inference.prediction",
+        "refinemask.inference.processing",
+        "refinemask.inference.structures",
+        "refinemask.inference.drawing",
     ],
 )
 def test_import_with_base_dependencies_only(module: str) -> None:
@@ -50,7 +50,7 @@ def test_import_with_base_dependencies_only(module: str) -> None:
 
 
 def test_packages_are_attributes() -> None:
-    run("import refinemask; assert refinemask.engines.open and refinemask.processing.prepare")
+    run("import refinemask; assert refinemask.engines.open and refinemask.inference")
 
 
 def test_command_line_starts_with_base_dependencies_only() -> None:
@@ -67,7 +67,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     heavy = (*NOT_IN_BASE, "cv2", "numpy")
     printed = run(
         f"import sys; sys.argv = ['refinemask', *{arguments}]\n"
-        "from refinemask.cli import main\n"
+        "from refinemask.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         f"print('imported:', [name for name in {heavy} if name in sys.modules])"
     )

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from refinemask import native
+from refinemask.inference import native
 
 TYPES = {
     np.dtype(np.float32): TensorProto.FLOAT,

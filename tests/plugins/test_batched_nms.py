@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinemask.ops.nms import batched_nms as reference
+from refinemask.ops.batched_nms import batched_nms as reference
 from tests.plugins.operators import batched_nms
 
 

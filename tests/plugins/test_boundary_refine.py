@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinemask.ops.boundary import boundary_refine as reference
+from refinemask.ops.boundary_refine import boundary_refine as reference
 from tests import golden
 from tests.plugins.operators import boundary_refine
 

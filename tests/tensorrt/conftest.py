@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from refinemask import native
+from refinemask.inference import native
 
 
 @pytest.fixture(scope="session")

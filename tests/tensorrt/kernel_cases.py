@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from refinemask.ops.boundary import boundary_refine
+from refinemask.inference.processing import paste_masks
+from refinemask.ops.batched_nms import batched_nms
+from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
-from refinemask.ops.nms import batched_nms
-from refinemask.processing import paste_masks
 from tests.tensorrt.kernels import Kernels
 
 STRIDES = (4, 8, 16, 32)

@@ -123,7 +123,7 @@ class Kernels:
         max_shifted: int | None = None,
         first_shift: int = 0,
     ) -> Tensor:
-        """Suppress; arguments and result as those of `refinemask.ops.nms.batched_nms`."""
+        """Suppress; arguments and result as those of `refinemask.ops.batched_nms.batched_nms`."""
         boxes, scores = self._moved(boxes), self._moved(scores)
         batch, count, groups = scores.shape
         sizes = [ctypes.c_int64(size) for size in (batch, count, groups)]

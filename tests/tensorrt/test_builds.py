@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refinemask.engines.tensorrt_rtx_build import BuiltEngine, Profile, build_engine
+from refinemask.engines.tensorrt.build import BuiltEngine, Profile, build_engine
 from tests.tensorrt import graphs
 from tests.tensorrt.engine_bytes import serialised_fields
 from tests.tensorrt.graphs import Graph

@@ -4,9 +4,9 @@ import onnx
 import pytest
 
 from refinemask.checkpoints import synthetic_model
-from refinemask.engines.tensorrt_rtx_build import Profile, build_engine
+from refinemask.configs.presets import preset
+from refinemask.engines.tensorrt.build import Profile, build_engine
 from refinemask.export import export_graph, export_model
-from refinemask.presets import preset
 from tests.plugins.operators import operator_library
 from tests.tensorrt.engine_bytes import serialised_fields
 

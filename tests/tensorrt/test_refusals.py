@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from refinemask.engines.tensorrt_rtx_build import Profile, build_engine, list_creators
+from refinemask.engines.tensorrt.build import Profile, build_engine, list_creators
 from refinemask.errors import RefineMaskError
 from tests.tensorrt import graphs
 from tests.tensorrt.graphs import Graph

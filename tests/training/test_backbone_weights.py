@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from refinemask.config import RefineMaskConfig
+from refinemask.configs.config import RefineMaskConfig
+from refinemask.configs.presets import refinemask_r50, refinemask_small
 from refinemask.errors import RefineMaskError
 from refinemask.models import build_model
-from refinemask.presets import refinemask_r50, refinemask_small
 from refinemask.training.backbone_weights import load_backbone
 from refinemask.training.initialise import initialise
 

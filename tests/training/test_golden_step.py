@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from refinemask.configs.presets import maskrcnn_r50, refinemask_r50, refinemask_r50_fast
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
 from refinemask.models.refine_mask_head import STAGE_SIZES
-from refinemask.presets import maskrcnn_r50, refinemask_r50, refinemask_r50_fast
 from refinemask.training import losses as training_losses
 from refinemask.training.losses import SamplingOptions, detector_losses
 from tests import golden

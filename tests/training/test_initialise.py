@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from refinemask.config import RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.configs.config import RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.configs.presets import refinemask_r50, refinemask_small
 from refinemask.errors import RefineMaskError
 from refinemask.models import build_model
-from refinemask.presets import refinemask_r50, refinemask_small
 from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from refinemask.checkpoints import synthetic_model
-from refinemask.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.configs.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
+from refinemask.configs.presets import maskrcnn_r50, maskrcnn_small, refinemask_small
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
 from refinemask.models.boxes import encode_boxes
 from refinemask.models.rpn import level_anchors
-from refinemask.presets import maskrcnn_r50, maskrcnn_small, refinemask_small
 from refinemask.training import losses as training_losses
 from refinemask.training.assignment import random_choice
 from refinemask.training.losses import SamplingOptions, detector_losses

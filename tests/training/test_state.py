@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from refinemask.configs.presets import maskrcnn_small
 from refinemask.errors import RefineMaskError
-from refinemask.presets import maskrcnn_small
 from refinemask.training.metrics import MetricsLog
 from refinemask.training.state import load_state, read_config, save_state
 

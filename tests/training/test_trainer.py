@@ -11,10 +11,10 @@ import torch
 
 from refinemask.checkpoints import load_model, save_checkpoint, synthetic_model
 from refinemask.checkpoints.load import read_checkpoint
-from refinemask.config import TORCHVISION
+from refinemask.configs.config import TORCHVISION
+from refinemask.configs.presets import maskrcnn_small
 from refinemask.errors import RefineMaskError
 from refinemask.models.refine_mask_head import RefineMaskHead
-from refinemask.presets import maskrcnn_small
 from refinemask.training import train
 from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from refinemask import presets
+from refinemask.configs import presets
 from refinemask.training.transfer import class_tensors, describe, for_classes
 from tests.checkpoints import foreign
 

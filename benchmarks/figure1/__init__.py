@@ -1,0 +1,1 @@
+"""Figure 1 of RefineMask: pixel accuracy at outlines and elsewhere."""

@@ -1,0 +1,126 @@
+"""Models that tell foreground from background, whatever they are.
+
+An instance model answers by the union of its detections, a semantic one directly.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from refinemask.benchmarks.figure1.deeplab import DeepLab, load_deeplab
+from refinemask.checkpoints import load_model
+from refinemask.checkpoints.load import tells_epsilon
+from refinemask.configs.config import FCNMaskConfig
+from refinemask.data.dataset import InstanceDataset, open_dataset
+from refinemask.errors import RefineMaskError
+from refinemask.evaluation.regions import Mask
+from refinemask.inference.drawing import Image
+from refinemask.models import Detector
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A model that tells foreground from background.
+
+    Attributes:
+        name: what it is called in the figure.
+        source: the checkpoint or shipped name.
+        kind: how it answers.
+        class_names: what it knows.
+        foreground: maps uint8 RGB (H, W, 3) and the names of the classes that count to bool (H, W).
+    """
+
+    name: str
+    source: str
+    kind: Literal["instance", "semantic"]
+    class_names: tuple[str, ...]
+    foreground: Callable[[Image, Sequence[str]], Mask]
+
+
+def open_segmenters(
+    models: Sequence[str],
+    semantic: Path | None,
+    score_threshold: float,
+    device: str,
+    bn_eps: float | None = None,
+) -> list[Segmenter]:
+    """Load the models of the figure: detectors in the order given, then DeepLabV3+ if any.
+
+    Args:
+        models: checkpoints of detectors, or names of shipped ones.
+        semantic: a checkpoint of DeepLabV3+.
+        score_threshold: detections that score less are no foreground.
+        device: where the models go.
+        bn_eps: epsilon of the batch norms of those detectors whose checkpoints do not tell it.
+
+    Raises:
+        RefineMaskError: one cannot be loaded.
+    """
+    found = []
+    for model in models:
+        detector = load_model(model, device, None if tells_epsilon(model) else bn_eps)
+        found.append(_instance(detector, model, score_threshold))
+    if semantic is not None:
+        found.append(_semantic(load_deeplab(semantic, device), str(semantic)))
+    return _numbered(found)
+
+
+def open_shared(spec: str, segmenters: Sequence[Segmenter]) -> InstanceDataset:
+    """Open a dataset with the classes that every model knows.
+
+    Raises:
+        RefineMaskError: it cannot be opened, or there is no such class.
+    """
+    dataset = open_dataset(spec)
+    known = [set(segmenter.class_names) for segmenter in segmenters]
+    shared = [name for name in dataset.class_names if all(name in names for names in known)]
+    if not shared:
+        listed = "; ".join(f"{s.name}: {', '.join(s.class_names[:5])}" for s in segmenters)
+        raise RefineMaskError(
+            f"the models and {spec} have no class in common ({listed}; the dataset: "
+            f"{', '.join(dataset.class_names[:5])}); use data annotated with the models' classes"
+        )
+    return dataset if len(shared) == len(dataset.class_names) else open_dataset(spec, shared)
+
+
+def _numbered(segmenters: Sequence[Segmenter]) -> list[Segmenter]:
+    """Put a number behind names that several models share."""
+    uses = Counter(segmenter.name for segmenter in segmenters)
+    seen: Counter[str] = Counter()
+    named = []
+    for segmenter in segmenters:
+        seen[segmenter.name] += 1
+        name = f"{segmenter.name} {seen[segmenter.name]}"
+        shared = uses[segmenter.name] > 1
+        named.append(dataclasses.replace(segmenter, name=name) if shared else segmenter)
+    return named
+
+
+def _instance(model: Detector, source: str, score_threshold: float) -> Segmenter:
+    def foreground(image: Image, classes: Sequence[str]) -> Mask:
+        found = model.predict(image, "bitmap", score_threshold)
+        labels = [label for label, name in enumerate(model.class_names) if name in classes]
+        masks = np.asarray(found.masks)[np.isin(found.labels, labels)]
+        return np.logical_or.reduce(masks, axis=0)
+
+    plain = isinstance(model.config.mask_head, FCNMaskConfig)
+    name = "Mask R-CNN" if plain else "RefineMask"
+    return Segmenter(name, source, "instance", model.class_names, foreground)
+
+
+def _semantic(model: DeepLab, source: str) -> Segmenter:
+    def foreground(image: Image, classes: Sequence[str]) -> Mask:
+        if set(model.class_names) != set(classes):
+            raise RefineMaskError(
+                f"{source} was trained to find {', '.join(model.class_names)} together, but the "
+                f"foreground here is {', '.join(classes)}; train it with --classes "
+                f"{','.join(classes)}"
+            )
+        return model.foreground(image)
+
+    return Segmenter("DeepLabV3+", source, "semantic", model.class_names, foreground)

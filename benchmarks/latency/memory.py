@@ -1,0 +1,74 @@
+"""Peak memory of one target, measured in a process of its own.
+
+`python -m refinemask.benchmarks.latency.memory` is that process: it takes its work as JSON on
+standard input and answers with the number of bytes.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from refinemask.benchmarks.latency.targets import Target
+from refinemask.errors import RefineMaskError
+from refinemask.inference.images import load_image
+
+
+def peak_memory(
+    target: Target, images: Sequence[Path], device: str = "cpu", threads: int | None = None
+) -> int:
+    """Return the peak resident memory of a process that loads `target` and predicts `images`.
+
+    It includes everything in the process: Python, NumPy, OpenCV, the runtime's libraries, the
+    model, one decoded image at a time, and the masks as run-length encodings. The memory of a GPU
+    is not in it.
+
+    Returns:
+        bytes.
+
+    Raises:
+        RefineMaskError: the process failed.
+    """
+    work = {
+        "path": target.path,
+        "runtime": target.runtime,
+        "images": [str(path) for path in images],
+        "device": device,
+        "threads": threads,
+    }
+    command = [sys.executable, "-m", "refinemask.benchmarks.latency.memory"]
+    done = subprocess.run(command, input=json.dumps(work), capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise RefineMaskError(
+            f"the process that measures the memory of {target} failed: {reason}; "
+            "see if `refinemask predict` runs it, and if the machine has enough memory"
+        )
+    return int(done.stdout)
+
+
+def _main() -> None:
+    work = json.load(sys.stdin)
+    engine = Target(work["path"], work["runtime"]).open(work["device"], work["threads"])
+    for path in work["images"]:
+        engine.predict(load_image(path), masks="rle")
+    sys.stdout.write(str(peak_resident()))
+
+
+def peak_resident() -> int:
+    """Return the largest resident memory that this process has had, in bytes.
+
+    Raises:
+        RefineMaskError: the system does not tell.
+    """
+    # Not `resource.getrusage`: its maximum survives `exec`, so that a small child of a large
+    # process reports the size of its parent. The high-water mark in /proc starts anew.
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RefineMaskError("this system does not tell peak memory: /proc/self/status has no VmHWM")
+
+
+if __name__ == "__main__":
+    _main()

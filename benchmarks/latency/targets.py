@@ -1,0 +1,69 @@
+"""What `bench` and `report` compare: an artifact or a checkpoint, and the runtime that runs it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from refinemask import engines
+from refinemask.errors import RefineMaskError
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file, or the name of a shipped model, and its runtime."""
+
+    path: str
+    runtime: str
+
+    def __str__(self) -> str:
+        return f"{self.path}@{self.runtime}"
+
+    def open(self, device: str = "cpu", threads: int | None = None) -> engines.Engine:
+        """Open the engine; see `refinemask.engines.open`."""
+        return engines.open(self.path, self.runtime, device, threads)
+
+    def file(self) -> Path:
+        """Return the artifact or checkpoint, also of a shipped model.
+
+        Raises:
+            RefineMaskError: there is no such checkpoint.
+        """
+        if self.runtime != "torch":
+            return Path(self.path)
+        from refinemask.checkpoints.native_format import find_checkpoint
+
+        return find_checkpoint(self.path)
+
+
+def parse_target(text: str, runtime: str) -> Target:
+    """Read `FILE[@RUNTIME]`; `runtime` is for a text that names none.
+
+    Raises:
+        RefineMaskError: what follows the @ is no runtime.
+    """
+    path, separator, suffix = text.rpartition("@")
+    if separator and path and suffix in engines.RUNTIMES:
+        return Target(path, suffix)
+    if separator and not {"/", "."} & set(suffix) and not Path(text).exists():
+        raise RefineMaskError(
+            f"unknown runtime {suffix!r} in {text!r}; write FILE@RUNTIME with one of "
+            f"{', '.join(engines.RUNTIMES)}"
+        )
+    return Target(text, runtime)
+
+
+def target_names(targets: Sequence[Target], presets: Sequence[str]) -> list[str]:
+    """Return a short name for each target that tells it from the others.
+
+    Args:
+        targets: what is compared.
+        presets: the preset of each target's model.
+    """
+    candidates = (
+        list(presets),
+        [f"{preset} {one.runtime}" for preset, one in zip(presets, targets, strict=True)],
+        [f"{Path(one.path).stem} {one.runtime}" for one in targets],
+    )
+    distinct = (names for names in candidates if max(Counter(names).values()) == 1)
+    return next(distinct, [str(one) for one in targets])

@@ -1,0 +1,1 @@
+"""Speed of our operators against those of other libraries."""

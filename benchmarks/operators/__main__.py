@@ -1,0 +1,9 @@
+"""`python -m refinemask.benchmarks.operators`."""
+
+import typer
+
+from refinemask.benchmarks.operators.bench import operators
+from refinemask.console import guarded
+
+if __name__ == "__main__":
+    typer.run(guarded(operators))

@@ -1,0 +1,1 @@
+"""The report: models side by side, in pictures and figures."""

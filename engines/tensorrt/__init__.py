@@ -1,0 +1,1 @@
+"""TensorRT engines: profiles, and the process that builds them."""

@@ -1,0 +1,118 @@
+"""Our checkpoint format: safetensors with the configuration as JSON metadata.
+
+A checkpoint is untrusted input; reading this format executes nothing.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from refinemask.configs.config import ModelConfig
+from refinemask.errors import RefineMaskError
+from refinemask.files import atomic_path
+from refinemask.models import Detector
+
+_KEY = "refinemask"
+_SHIPPED = Path(__file__).parent.parent / "weights"
+
+
+def save_checkpoint(
+    model: Detector,
+    path: str | Path,
+    dtype: torch.dtype = torch.float32,
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Write weights and configuration.
+
+    Args:
+        model: what is saved.
+        path: destination, written atomically.
+        dtype: type in which floating-point tensors are stored.
+        training: provenance, as JSON values.
+    """
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in model.state_dict().items()
+    }
+    header = {"config": model.config.to_dict(), "training": training or {}}
+    write_tensors(path, tensors, {_KEY: json.dumps(header)})
+
+
+def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file atomically.
+
+    Raises:
+        RefineMaskError: it cannot be written, be it that the disk is full.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:  # which is what it makes of an error of the system
+            raise RefineMaskError(
+                f"cannot write {path}: {error}; make room or choose another disk"
+            ) from error
+
+
+def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Any]]:
+    """Read a file that `save_checkpoint` wrote.
+
+    Returns:
+        Configuration, tensors (which live in the file) and provenance.
+
+    Raises:
+        RefineMaskError: it is no such file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise RefineMaskError(
+            f"{path} is no readable safetensors checkpoint (truncated, or another kind of file): "
+            f"{error}"
+        ) from error
+    if text is None:
+        raise RefineMaskError(
+            f"{path} is a safetensors file without a RefineMask configuration; "
+            "use a checkpoint written by refinemask train"
+        )
+    try:
+        header = json.loads(text)
+        return ModelConfig.from_dict(header.get("config")), tensors, header.get("training") or {}
+    except (json.JSONDecodeError, AttributeError, RefineMaskError) as error:
+        raise RefineMaskError(f"{path}: its configuration cannot be read: {error}") from error
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that ship with the package."""
+    return sorted(file.stem for file in _SHIPPED.glob("*.safetensors"))
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """Return the file of a checkpoint path or of a shipped model's name.
+
+    Raises:
+        RefineMaskError: neither exists, or the path is a folder.
+    """
+    if str(path) in shipped_models():
+        return _SHIPPED / f"{path}.safetensors"
+    path = Path(path)
+    if not path.is_file():
+        shipped = ", ".join(shipped_models()) or "none"
+        raise RefineMaskError(
+            f"checkpoint {path} {'is a folder' if path.is_dir() else 'does not exist'}; "
+            f"give a .safetensors, .pth or .pt file or a model that ships ({shipped})"
+        )
+    return path
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,100 @@
+"""`refinemask info`: what a checkpoint or an artifact is."""
+
+import json as json_module
+import re
+from typing import Annotated, Any
+
+import typer
+
+from refinemask.cli import options
+from refinemask.console import show
+
+_FORMATS = {
+    "refinemask": "checkpoint of refinemask train",
+    "mmdetection": "checkpoint of the official RefineMask code or of mmdetection",
+    "torchvision": "checkpoint of torchvision",
+    "onnx": "ONNX artifact",
+}
+_HEADS = {
+    "fcn": "the mask head of Mask R-CNN",
+    "refine": "the mask head of RefineMask",
+    "simple_refine": 'the "faster-better" mask head of RefineMask',
+}
+_SHOWN_CLASSES = 5
+
+
+def info(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|NAME", help="A checkpoint, a shipped model, an artifact.")
+    ],
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEIGHTxWIDTH",
+            help="Padded size that multiply-adds are counted for; by default the model's largest.",
+        ),
+    ] = None,
+    rois: Annotated[int, typer.Option(min=1, help="Detections whose masks are counted.")] = 100,
+    json: options.Json = None,
+) -> None:
+    """Say what a file is: architecture, classes, size, multiply-adds, provenance."""
+    sides = None if size is None else _sides(size)
+    from refinemask.cli.file_description import describe
+
+    description = describe(file, sides, rois)
+    show(_table(description), description, json)
+
+
+def _sides(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if not found:
+        raise typer.BadParameter(f"--size takes HEIGHTxWIDTH, such as 800x1344, got {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def _table(description: dict[str, Any]) -> str:
+    config = description["config"]
+    sizes, masks = config["input"], config["mask_head"]
+    names = config["class_names"]
+    dots = ", ..." if len(names) > _SHOWN_CLASSES else ""
+    rows = {
+        "file": f"{description['file']} ({description['bytes'] / 1e6:.1f} MB)",
+        "format": _FORMATS[description["format"]],
+        "SHA-256": description["sha256"],
+        "preset": description["preset"],
+        "trunk": f"{config['backbone']}, FPN of {config['fpn_channels']} channels",
+        "masks": f"{_HEADS[masks['type']]}, {masks['channels']} channels",
+        "classes": f"{len(names)}: {', '.join(names[:_SHOWN_CLASSES])}{dots}",
+        "input": f"shorter side {sizes['short_side']}, longer side up to {sizes['long_side']}",
+    }
+    if description["mismatch"]:
+        rows["does not fit"] = description["mismatch"]
+    told = description["provenance"].items()
+    rows |= {key: v if isinstance(v, str) else json_module.dumps(v) for key, v in told}
+    width = max(map(len, rows)) + 2
+    lines = [f"{name:{width}}{value}" for name, value in rows.items()]
+    return "\n".join([*lines, "", *_costs(description)])
+
+
+def _costs(description: dict[str, Any]) -> list[str]:
+    if "parameters" not in description:
+        return ["parameters and multiply-adds need PyTorch: pip install 'refinemask[torch]'"]
+    weights, counted = description["parameters"], description["multiply_adds"]
+    lines = [_row("", "parameters", "multiply-adds")]
+    for part, count in counted["parts"].items():
+        lines.append(_row(part, f"{weights[part] / 1e6:.2f} M", _giga(count)))
+    for part, count in counted["mask_head"].items():
+        lines.append(_row(f"  {part}", "", _giga(count)))
+    everything = sum(counted["parts"].values())
+    lines.append(_row("all", f"{sum(weights.values()) / 1e6:.2f} M", _giga(everything)))
+    height, width = counted["size"]
+    conditions = f"{counted['proposals']} proposals, {counted['rois']} masks"
+    return [*lines, f"multiply-adds: of one padded {height}x{width} image, {conditions}"]
+
+
+def _row(part: str, weights: str, count: str) -> str:
+    return f"{part.replace('_', ' '):20}{weights:>14}{count:>16}".rstrip()
+
+
+def _giga(count: int) -> str:
+    return f"{count / 1e9:.2f} G"

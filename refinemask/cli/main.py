@@ -1,0 +1,87 @@
+"""The command line: `refinemask COMMAND` and `refinemask-export`.
+
+Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed,
+2 wrong usage, 3 a parity or accuracy gate failed, 130 interrupted.
+"""
+
+import signal
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from refinemask.cli.bench import bench, report
+from refinemask.cli.data import data
+from refinemask.cli.evaluate import evaluate
+from refinemask.cli.export import export
+from refinemask.cli.figure1 import figure1
+from refinemask.cli.info import info
+from refinemask.cli.predict import predict
+from refinemask.cli.train import train
+from refinemask.cli.verify import verify
+from refinemask.console import guarded
+from refinemask.version import __version__
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "eval": evaluate,
+    "predict": predict,
+    "export": export,
+    "verify": verify,
+    "bench": bench,
+    "report": report,
+    "info": info,
+    "figure1": figure1,
+    "data": data,
+}
+
+
+def main() -> None:
+    """Run `refinemask`."""
+    _terminate_like_ctrl_c()
+    app(prog_name="refinemask")
+
+
+def export_main() -> None:
+    """Run `refinemask-export`, the same program as `refinemask export`."""
+    _terminate_like_ctrl_c()
+    export_app(prog_name="refinemask-export")
+
+
+def _terminate_like_ctrl_c() -> None:
+    """Let SIGTERM clean up as an interruption does: nothing half-written, a run to resume."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _typer() -> typer.Typer:
+    return typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+app = _typer()
+export_app = _typer()
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(guarded(_command))
+export_app.command()(guarded(export))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"refinemask {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    """Train, export, run and compare RefineMask and Mask R-CNN."""

@@ -1,0 +1,1 @@
+"""Everything around the network that runs without torch: images, masks, metadata, results."""

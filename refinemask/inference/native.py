@@ -1,0 +1,163 @@
+"""The compiled libraries of `plugins/`: where they are, and calls into our own (NumPy only).
+
+A library is looked for in `refinemask/lib`, where setup.py puts it, or in the folder that the
+environment variable REFINEMASK_LIBRARY_DIR names. Everything works without `native`, more slowly;
+`ort` and `trt` are what runs fused artifacts.
+"""
+
+import ctypes
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinemask.errors import RefineMaskError
+from refinemask.version import __version__
+
+Kind = Literal["native", "ort", "trt"]
+"""Called by `processing`; ONNX Runtime's operators; TensorRT's plugins."""
+
+BUILD = (
+    "build it in a checkout with: REFINEMASK_NATIVE=1 pip install --no-build-isolation -e . "
+    "(or: cmake -S plugins -B build/native && cmake --build build/native)"
+)
+
+
+def library(kind: Kind) -> Path | None:
+    """Return the path of a library, or None where it was not built."""
+    folder = os.environ.get("REFINEMASK_LIBRARY_DIR") or Path(__file__).resolve().parents[1] / "lib"
+    path = Path(folder, f"librefinemask_{kind}.so")
+    return path if path.is_file() else None
+
+
+def require(kind: Kind, purpose: str) -> Path:
+    """Return the path of a library that was built for this version of the package.
+
+    Raises:
+        RefineMaskError: it is missing, does not load, or was built for another version. The error
+            starts with `purpose`, what the library is needed for.
+    """
+    path = library(kind)
+    if path is None:
+        raise RefineMaskError(f"{purpose} needs librefinemask_{kind}.so, which is missing; {BUILD}")
+    _open(kind, path)
+    return path
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The functions of librefinemask_native.so, on NumPy arrays."""
+
+    library: ctypes.CDLL
+
+    def paste_masks(
+        self, probs: NDArray[np.float32], boxes: NDArray[np.float32], height: int, width: int
+    ) -> NDArray[np.bool_]:
+        """Paste masks (N, M, M) from their boxes (N, 4) into images: bool (N, H, W)."""
+        probs, boxes = _float32(probs), _float32(boxes)
+        _check_shapes(probs, boxes)
+        bitmaps = np.empty((len(probs), height, width), bool)
+        if bitmaps.size and self.library.refinemask_paste_masks(
+            probs.ctypes.data,
+            boxes.ctypes.data,
+            len(probs),
+            probs.shape[-1],
+            height,
+            width,
+            THRESHOLD,
+            bitmaps.ctypes.data,
+        ):
+            raise _refused(probs.shape, height, width)
+        return bitmaps
+
+    def paste_edges(
+        self, probs: NDArray[np.float32], box: NDArray[np.float32], height: int, width: int
+    ) -> NDArray[np.int64]:
+        """Return the runs of a pasted mask (M, M) as `rle.column_edges` does: int64 (2R,)."""
+        probs, box = _float32(probs), _float32(box)
+        _check_shapes(probs[None], box[None])
+        edges = np.empty(_FIRST_EDGES, np.int64)
+        while True:
+            found = self.library.refinemask_paste_runs(
+                probs.ctypes.data,
+                probs.shape[-1],
+                box.ctypes.data,
+                height,
+                width,
+                THRESHOLD,
+                edges.ctypes.data,
+                len(edges),
+            )
+            if found < 0:
+                raise _refused(probs.shape, height, width)
+            if found <= len(edges):
+                return edges[:found]
+            edges = np.empty(found, np.int64)
+
+
+THRESHOLD = 0.5
+"""Pixels of at least this probability belong to the object (SPEC 3.9)."""
+
+_FIRST_EDGES = 1 << 14
+"""Room for as many runs as an ordinary mask has; a larger one is asked for again."""
+
+
+def kernels() -> Kernels | None:
+    """Return the compiled kernels, or None where librefinemask_native.so was not built.
+
+    Raises:
+        RefineMaskError: the library does not load or was built for another version.
+    """
+    path = library("native")
+    return None if path is None else Kernels(_open("native", path))
+
+
+@lru_cache
+def _open(kind: Kind, path: Path) -> ctypes.CDLL:
+    try:
+        opened = ctypes.CDLL(str(path))
+        version = opened[f"refinemask_{kind}_version"]
+        version.restype = ctypes.c_char_p
+        if kind == "native":
+            _declare(opened)
+    except (OSError, AttributeError) as error:
+        raise RefineMaskError(f"cannot load {path}: {error}; {BUILD}") from error
+    built_for = version().decode("utf-8")
+    if built_for != __version__:
+        raise RefineMaskError(
+            f"{path} was built for refinemask {built_for}, and this is {__version__}; {BUILD}"
+        )
+    return opened
+
+
+def _declare(opened: ctypes.CDLL) -> None:
+    pointer, size, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+    masks, runs = opened.refinemask_paste_masks, opened.refinemask_paste_runs
+    masks.restype = number
+    masks.argtypes = [pointer, pointer, size, number, size, size, ctypes.c_float, pointer]
+    runs.restype = size
+    runs.argtypes = [pointer, number, pointer, size, size, ctypes.c_float, pointer, size]
+
+
+def _float32(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _check_shapes(masks: NDArray[np.float32], boxes: NDArray[np.float32]) -> None:
+    square = masks.ndim == 3 and masks.shape[1] == masks.shape[2] > 0
+    if not square or boxes.shape != (len(masks), 4):
+        raise RefineMaskError(
+            f"masks must be of shape (N, M, M) and boxes (N, 4), got {masks.shape} and "
+            f"{boxes.shape}"
+        )
+
+
+def _refused(masks: tuple[int, ...], height: int, width: int) -> RefineMaskError:
+    return RefineMaskError(
+        f"cannot paste masks of shape {masks} into images of {height} x {width} pixels: memory ran "
+        "out, or a side is longer than 16,777,216; use smaller images"
+    )

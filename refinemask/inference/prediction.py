@@ -1,0 +1,94 @@
+"""Detect objects in image files: COCO results for machines, pictures for people."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinemask.errors import RefineMaskError
+from refinemask.files import check_writable
+from refinemask.inference.drawing import draw
+from refinemask.inference.images import load_image, save_image
+from refinemask.inference.processing import paste_rle
+from refinemask.inference.results import to_coco_results
+from refinemask.inference.structures import Detections, Predictor
+
+
+def predict_images(
+    predictor: Predictor,
+    images: Sequence[Path],
+    output: Path | None = None,
+    *,
+    score_threshold: float = 0.0,
+    draw_threshold: float = 0.5,
+    max_detections: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Detect objects in image files, one after the other.
+
+    The first image that cannot be read ends it; the pictures drawn until then stay.
+
+    Args:
+        predictor: a model or an engine.
+        images: the files.
+        output: folder for one picture `<stem>.png` per image; images of equal stem get numbers.
+        score_threshold: detections with lower scores are left out.
+        draw_threshold: detections with lower scores are not drawn.
+        max_detections: keep this many of the highest scores of each image; None keeps all.
+        progress: called with the numbers of finished and of all images.
+
+    Returns:
+        COCO results; `image_id` is the file name, or the path where several images share the name.
+
+    Raises:
+        RefineMaskError: an image cannot be read, `output` cannot be written, or a picture would
+            replace one of the images.
+    """
+    pictures = _picture_paths(images, output) if output else [None] * len(images)
+    results: list[dict[str, Any]] = []
+    image_ids = _image_ids(images)
+    for done, (path, image_id, picture) in enumerate(
+        zip(images, image_ids, pictures, strict=True), start=1
+    ):
+        image = load_image(path)
+        # Probabilities give the drawing finer outlines than a bitmap.
+        found = predictor.predict(image, "probs", score_threshold, max_detections)
+        results += to_coco_results(_as_rle(found), image_id, predictor.category_ids)
+        if picture is not None:
+            save_image(picture, draw(image, found, predictor.class_names, draw_threshold))
+        if progress is not None:
+            progress(done, len(images))
+    return results
+
+
+def _as_rle(detections: Detections) -> Detections:
+    probs = np.asarray(detections.masks, np.float32)
+    rles = [
+        paste_rle(prob, box, *detections.image_size)
+        for prob, box in zip(probs, detections.boxes, strict=True)
+    ]
+    return dataclasses.replace(detections, masks=rles)
+
+
+def _image_ids(images: Sequence[Path]) -> list[str]:
+    uses = Counter(path.name for path in images)
+    return [path.name if uses[path.name] == 1 else str(path) for path in images]
+
+
+def _picture_paths(images: Sequence[Path], output: Path) -> list[Path]:
+    check_writable(output)
+    sources = {path.resolve() for path in images}
+    pictures: dict[Path, None] = {}  # Keeps the order.
+    for path in images:
+        picture, number = output / f"{path.stem}.png", 2
+        while picture in pictures:
+            picture, number = output / f"{path.stem}_{number}.png", number + 1
+        if picture.resolve() in sources:
+            raise RefineMaskError(
+                f"the picture {picture} would replace an input image; choose another output folder"
+            )
+        pictures[picture] = None
+    return list(pictures)

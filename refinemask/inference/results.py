@@ -1,0 +1,59 @@
+"""Detections as COCO results, the format that evaluators read (NumPy only)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from refinemask.errors import RefineMaskError
+from refinemask.inference.rle import encode_rle
+from refinemask.inference.structures import Detections
+
+
+def to_coco_results(
+    detections: Detections, image_id: int | str, category_ids: Sequence[int | None]
+) -> list[dict[str, Any]]:
+    """Return one COCO result per detection, ready for `json.dump`.
+
+    Boxes are x, y, width, height in pixels of the original image, rounded to 3 decimals, scores to
+    6, and masks are compressed run-length encodings with text counts.
+
+    Args:
+        detections: with masks as "rle" or "bitmap".
+        image_id: the dataset's, or the file name outside one.
+        category_ids: the category of each label; None leaves the detections of a label out.
+
+    Raises:
+        RefineMaskError: the masks are probabilities, or a label has no entry in `category_ids`.
+    """
+    masks = detections.masks
+    if isinstance(masks, np.ndarray):
+        if len(masks) and masks.dtype != np.bool_:
+            raise RefineMaskError(
+                f"COCO results need binary masks, got {masks.dtype}; predict with masks='rle'"
+            )
+        masks = [encode_rle(mask) for mask in masks]
+    if len(detections) and detections.labels.max() >= len(category_ids):
+        raise RefineMaskError(
+            f"label {detections.labels.max()} has no category id among {len(category_ids)}; "
+            "give the category ids of the model that made the detections"
+        )
+    corners = detections.boxes.astype(np.float64)
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).round(3)
+    return [
+        {
+            "image_id": image_id,
+            "category_id": category_ids[label],
+            "bbox": box,
+            "score": round(score, 6),
+            "segmentation": mask,
+        }
+        for label, box, score, mask in zip(
+            detections.labels.tolist(),
+            boxes.tolist(),
+            detections.scores.tolist(),
+            masks,
+            strict=True,
+        )
+        if category_ids[label] is not None
+    ]

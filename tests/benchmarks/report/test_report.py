@@ -1,0 +1,197 @@
+"""The report is one file that shows everything and fetches nothing."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from refinemask.benchmarks import demo
+from refinemask.benchmarks.latency.bench import bench
+from refinemask.benchmarks.report import photos
+from refinemask.cli.bench import _named
+from refinemask.cli.main import app
+from refinemask.errors import RefineMaskError
+from refinemask.evaluation.metric_names import KINDS, METRICS
+
+MARKUP = "<b>cat & dog</b>"
+
+
+class Page(HTMLParser):
+    """Elements, their text, and whether every one that is opened is closed."""
+
+    VOID = ("meta", "img")
+
+    def __init__(self, text: str) -> None:
+        """Parse `text`."""
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.opened: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.opened.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the element that was opened last."""
+        assert self.opened.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Collect text."""
+        self.text += data
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Path:
+    figures = dict.fromkeys(METRICS, 0.5) | {"APs": -1.0, "AP": 0.4321}
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps({"images": 25} | dict.fromkeys(KINDS, figures)))
+    return path
+
+
+def report(*arguments: str) -> tuple[int, str]:
+    """Run the command; return its exit code and what it said."""
+    options = ["--iterations", "1", "--warm-up", "0"]
+    done = CliRunner().invoke(app, ["report", *arguments, *options])
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def page(artifacts: list[str], photographs: list[Path], evaluation: Path, tmp_path: Path) -> str:
+    output = tmp_path / "report.html"
+    arguments = [value for artifact in artifacts for value in ("--artifact", artifact)]
+    arguments += [value for path in photographs for value in ("--images", str(path))]
+    code, said = report(
+        *arguments, "--output", str(output), "--title", MARKUP, "--eval", str(evaluation)
+    )
+    assert code == 0, said
+    return output.read_text(encoding="utf-8")
+
+
+def test_the_page_is_whole_and_fetches_nothing(page: str) -> None:
+    parsed = Page(page)
+    assert parsed.opened == []
+    tags = {tag for tag, _ in parsed.tags}
+    assert not tags & {"script", "link", "iframe", "object", "base", "b"}
+    images = [attributes for tag, attributes in parsed.tags if tag == "img"]
+    # Two pictures where there is a detection, and three of a region; one where there is none.
+    assert len(images) == 2 + 3 + 1
+    for image in images:
+        assert (image["src"] or "").startswith("data:image/jpeg;base64,")
+        assert image["alt"]
+    for _, attributes in parsed.tags:
+        assert not {"href", "srcset", "poster", "data"} & attributes.keys()
+        assert not any(name.startswith("on") for name in attributes)
+    assert not re.search(r"https?:|url\(|@import", page)
+
+
+def test_text_is_escaped(page: str) -> None:
+    assert MARKUP not in page
+    parsed = Page(page)
+    # The title twice, and the class that each of the two models has.
+    assert parsed.text.count(MARKUP) == 4
+
+
+def test_figures_are_on_the_page(page: str) -> None:
+    text = Page(page).text
+    assert "bright.png" in text
+    assert "toy onnxruntime detects 1 and second onnxruntime detects 1" in text
+    assert "0.432" in text
+    assert "–" in text
+    for heading in ("Pictures", "Agreement", "Speed", "Accuracy", "Models", "Setup"):
+        assert heading in text
+    assert "Parity" not in text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read"),
+        ("{", "not a result of an evaluation"),
+        ("[]", "not a result of an evaluation"),
+        ('{"images": 3}', "not a result of an evaluation"),
+    ],
+)
+def test_what_is_no_evaluation_is_refused(
+    content: str | None,
+    message: str,
+    artifacts: list[str],
+    photographs: list[Path],
+    tmp_path: Path,
+) -> None:
+    path, output = tmp_path / "result.json", tmp_path / "report.html"
+    if content is not None:
+        path.write_text(content)
+    arguments = ["--artifact", artifacts[0], "--images", str(photographs[0])]
+    code, said = report(*arguments, "--eval", str(path), "--output", str(output))
+    assert code == 1
+    assert message in said
+    assert not output.exists()
+
+
+def test_evaluations_that_share_a_stem_keep_apart() -> None:
+    one, two = Path("a/val.json"), Path("b/val.json")
+    assert _named([one]) == {"val": one}
+    assert _named([one, two]) == {"a/val.json": one, "b/val.json": two}
+
+
+def test_an_output_that_cannot_be_written_is_an_error(
+    artifacts: list[str], photographs: list[Path]
+) -> None:
+    arguments = ["--artifact", artifacts[0], "--images", str(photographs[0])]
+    code, said = report(*arguments, "--output", str(photographs[0] / "report.html"))
+    assert code == 1
+    assert "error: cannot write" in said
+
+
+def test_the_demo_knows_where_its_photographs_come_from() -> None:
+    pytest.importorskip("skimage")
+    found = photos.demo_photos()
+    assert found[0].title == "Astronaut"
+    assert all(photo.source and photo.licence for photo in found)
+
+
+def test_the_demo_needs_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "find_spec", lambda _: None)
+    with pytest.raises(RefineMaskError, match="no photographs for the demo"):
+        photos.demo_photos()
+
+
+def test_artifacts_of_the_demo_have_names_of_their_own() -> None:
+    assert demo._stems(["a.safetensors", "b"]) == ["a", "b"]
+    assert demo._stems(["x/a.safetensors", "y/a.safetensors"]) == ["a_1", "a_2"]
+
+
+def test_the_demo_prints_a_line_for_each_that_it_measured(
+    artifacts: list[str], photographs: list[Path]
+) -> None:
+    table = demo._table(bench(artifacts, photographs, warm_up=0, iterations=1)).splitlines()
+    assert table[0].split() == ["median", "ms", "ratio", "images/s", "peak", "MiB"]
+    assert [len(line.split()) for line in table[1:]] == [6, 6]
+    assert len({len(line) for line in table}) == 1
+
+
+@pytest.mark.slow  # .ci/run has `make demo`
+def test_the_demo_end_to_end(tmp_path: Path) -> None:
+    io = pytest.importorskip("refinemask.checkpoints.native_format")
+    if len(io.shipped_models()) < 2:
+        pytest.skip("the models that ship are not there")
+    import typer
+
+    app = typer.Typer()
+    app.command()(demo.demo)
+    done = CliRunner().invoke(app, ["--output", str(tmp_path), "--iterations", "2"])
+    assert done.exit_code == 0, done.output
+    assert "Parity with PyTorch holds for maskrcnn_small and refinemask_small" in done.stdout
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert "Parity with PyTorch" in text
+    assert "CC BY 2.0" in text
+    assert (tmp_path / "refinemask_small.onnx.json").exists()
+    assert (tmp_path / "pictures" / "refinemask_small" / "astronaut.png").exists()

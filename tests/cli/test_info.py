@@ -1,0 +1,166 @@
+"""What `refinemask info` says of checkpoints and artifacts."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from refinemask.checkpoints import save_checkpoint, synthetic_model
+from refinemask.cli.file_description import describe
+from refinemask.cli.main import app
+from refinemask.configs import presets
+from refinemask.errors import RefineMaskError
+from refinemask.inference.metadata import ArtifactMetadata, InputLimits
+from tests.checkpoints import foreign
+
+
+def test_a_checkpoint_of_ours(tmp_path):
+    path = tmp_path / "model.safetensors"
+    config = presets.maskrcnn_small(2)
+    save_checkpoint(synthetic_model(config), path, training={"iteration": 3})
+    found = describe(path, (128, 192), rois=5)
+    assert found["format"] == "refinemask"
+    assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found["bytes"] == path.stat().st_size
+    assert found["provenance"] == {"iteration": 3}
+    assert found["mismatch"] is None
+    assert found["multiply_adds"]["size"] == [128, 192]
+    assert found["multiply_adds"]["rois"] == 5
+    assert json.loads(json.dumps(found))["preset"] == "maskrcnn_small"
+
+
+def test_a_checkpoint_of_mmdetection(tmp_path):
+    path = tmp_path / "model.pth"
+    config = foreign.narrow(presets.refinemask_r50(2))
+    torch.save(foreign.mmcv_checkpoint(config, ("cat", "dog")), path)
+    found = describe(path)
+    assert found["format"] == "mmdetection"
+    assert found["config"]["class_names"] == ("cat", "dog")
+    assert found["provenance"]["mmcv_version"] == "1.0.5"
+    assert found["multiply_adds"]["size"] == [800, 1344]  # 1333, padded
+
+
+def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
+    path = tmp_path / "model.pth"
+    weights = foreign.state_dict(foreign.narrow(presets.maskrcnn_r50(2)))
+    del weights["rpn_head.rpn_reg.bias"]
+    torch.save(weights, path)
+    assert describe(path)["mismatch"] == "1 missing (rpn_head.rpn_reg.bias)"
+    done = CliRunner().invoke(app, ["info", str(path), "--size", "64x64"])
+    assert "does not fit  1 missing (rpn_head.rpn_reg.bias)" in done.stdout
+
+
+@pytest.fixture
+def artifact(tmp_path) -> Path:
+    """The top of an ONNX file as `refinemask-export` writes it, without its graph."""
+    config = presets.maskrcnn_small()
+    metadata = ArtifactMetadata(
+        tool_version="0.1.0",
+        preset=config.preset,
+        config=config.to_dict(),
+        class_names=config.class_names,
+        category_ids=config.category_ids,
+        input_limits=InputLimits(384, 512),
+        form="portable",
+        precision="float32",
+        weights="trained",
+        checkpoint_sha256="12ab",
+        parity={"passed": True},
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(_message(14, _message(1, b"refinemask") + _message(2, metadata.to_json())))
+    return path
+
+
+def _message(field: int, content: bytes | str) -> bytes:
+    """Encode a field of protobuf that has a length."""
+    content = content.encode() if isinstance(content, str) else content
+    length, varint = len(content), b""
+    while length > 127:
+        varint, length = varint + bytes([length & 127 | 128]), length >> 7
+    return bytes([field << 3 | 2]) + varint + bytes([length]) + content
+
+
+def test_an_artifact(artifact):
+    found = describe(artifact)
+    assert found["format"] == "onnx"
+    assert found["preset"] == "maskrcnn_small"
+    assert found["provenance"]["form"] == "portable"
+    assert found["provenance"]["checkpoint_sha256"] == "12ab"
+    assert "class_names" not in found["provenance"]
+    assert found["multiply_adds"]["size"] == [384, 512]
+
+
+def test_an_artifact_where_torch_is_not_installed(artifact):
+    """Importing torch, or finding it, fails as if it were not there."""
+    program = f"""
+import sys
+from importlib.abc import MetaPathFinder
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "onnx", "onnxruntime"):
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, Absent())
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name == "torch" else find(name)
+from refinemask.cli.main import app
+app(["info", {str(artifact)!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "maskrcnn_small" in done.stdout and "portable" in done.stdout
+    assert "parameters and multiply-adds need PyTorch: pip install" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\x08\x08", "has no metadata 'refinemask'"),
+        (b"\xff" * 9, "no ONNX file"),
+    ],
+)
+def test_artifacts_that_are_none(tmp_path, content, message):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(RefineMaskError, match=message):
+        describe(path)
+
+
+def test_sizes_that_no_image_is_padded_to(artifact):
+    with pytest.raises(RefineMaskError, match="multiples of 32, got 100x200"):
+        describe(artifact, (100, 200))
+
+
+def test_the_command(artifact, tmp_path):
+    written = tmp_path / "info.json"
+    arguments = ["info", str(artifact), "--size", "64x96", "--rois", "3", "--json", str(written)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["preset", "maskrcnn_small"] in rows
+    assert ["classes", "1:", "person"] in rows
+    found = json.loads(written.read_text())
+    total = sum(found["multiply_adds"]["parts"].values())
+    millions = sum(found["parameters"].values())
+    assert ["all", f"{millions / 1e6:.2f}", "M", f"{total / 1e9:.2f}", "G"] in rows
+    assert "one padded 64x96 image, 1000 proposals, 3 masks" in done.stdout
+
+
+@pytest.mark.parametrize("size", ["800", "800,1344", "axb", "-32x32"])
+def test_sizes_that_are_none(size):
+    done = CliRunner().invoke(app, ["info", "refinemask_small", "--size", size])
+    assert done.exit_code == 2
+    assert "HEIGHTxWIDTH" in done.stderr
+
+
+def test_no_file():
+    done = CliRunner().invoke(app, ["info", "nowhere.pth"])
+    assert done.exit_code == 1
+    assert "checkpoint nowhere.pth does not exist" in done.stderr

@@ -1,0 +1,230 @@
+"""The compiled kernels against NumPy, and what happens where their library is absent or another's.
+
+Under the sanitizers (`make sanitize`) the same tests call a library built with them.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refinemask.errors import RefineMaskError
+from refinemask.inference import native, processing
+
+COORDINATE = (
+    st.floats(-40, 120, width=32)
+    | st.integers(-40, 120).map(float)
+    | st.sampled_from([np.nan, np.inf, -np.inf, 1e-30, 3e38, -3e38, 16777216.0])
+)
+BOX = st.lists(COORDINATE, min_size=4, max_size=4).map(lambda values: np.array(values, np.float32))
+
+needs_library = pytest.mark.skipif(
+    native.library("native") is None,
+    reason="librefinemask_native.so is not built; build it with: make native",
+)
+
+
+def with_numpy(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call `function` as if no library had been built."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "kernels", lambda: None)
+        return function(*arguments)
+
+
+@pytest.fixture
+def library_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return an empty folder in which libraries are looked for."""
+    monkeypatch.setenv("REFINEMASK_LIBRARY_DIR", str(tmp_path))
+    native._open.cache_clear()
+    yield tmp_path
+    native._open.cache_clear()
+
+
+@needs_library
+@settings(max_examples=300, deadline=None)
+@given(
+    box=BOX,
+    size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    cells=st.integers(1, 30),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_pasting_equals_numpy(box, size, cells, seed):
+    probs = np.random.default_rng(seed).random((cells, cells), np.float32)
+    expected = with_numpy(processing.paste_mask, probs, box, *size)
+    np.testing.assert_array_equal(processing.paste_mask(probs, box, *size), expected)
+    rle = processing.paste_rle(probs, box, *size)
+    assert rle == with_numpy(processing.paste_rle, probs, box, *size)
+    assert rle == processing.encode_rle(expected)
+
+
+@needs_library
+@settings(max_examples=100, deadline=None)
+@given(boxes=st.lists(BOX, max_size=4), seed=st.integers(0, 2**32 - 1))
+def test_pasting_special_probabilities_equals_numpy(boxes, seed):
+    random = np.random.default_rng(seed)
+    values = np.array([0, 0.25, 0.5, np.nextafter(np.float32(0.5), 0), 1, np.nan], np.float32)
+    probs = random.choice(values, (len(boxes), 7, 7))
+    corners = np.array(boxes, np.float32).reshape(-1, 4)
+    found = processing.paste_masks(probs, corners, 40, 50)
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, with_numpy(processing.paste_masks, probs, corners, 40, 50))
+
+
+@needs_library
+def test_postprocess_equals_numpy():
+    random = np.random.default_rng(0)
+    factors = np.array([0.7, 0.6, 0.7, 0.6], np.float32)
+    prepared = processing.Prepared(np.zeros((32, 32, 3), np.uint8), (0, 0), factors, (333, 221))
+    corners = random.uniform(-20, 150, (30, 2)).astype(np.float32)
+    boxes = np.concatenate([corners, corners + random.uniform(0, 90, (30, 2))], 1)
+    arguments = (
+        boxes.astype(np.float32),
+        np.linspace(1, 0.1, 30, dtype=np.float32),
+        np.zeros(30, np.int64),
+        random.random((30, 28, 28), np.float32),
+        prepared,
+    )
+    for form in ("rle", "bitmap", "probs"):
+        found = processing.postprocess(*arguments, form, 0.2).masks
+        expected = with_numpy(processing.postprocess, *arguments, form, 0.2).masks
+        if form == "rle":
+            assert found == expected
+        else:
+            np.testing.assert_array_equal(found, expected)
+
+
+@needs_library
+def test_more_runs_than_there_is_room_for_at_first():
+    probs = (np.indices((112, 112)).sum(0) % 2).astype(np.float32)
+    box = np.array([3, 5, 2003, 1505], np.float32)
+    rle = processing.paste_rle(probs, box, 1600, 2100)
+    assert rle == with_numpy(processing.paste_rle, probs, box, 1600, 2100)
+    kernels = native.kernels()
+    assert kernels is not None
+    assert len(kernels.paste_edges(probs, box, 1600, 2100)) > native._FIRST_EDGES
+
+
+@needs_library
+def test_arrays_of_other_layouts():
+    probs = np.random.default_rng(0).random((9, 9))  # float64
+    box = np.array([1, 2, 9, 12])
+    expected = with_numpy(
+        processing.paste_mask, probs.astype(np.float32), box.astype(np.float32), 15, 13
+    )
+    wide: dict[str, Any] = {"probs": probs, "box": box}
+    found = processing.paste_mask(**wide, height=15, width=13)
+    np.testing.assert_array_equal(found, expected)
+    turned = np.asfortranarray(probs.astype(np.float32))
+    np.testing.assert_array_equal(
+        processing.paste_mask(turned, box.astype(np.float32), 15, 13), expected
+    )
+
+
+@needs_library
+def test_no_masks_and_no_pixels():
+    none = np.zeros((0, 7, 7), np.float32), np.zeros((0, 4), np.float32)
+    assert processing.paste_masks(*none, 5, 6).shape == (0, 5, 6)
+    some = np.ones((2, 7, 7), np.float32), np.ones((2, 4), np.float32)
+    assert processing.paste_masks(*some, 0, 6).shape == (2, 0, 6)
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ("masks", "boxes"), [((2, 7, 7), (1, 4)), ((2, 7, 6), (2, 4)), ((2, 7, 7), (2, 5))]
+)
+def test_wrong_shapes_are_refused(masks, boxes):
+    with pytest.raises(RefineMaskError, match=re.escape(f"got {masks} and {boxes}")):
+        processing.paste_masks(np.zeros(masks, np.float32), np.zeros(boxes, np.float32), 5, 5)
+
+
+@needs_library
+def test_impossible_sizes_are_refused():
+    kernels = native.kernels()
+    assert kernels is not None
+    with pytest.raises(RefineMaskError, match="a side is longer than 16,777,216"):
+        kernels.paste_edges(np.ones((2, 2), np.float32), np.ones(4, np.float32), 1 << 30, 5)
+
+
+@needs_library
+def test_several_threads():
+    random = np.random.default_rng(0)
+    probs = random.random((16, 28, 28), np.float32)
+    boxes = np.tile(np.array([10, 20, 300, 250], np.float32), (16, 1))
+    expected = with_numpy(processing.paste_masks, probs, boxes, 280, 320)
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda p, b: processing.paste_mask(p, b, 280, 320), probs, boxes)
+        np.testing.assert_array_equal(np.stack(list(found)), expected)
+
+
+def test_missing_library(library_dir):
+    assert native.library("ort") is None
+    assert native.kernels() is None
+    box = np.array([0, 0, 2, 2], np.float32)
+    assert processing.paste_mask(np.ones((2, 2), np.float32), box, 2, 2).all()
+    with pytest.raises(
+        RefineMaskError,
+        match=r"a thing needs librefinemask_ort\.so, which is missing; build it .*pip install",
+    ):
+        native.require("ort", "a thing")
+
+
+def test_damaged_library(library_dir):
+    (library_dir / "librefinemask_native.so").write_text("not a library")
+    with pytest.raises(RefineMaskError, match=r"cannot load .*_native\.so: .*; build it"):
+        native.kernels()
+
+
+@needs_library
+def test_library_of_another_version(monkeypatch, library_dir):
+    monkeypatch.delenv("REFINEMASK_LIBRARY_DIR")
+    monkeypatch.setattr(native, "__version__", "9.9.9")
+    with pytest.raises(
+        RefineMaskError, match=r"was built for refinemask \S+, and this is 9\.9\.9; build it"
+    ):
+        native.kernels()
+
+
+MEMORY = """
+import sys
+import numpy as np
+from refinemask.inference import native, processing
+
+if sys.argv[1] == "numpy":
+    native.kernels = lambda: None
+random = np.random.default_rng(0)
+image = np.full((6000, 8000, 3), 7, np.uint8)
+prepared = processing.prepare(image, 800, 1333)
+scale = prepared.scale_factor
+corners = random.uniform(0, 4000, (100, 2))
+boxes = np.concatenate([corners, corners + random.uniform(500, 2000, (100, 2))], 1)
+boxes[0] = 0, 0, 8000, 6000
+boxes = (boxes * scale).astype(np.float32)
+probs = random.random((100, 112, 112), np.float32)
+status = lambda name: next(
+    int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)
+)
+open("/proc/self/clear_refs", "w").write("5")  # the peak is counted from here
+before = status("VmRSS:")
+detections = processing.postprocess(
+    boxes, np.ones(100, np.float32), np.zeros(100, np.int64), probs, prepared, "rle"
+)
+assert len(detections.masks) == 100
+print((status("VmHWM:") - before) / 1024)
+"""
+
+
+@pytest.mark.parametrize("path", [pytest.param("native", marks=needs_library), "numpy"])
+def test_memory_of_run_lengths(path):
+    """100 detections in 8000×6000 pixels take at most 200 MB beyond the image."""
+    run = [sys.executable, "-c", MEMORY, path]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) <= 200
