@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.benchmarks.latency.memory import peak_resident
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.evaluation import PredictionLog, describe_images, evaluate
 from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import Detections, MaskFormat

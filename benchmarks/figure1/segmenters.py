@@ -16,7 +16,8 @@ from refinemask.benchmarks.figure1.deeplab import DeepLab, load_deeplab
 from refinemask.checkpoints import load_model
 from refinemask.checkpoints.load import tells_epsilon
 from refinemask.configs.config import FCNMaskConfig
-from refinemask.data.dataset import InstanceDataset, open_dataset
+from refinemask.data.dataset import InstanceDataset
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.regions import Mask
 from refinemask.inference.drawing import Image

@@ -106,7 +106,7 @@ def train_deeplab(options: DeepLabOptions, report: Report | None = None) -> "Dee
 
 def _data(options: DeepLabOptions) -> "tuple[tuple[str, ...], Batches]":
     from refinemask.data.batches import Batches
-    from refinemask.data.dataset import open_dataset
+    from refinemask.data.open import open_dataset
     from refinemask.data.transforms import TrainTransform
 
     first = open_dataset(options.datasets[0], options.classes)

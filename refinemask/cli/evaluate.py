@@ -84,7 +84,7 @@ def evaluate(
     keep_inputs([dataset, dataset.rpartition("@")[0] or None, artifact, model, results], [json])
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     from refinemask import evaluation
-    from refinemask.data.dataset import open_dataset
+    from refinemask.data.open import open_dataset
 
     images: EvaluationDataset = open_dataset(
         dataset, None if lvis_as_coco else names, with_images=results is None

@@ -1,4 +1,4 @@
-"""Instance masks as polygons or bitmaps, and the training targets made from them (SPEC 3.12).
+"""Instance masks as polygons or bitmaps.
 
 Polygons live in continuous image coordinates: x grows right, y down, (0, 0) is the outer corner of
 the first pixel and (width, height) that of the last one.
@@ -10,12 +10,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from torch import Tensor
-from torch.nn import functional
-from torchvision.ops import roi_align
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.rle import run_lengths
@@ -36,16 +32,16 @@ class PolygonMask:
 
     def hflip(self, width: int) -> "PolygonMask":
         """Mirror left to right in an image `width` pixels wide."""
-        return PolygonMask(tuple(_affine(xy, (-1, 1), (width, 0)) for xy in self.polygons))
+        return PolygonMask(tuple(affine(xy, (-1, 1), (width, 0)) for xy in self.polygons))
 
     def resize(self, height: int, width: int, new_height: int, new_width: int) -> "PolygonMask":
         """Follow an image resized from (height, width) to (new_height, new_width)."""
         scale = (new_width / width, new_height / height)
-        return PolygonMask(tuple(_affine(xy, scale, (0, 0)) for xy in self.polygons))
+        return PolygonMask(tuple(affine(xy, scale, (0, 0)) for xy in self.polygons))
 
     def to_bitmap(self, height: int, width: int) -> NDArray[np.uint8]:
         """Rasterise all parts together as COCO does: uint8 0/1 (height, width)."""
-        return _rasterise(self.polygons, height, width)
+        return rasterise(self.polygons, height, width)
 
 
 @dataclass(frozen=True)
@@ -80,66 +76,6 @@ class BitmapMask:
 
 
 InstanceMask = PolygonMask | BitmapMask
-
-
-def mask_targets(
-    masks: Sequence[InstanceMask],
-    boxes: Tensor,
-    indices: Tensor,
-    size: int,
-    canvas: tuple[int, int],
-) -> Tensor:
-    """Cut the mask targets of one image's positive RoIs (SPEC 3.12).
-
-    Args:
-        masks: the image's instances.
-        boxes: float32 (K, 4), xyxy in pixels of the (resized) image; clipped to the canvas first.
-        indices: int64 (K,), the instance of each box.
-        size: side of the targets, in pixels.
-        canvas: (height, width) of the area in which masks live.
-
-    Returns:
-        float32 0/1 (K, size, size) on the device of `boxes`.
-    """
-    height, width = canvas
-    limits = torch.tensor([width, height, width, height], dtype=torch.float32)
-    clipped = boxes.detach().float().cpu().clamp(min=0).minimum(limits)
-    owners = indices.cpu().numpy()
-    targets = torch.zeros(len(clipped), size, size)
-    for owner in np.unique(owners).tolist():
-        rows = torch.from_numpy(np.flatnonzero(owners == owner))
-        mask = masks[owner]
-        if isinstance(mask, PolygonMask):
-            targets[rows] = _polygon_targets(mask, clipped[rows], size)
-        else:
-            targets[rows] = _bitmap_targets(mask, clipped[rows], size, canvas)
-    return targets.to(boxes.device)
-
-
-def semantic_target(
-    masks: Sequence[InstanceMask],
-    image_size: tuple[int, int],
-    canvas: tuple[int, int],
-    grid: tuple[int, int],
-) -> Tensor:
-    """Make the foreground target of the semantic head: the union of all instances (SPEC 3.12).
-
-    Args:
-        masks: the image's instances.
-        image_size: (h, w) of the area on which instances are rasterised.
-        canvas: (H, W) of the padded batch; zero outside `image_size`.
-        grid: (rows, columns) of P2.
-
-    Returns:
-        float32 0/1 (rows, columns).
-    """
-    height, width = image_size
-    union = torch.zeros(1, 1, *canvas)
-    for mask in masks:
-        bitmap = torch.from_numpy(mask.to_bitmap(height, width))
-        union[0, 0, :height, :width].masked_fill_(bitmap.bool(), 1)
-    resized = functional.interpolate(union, grid, mode="bilinear", align_corners=False)
-    return (resized[0, 0] >= 0.5).float()
 
 
 def parse_segmentation(segmentation: Any, height: int, width: int) -> InstanceMask | None:
@@ -215,31 +151,17 @@ def _parse_polygons(segmentation: list[Any]) -> PolygonMask | None:
     return PolygonMask(polygons) if polygons else None
 
 
-def _polygon_targets(mask: PolygonMask, boxes: Tensor, size: int) -> Tensor:
-    targets = np.empty((len(boxes), size, size), np.uint8)
-    for target, (x1, y1, x2, y2) in zip(targets, boxes.numpy(), strict=True):
-        scale = (size / max(x2 - x1, 1), size / max(y2 - y1, 1))
-        # Shift first and scale after, as the official code: the rounding decides single pixels.
-        parts = [_affine(_affine(xy, (1, 1), (-x1, -y1)), scale, (0, 0)) for xy in mask.polygons]
-        target[:] = _rasterise(parts, size, size)
-    return torch.from_numpy(targets).float()
-
-
-def _bitmap_targets(mask: BitmapMask, boxes: Tensor, size: int, canvas: tuple[int, int]) -> Tensor:
-    bitmap = torch.from_numpy(mask.to_bitmap(*canvas)).float()[None, None]
-    pooled = roi_align(bitmap, [boxes], size, spatial_scale=1, sampling_ratio=0, aligned=True)
-    return (pooled[:, 0] >= 0.5).float()
-
-
-def _rasterise(
+def rasterise(
     polygons: Sequence[NDArray[np.float64]], height: int, width: int
 ) -> NDArray[np.uint8]:
+    """Rasterise polygons together as COCO does: uint8 0/1 (height, width)."""
     if not polygons:
         return np.zeros((height, width), np.uint8)
     return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(list(polygons), height, width)))
 
 
-def _affine(
+def affine(
     xy: NDArray[np.float64], scale: tuple[float, float], shift: tuple[float, float]
 ) -> NDArray[np.float64]:
+    """Scale the points x1, y1, x2, y2, ... and then shift them."""
     return (xy.reshape(-1, 2) * np.array(scale, np.float64) + np.array(shift, np.float64)).ravel()

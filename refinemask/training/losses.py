@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from refinemask.configs.config import FCNMaskConfig
 from refinemask.data.batches import Target
-from refinemask.data.masks import mask_targets, semantic_target
 from refinemask.models.box_head import BOX_STD
 from refinemask.models.boxes import encode_boxes
 from refinemask.models.detector import Detector, make_rois
@@ -20,6 +19,7 @@ from refinemask.models.rpn import level_anchors, propose
 from refinemask.training.assignment import IGNORED, Choose, assign, sample
 from refinemask.training.distributed import mean_count
 from refinemask.training.mask_losses import boundary_aware_loss, fcn_mask_loss, semantic_loss
+from refinemask.training.mask_targets import mask_targets, semantic_target
 
 Losses = dict[str, Tensor]
 

@@ -14,7 +14,8 @@ from refinemask.checkpoints import load_model, save_checkpoint
 from refinemask.configs.config import InputConfig, ModelConfig
 from refinemask.configs.presets import preset
 from refinemask.data.batches import Batch, Batches
-from refinemask.data.dataset import InstanceDataset, open_dataset
+from refinemask.data.dataset import InstanceDataset
+from refinemask.data.open import open_dataset
 from refinemask.data.repeat import class_balanced_factors
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError

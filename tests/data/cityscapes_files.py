@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 
 LABEL_IDS = {"person": 24, "car": 26, "truck": 27, "bus": 28, "motorcycle": 32, "bicycle": 33}
 """Cityscapes' ids of the classes that COCO has too, for those in the photographs."""

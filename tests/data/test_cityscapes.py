@@ -9,13 +9,15 @@ import torch
 
 from refinemask.configs.classes import CITYSCAPES_CATEGORY_IDS, CITYSCAPES_CLASSES
 from refinemask.data.batches import Batches
-from refinemask.data.dataset import InstanceMaps, open_dataset
-from refinemask.data.masks import BitmapMask, mask_targets
+from refinemask.data.dataset import InstanceMaps
+from refinemask.data.masks import BitmapMask
+from refinemask.data.open import open_dataset
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import coco_metrics
 from refinemask.inference.rle import decode_rle
 from refinemask.training import train
+from refinemask.training.mask_targets import mask_targets
 from tests.data.cityscapes_files import (
     Frame,
     as_detectron,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refinemask.data.coco_json import read_coco_json, unpacked
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 
 

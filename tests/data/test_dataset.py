@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from refinemask.data.batches import Batches
-from refinemask.data.dataset import open_dataset
-from refinemask.data.masks import PolygonMask, mask_targets
+from refinemask.data.masks import PolygonMask
+from refinemask.data.open import open_dataset
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
+from refinemask.training.mask_targets import mask_targets
 
 IMAGES = (11813, 346638)
 """Two of the four photographs that both the shared LVIS file and the shared images have."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.data.shapes.dataset import ShapesDataset
 from refinemask.data.shapes.outlines import SHAPE_NAMES, draw_shape
 from refinemask.data.shapes.scene import layout

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from refinemask.data import splits
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.data.splits import convert
 from refinemask.errors import RefineMaskError
 from refinemask.inference.processing import decode_rle

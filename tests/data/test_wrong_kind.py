@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 
 IMAGE = {"id": 139, "file_name": "000000000139.jpg", "height": 426, "width": 640}

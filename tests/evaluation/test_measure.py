@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from refinemask.cli.evaluate import _identity
 from refinemask.cli.main import app
 from refinemask.cli.selection import ModelChoice
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate, format_table, measure_file
 from refinemask.evaluation.prediction_log import FILE_NAME

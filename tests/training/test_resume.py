@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from refinemask.checkpoints import load_model
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.training import batch_losses, train, trainer
 from refinemask.training.losses import detector_losses

@@ -20,8 +20,8 @@ from refinemask.benchmarks.figure1.train_deeplab import DeepLabOptions, train_de
 from refinemask.cli.main import app
 from refinemask.console import guarded
 from refinemask.data.batches import Batch, Target
-from refinemask.data.dataset import open_dataset
 from refinemask.data.masks import BitmapMask
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from tests.benchmarks.figure1.test_figure1 import SQUARE, write_dataset

@@ -14,7 +14,7 @@ from refinemask.benchmarks.figure1.measure import Crop, measure, table
 from refinemask.benchmarks.figure1.segmenters import Segmenter, open_segmenters, open_shared
 from refinemask.checkpoints import load_model
 from refinemask.cli.main import app
-from refinemask.data.dataset import open_dataset
+from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
 from refinemask.inference.rle import encode_rle
