@@ -42,7 +42,7 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
     from refinemask.benchmarks.latency.bench import bench
     from refinemask.benchmarks.report.photos import demo_photos
     from refinemask.benchmarks.report.report import Report, compare_photos, summary, write_report
-    from refinemask.environment import describe
+    from refinemask.environment import measurement_setup
 
     models = model or list(reversed(SHIPPED_NAMES))
     photos = demo_photos()
@@ -68,7 +68,9 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
         latency=result,
         parity={subject.name: figures for subject, figures in exported},
         accuracy={},
-        setup=describe(shlex.join(["python", "-m", "refinemask.benchmarks.demo", *sys.argv[1:]])),
+        setup=measurement_setup(
+            shlex.join(["python", "-m", "refinemask.benchmarks.demo", *sys.argv[1:]])
+        ),
     )
     write_report(output / "report.html", report)
     typer.echo(f"{_table(result)}\n\n{summary(report)}")
@@ -80,7 +82,7 @@ def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject,
     from refinemask import engines
     from refinemask.benchmarks.report.report import Subject
     from refinemask.checkpoints import load_model
-    from refinemask.checkpoints.native_format import find_checkpoint
+    from refinemask.checkpoints.shipped import find_checkpoint
     from refinemask.errors import GateFailed
     from refinemask.export import export_model, verify_artifact
 

@@ -9,12 +9,11 @@ from typing import Literal
 
 import onnx
 
-from refinemask.checkpoints.native_format import sha256
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.graph import export_graph
 from refinemask.export.parity import ParityReport
 from refinemask.export.verify import verify_artifact, verify_on_photographs
-from refinemask.files import atomic_path
+from refinemask.files import atomic_path, sha256
 from refinemask.inference import native
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, InputLimits, sidecar_path
 from refinemask.models import Detector

@@ -1,8 +1,8 @@
 """RefineMask instance segmentation: train, export, run and compare."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from refinemask.lazy import lazy_attributes
 from refinemask.version import __version__
 
 if TYPE_CHECKING:
@@ -25,28 +25,6 @@ if TYPE_CHECKING:
     from refinemask.inference.images import load_image
     from refinemask.inference.structures import Detections
     from refinemask.models import build_model
-
-_HOMES = {
-    "load_model": "checkpoints",
-    "build_model": "models",
-    "load_image": "inference.images",
-    "Detections": "inference.structures",
-    "RefineMaskError": "errors",
-    "GateFailed": "errors",
-    "ModelConfig": "configs.config",
-    "preset": "configs.presets",
-    "refinemask_r50": "configs.presets",
-    "refinemask_r101": "configs.presets",
-    "refinemask_r50_fast": "configs.presets",
-    "refinemask_r50_lvis": "configs.presets",
-    "refinemask_r50_cityscapes": "configs.presets",
-    "refinemask_small": "configs.presets",
-    "maskrcnn_r50": "configs.presets",
-    "maskrcnn_r101": "configs.presets",
-    "maskrcnn_small": "configs.presets",
-}
-
-_PACKAGES = ("engines", "evaluation", "export", "inference", "training")
 
 __all__ = [
     "Detections",
@@ -74,11 +52,26 @@ __all__ = [
     "training",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import public names on first use, so that engines run where torch is not installed."""
-    if name in _PACKAGES:
-        return import_module(f"refinemask.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'refinemask' has no attribute {name!r}")
-    return getattr(import_module(f"refinemask.{_HOMES[name]}"), name)
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        **{name: name for name in ("engines", "evaluation", "export", "inference", "training")},
+        "load_model": "checkpoints",
+        "build_model": "models",
+        "load_image": "inference.images",
+        "Detections": "inference.structures",
+        "RefineMaskError": "errors",
+        "GateFailed": "errors",
+        "ModelConfig": "configs.config",
+        "preset": "configs.presets",
+        "refinemask_r50": "configs.presets",
+        "refinemask_r101": "configs.presets",
+        "refinemask_r50_fast": "configs.presets",
+        "refinemask_r50_lvis": "configs.presets",
+        "refinemask_r50_cityscapes": "configs.presets",
+        "refinemask_small": "configs.presets",
+        "maskrcnn_r50": "configs.presets",
+        "maskrcnn_r101": "configs.presets",
+        "maskrcnn_small": "configs.presets",
+    },
+)

@@ -116,9 +116,9 @@ def keep_inputs(inputs: Iterable[str | Path | None], outputs: Iterable[str | Pat
 
 def setup() -> dict[str, Any]:
     """Return versions, machine and the command that is running, for results that are kept."""
-    from refinemask.environment import describe
+    from refinemask.environment import measurement_setup
 
-    return describe(shlex.join(["refinemask", *sys.argv[1:]]))
+    return measurement_setup(shlex.join(["refinemask", *sys.argv[1:]]))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ PACKAGES = (
 )
 
 
-def describe(command: str) -> dict[str, Any]:
+def measurement_setup(command: str) -> dict[str, Any]:
     """Return the `setup` of a JSON result.
 
     Args:

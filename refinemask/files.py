@@ -1,6 +1,7 @@
-"""Write files whole or not at all."""
+"""Write files whole or not at all, and identify them."""
 
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -97,3 +98,9 @@ def write_text(destination: str | Path, text: str) -> None:
     """Write UTF-8 `text` to `destination` atomically."""
     with atomic_path(destination) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -27,7 +27,7 @@ from pycocotools.cocoeval import COCOeval
 
 from refinemask.benchmarks.evaluation.perturbed import perturbed_truth
 from refinemask.data.coco_json import read_coco_json
-from refinemask.environment import describe
+from refinemask.environment import measurement_setup
 from refinemask.evaluation import coco_metrics
 from refinemask.evaluation.boundary_iou import boundary_distance
 from refinemask.evaluation.metric_names import METRICS
@@ -135,7 +135,7 @@ def _main() -> None:
         made = str(arguments.results)
     cv2.setNumThreads(1)
     print = parser._print_message
-    setup = describe("python -m refinemask.benchmarks.evaluation.boundary")
+    setup = measurement_setup("python -m refinemask.benchmarks.evaluation.boundary")
     print(json.dumps(setup, indent=2) + "\n")
     print(
         f"{len(truth['images'])} images, {len(truth['annotations'])} annotations; "

@@ -14,7 +14,7 @@ import numpy as np
 
 from refinemask.benchmarks.figure1.deeplab import DeepLab, load_deeplab
 from refinemask.checkpoints import load_model
-from refinemask.checkpoints.load import tells_epsilon
+from refinemask.checkpoints.load import records_bn_eps
 from refinemask.configs.config import FCNMaskConfig
 from refinemask.data.dataset import InstanceDataset
 from refinemask.data.open import open_dataset
@@ -64,7 +64,7 @@ def open_segmenters(
     """
     found = []
     for model in models:
-        detector = load_model(model, device, None if tells_epsilon(model) else bn_eps)
+        detector = load_model(model, device, None if records_bn_eps(model) else bn_eps)
         found.append(_instance(detector, model, score_threshold))
     if semantic is not None:
         found.append(_semantic(load_deeplab(semantic, device), str(semantic)))

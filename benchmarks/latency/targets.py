@@ -31,7 +31,7 @@ class Target:
         """
         if self.runtime != "torch":
             return Path(self.path)
-        from refinemask.checkpoints.native_format import find_checkpoint
+        from refinemask.checkpoints.shipped import find_checkpoint
 
         return find_checkpoint(self.path)
 

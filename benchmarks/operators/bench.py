@@ -44,7 +44,7 @@ def operators(
     import torch
 
     from refinemask.benchmarks.operators.case import Operators
-    from refinemask.environment import describe
+    from refinemask.environment import measurement_setup
     from refinemask.files import write_text
 
     threads = threads or len(os.sched_getaffinity(0))
@@ -52,7 +52,7 @@ def operators(
     path = library or native.require("ort", "measuring the operators")
     command = shlex.join(["python", "-m", "refinemask.benchmarks.operators", *sys.argv[1:]])
     result: dict[str, Any] = {
-        "setup": describe(command),
+        "setup": measurement_setup(command),
         "threads": threads,
         "iterations": iterations,
         "load_average": os.getloadavg()[0],

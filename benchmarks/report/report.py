@@ -47,7 +47,7 @@ class Report:
     accuracy: Mapping[str, Mapping[str, Any]]
     """Results of `evaluate` by name."""
     setup: Mapping[str, Any]
-    """What `refinemask.environment.describe` returned."""
+    """What `refinemask.environment.measurement_setup` returned."""
 
 
 def compare_photos(subjects: Sequence[Subject], photos: Sequence[Photo]) -> list[Comparison]:

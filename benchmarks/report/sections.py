@@ -154,7 +154,7 @@ def photographs(photos: Sequence[Photo]) -> str:
 
 
 def setup(values: Mapping[str, Any]) -> str:
-    """Show the versions and the machine, see `refinemask.environment.describe`."""
+    """Show the versions and the machine, see `refinemask.environment.measurement_setup`."""
     machine = values["machine"]
     rows = [
         ["Command", values["command"]],

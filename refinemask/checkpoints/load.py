@@ -14,6 +14,7 @@ from torch import Tensor
 
 from refinemask.checkpoints import mmdetection, mmengine_meta, native_format, torchvision
 from refinemask.checkpoints.pickles import read_pickle
+from refinemask.checkpoints.shipped import find_checkpoint
 from refinemask.checkpoints.unsupported import refuse_others
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
@@ -83,7 +84,7 @@ def load_model(
 
 def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint:
     """Read a file and recognise what it is; arguments and errors as of `load_model`."""
-    path = native_format.find_checkpoint(path)
+    path = find_checkpoint(path)
     checkpoint = _read_foreign(path) if _is_pickled(path) else _read_ours(path)
     if bn_eps is None:
         return checkpoint
@@ -96,9 +97,9 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
     return dataclasses.replace(checkpoint, config=config)
 
 
-def tells_epsilon(path: str | Path) -> bool:
+def records_bn_eps(path: str | Path) -> bool:
     """Return whether a checkpoint says the epsilon of its batch norms, as only our own do."""
-    return not _is_pickled(native_format.find_checkpoint(path))
+    return not _is_pickled(find_checkpoint(path))
 
 
 def mismatch(checkpoint: Checkpoint) -> str | None:

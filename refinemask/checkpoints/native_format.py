@@ -3,7 +3,6 @@
 A checkpoint is untrusted input; reading this format executes nothing.
 """
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from refinemask.files import atomic_path
 from refinemask.models import Detector
 
 _KEY = "refinemask"
-_SHIPPED = Path(__file__).parent.parent / "weights"
 
 
 def save_checkpoint(
@@ -48,12 +46,12 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
     """Write a safetensors file atomically.
 
     Raises:
-        RefineMaskError: it cannot be written, be it that the disk is full.
+        RefineMaskError: it cannot be written, e.g. because the disk is full.
     """
     with atomic_path(path) as temporary:
         try:
             save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # which is what it makes of an error of the system
+        except SafetensorError as error:  # safetensors wraps the errors of the system in it
             raise RefineMaskError(
                 f"cannot write {path}: {error}; make room or choose another disk"
             ) from error
@@ -66,7 +64,7 @@ def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[st
         Configuration, tensors (which live in the file) and provenance.
 
     Raises:
-        RefineMaskError: it is no such file.
+        RefineMaskError: the file has another format or is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -74,8 +72,7 @@ def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[st
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise RefineMaskError(
-            f"{path} is no readable safetensors checkpoint (truncated, or another kind of file): "
-            f"{error}"
+            f"{path} is not a readable safetensors checkpoint (truncated or another kind): {error}"
         ) from error
     if text is None:
         raise RefineMaskError(
@@ -87,32 +84,3 @@ def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[st
         return ModelConfig.from_dict(header.get("config")), tensors, header.get("training") or {}
     except (json.JSONDecodeError, AttributeError, RefineMaskError) as error:
         raise RefineMaskError(f"{path}: its configuration cannot be read: {error}") from error
-
-
-def shipped_models() -> list[str]:
-    """Return the names of the models that ship with the package."""
-    return sorted(file.stem for file in _SHIPPED.glob("*.safetensors"))
-
-
-def find_checkpoint(path: str | Path) -> Path:
-    """Return the file of a checkpoint path or of a shipped model's name.
-
-    Raises:
-        RefineMaskError: neither exists, or the path is a folder.
-    """
-    if str(path) in shipped_models():
-        return _SHIPPED / f"{path}.safetensors"
-    path = Path(path)
-    if not path.is_file():
-        shipped = ", ".join(shipped_models()) or "none"
-        raise RefineMaskError(
-            f"checkpoint {path} {'is a folder' if path.is_dir() else 'does not exist'}; "
-            f"give a .safetensors, .pth or .pt file or a model that ships ({shipped})"
-        )
-    return path
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

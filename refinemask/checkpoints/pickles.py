@@ -85,4 +85,4 @@ def _reason(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         text = text.partition("WeightsUnpickler error: ")[2] or text
     line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
-    return f"is no readable PyTorch checkpoint (truncated, or another kind of file): {line}"
+    return f"is not a readable PyTorch checkpoint (truncated, or another kind of file): {line}"

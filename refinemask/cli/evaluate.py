@@ -112,7 +112,7 @@ def evaluate(
 
 def _identity(choice: ModelChoice, artifact: Path | None, runtime: str | None) -> dict[str, Any]:
     """Return what tells a model or an artifact from others, wherever its file is."""
-    from refinemask.checkpoints.native_format import sha256
+    from refinemask.files import sha256
 
     if artifact is not None:
         return {"artifact": sha256(artifact), "runtime": runtime or "onnxruntime"}

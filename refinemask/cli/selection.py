@@ -52,7 +52,7 @@ class ModelChoice:
         """
         if self.model is None:
             return None
-        from refinemask.checkpoints.native_format import find_checkpoint
+        from refinemask.checkpoints.shipped import find_checkpoint
 
         return find_checkpoint(self.model)
 

@@ -53,7 +53,7 @@ def train(
     Several processes share the batches, each with a GPU of its own or on the processor:
     torchrun --nproc-per-node N -m refinemask train ...
     """
-    from refinemask.training import PeerFailed, describe, processes, resolve
+    from refinemask.training import PeerFailed, processes, resolve, schedule_flags
     from refinemask.training import train as run
 
     # What a published schedule may decide is None where it was not given.
@@ -97,7 +97,7 @@ def train(
             place = torch_device(world.own_device(device))
             resolved = resolve(schedule, chosen | {"device": place})
             if world.leads:
-                note(f"training with {describe(resolved)}")
+                note(f"training with {schedule_flags(resolved)}")
             with losses_bar() if world.leads else nullcontext() as report:
                 checkpoint = run(resolved, report, world)
     except PeerFailed as error:  # the other process has said why

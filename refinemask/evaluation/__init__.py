@@ -3,8 +3,9 @@
 Names are loaded when first used, so that `results` works where pycocotools is not installed.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from refinemask.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from refinemask.evaluation.cityscapes import cityscapes_metrics
@@ -28,20 +29,17 @@ __all__ = [
     "measure_file",
 ]
 
-_HOMES = {
-    "LvisAsCoco": "lvis_as_coco",
-    "PredictionLog": "prediction_log",
-    "cityscapes_metrics": "cityscapes",
-    "coco_metrics": "coco",
-    "describe_images": "prediction_log",
-    "evaluate": "run",
-    "format_table": "table",
-    "lvis_metrics": "lvis",
-    "measure_file": "measure",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "LvisAsCoco": "lvis_as_coco",
+        "PredictionLog": "prediction_log",
+        "cityscapes_metrics": "cityscapes",
+        "coco_metrics": "coco",
+        "describe_images": "prediction_log",
+        "evaluate": "run",
+        "format_table": "table",
+        "lvis_metrics": "lvis",
+        "measure_file": "measure",
+    },
+)

@@ -57,7 +57,7 @@ def cityscapes_metrics(
         )
     arguments.instLabels = [name for name in arguments.instLabels if name in class_names.values()]
     matches: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="refinemask-") as folder, _guarded(scripts):
+    with tempfile.TemporaryDirectory(prefix="refinemask-") as folder, _errors_of(scripts):
         arguments.predictionPath = str(Path(folder).resolve())
         for instance_map, results in images:
             matches |= _match(scripts, instance_map, results, class_names, arguments)
@@ -119,7 +119,7 @@ def _figure(value: float) -> float:
 
 
 @contextlib.contextmanager
-def _guarded(scripts: ModuleType) -> Any:
+def _errors_of(scripts: ModuleType) -> Any:
     """Give the scripts NumPy's `in1d`, keep what they print, and turn their exits into errors."""
     printed = io.StringIO()
     try:

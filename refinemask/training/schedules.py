@@ -57,7 +57,7 @@ def resolve(schedule: str | None, given: dict[str, Any]) -> TrainOptions:
     return TrainOptions(**values | explicit)
 
 
-def describe(options: TrainOptions) -> str:
+def schedule_flags(options: TrainOptions) -> str:
     """Return the schedule of a run as the options that give it."""
     names = ("optimizer", "schedule", *(field.name for field in fields(Schedule)), "iterations")
     values = options.to_dict()

@@ -34,7 +34,7 @@ from refinemask.training.metrics import MetricsLog
 from refinemask.training.optimizer import Updates
 from refinemask.training.options import TrainOptions
 from refinemask.training.state import load_state, read_config, save_state
-from refinemask.training.transfer import describe, for_classes
+from refinemask.training.transfer import class_summary, for_classes
 
 logger = logging.getLogger(__name__)
 
@@ -254,8 +254,8 @@ def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, t
         config = read_config(options.output / STATE)
         if config.class_names != dataset.class_names:
             raise RefineMaskError(
-                f"--resume: the run knows {describe(config.class_names)}, the data set "
-                f"{describe(dataset.class_names)}; restore its data or start a new run"
+                f"--resume: the run knows {class_summary(config.class_names)}, the data set "
+                f"{class_summary(dataset.class_names)}; restore its data or start a new run"
             )
         return build_model(config), ()
     if options.init is None:
@@ -267,8 +267,8 @@ def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, t
     if model.class_names == dataset.class_names:
         return model, ()
     difference = (
-        f"{options.init} knows {describe(model.class_names)}, "
-        f"the data set {describe(dataset.class_names)}"
+        f"{options.init} knows {class_summary(model.class_names)}, "
+        f"the data set {class_summary(dataset.class_names)}"
     )
     if options.freeze_detector:
         raise RefineMaskError(

@@ -27,7 +27,7 @@ def for_classes(
     return changed, reset
 
 
-def describe(class_names: tuple[str, ...]) -> str:
+def class_summary(class_names: tuple[str, ...]) -> str:
     """Return how many classes there are, and the first of them."""
     dots = ", ..." if len(class_names) > 3 else ""
     return f"{len(class_names)} classes ({', '.join(class_names[:3])}{dots})"

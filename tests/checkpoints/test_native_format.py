@@ -9,7 +9,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 import refinemask
-from refinemask.checkpoints import load_model, native_format, save_checkpoint, synthetic_model
+from refinemask.checkpoints import (
+    load_model,
+    native_format,
+    save_checkpoint,
+    shipped,
+    synthetic_model,
+)
 from refinemask.configs.config import ModelConfig
 from refinemask.configs.presets import PRESETS, maskrcnn_small
 from refinemask.errors import RefineMaskError
@@ -76,11 +82,11 @@ def test_configurations_survive_json(name):
 
 
 def test_models_that_ship_are_found_by_name(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr(native_format, "_SHIPPED", tmp_path)
-    assert native_format.shipped_models() == ["model"]
-    assert native_format.find_checkpoint("model") == checkpoint
+    monkeypatch.setattr(shipped, "_WEIGHTS", tmp_path)
+    assert shipped.shipped_models() == ["model"]
+    assert shipped.find_checkpoint("model") == checkpoint
     with pytest.raises(RefineMaskError, match=r"a model that ships \(model\)"):
-        native_format.find_checkpoint("another")
+        shipped.find_checkpoint("another")
 
 
 def test_missing_file(tmp_path):
@@ -97,7 +103,7 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize("kept", [0, 4, 7, 100, 5_000, 100_000])
 def test_truncated_file(checkpoint, kept):
     checkpoint.write_bytes(checkpoint.read_bytes()[:kept])
-    with pytest.raises(RefineMaskError, match="no readable safetensors checkpoint"):
+    with pytest.raises(RefineMaskError, match="not a readable safetensors checkpoint"):
         load_model(checkpoint)
 
 
@@ -105,7 +111,7 @@ def test_truncated_file(checkpoint, kept):
 def test_bytes_that_are_no_checkpoint(tmp_path, content):
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    with pytest.raises(RefineMaskError, match="no readable safetensors checkpoint"):
+    with pytest.raises(RefineMaskError, match="not a readable safetensors checkpoint"):
         load_model(path)
 
 

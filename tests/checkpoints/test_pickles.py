@@ -181,7 +181,7 @@ def test_the_oldest_format(tmp_path):
 def test_a_zip_of_something_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "model.pth", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with pytest.raises(RefineMaskError, match="is no readable PyTorch checkpoint"):
+    with pytest.raises(RefineMaskError, match="is not a readable PyTorch checkpoint"):
         load_model(tmp_path / "model.pth")
 
 
@@ -191,7 +191,7 @@ def test_a_zip_of_something_else(tmp_path):
 def test_bytes_that_are_no_checkpoint(tmp_path, content):
     path = tmp_path / "model.pth"
     path.write_bytes(content)
-    with pytest.raises(RefineMaskError, match="is no readable PyTorch checkpoint"):
+    with pytest.raises(RefineMaskError, match="is not a readable PyTorch checkpoint"):
         load_model(path)
 
 
@@ -200,5 +200,5 @@ def test_a_truncated_file(save, share):
     path = save({"state_dict": {"weight": torch.rand(1000)}})
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(RefineMaskError, match="is no readable PyTorch checkpoint"):
+    with pytest.raises(RefineMaskError, match="is not a readable PyTorch checkpoint"):
         load_model(path)

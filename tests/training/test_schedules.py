@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refinemask.training import describe, resolve
+from refinemask.training import resolve, schedule_flags
 
 BASE = {"output": Path("run"), "datasets": ("shapes",), "preset": "refinemask_r50"}
 
@@ -57,7 +57,7 @@ def test_without_a_published_schedule_the_defaults_hold():
 
 def test_description_and_what_is_saved():
     found = resolved("cityscapes", batch_size=8)
-    assert describe(found) == (
+    assert schedule_flags(found) == (
         "--optimizer sgd --schedule step --epochs 8 --steps 7 --short-sides 800..1024 "
         "--long-side 2048 --learning-rate 0.005 --warm-up 500 --batch-size 8 --repeat 8"
     )

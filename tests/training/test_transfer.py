@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from refinemask.configs import presets
-from refinemask.training.transfer import class_tensors, describe, for_classes
+from refinemask.training.transfer import class_summary, class_tensors, for_classes
 from tests.checkpoints import foreign
 
 MASK = "roi_head.mask_head."
@@ -38,5 +38,5 @@ def test_a_fast_head_keeps_its_last_stage():
 
 
 def test_descriptions():
-    assert describe(("a", "b", "c")) == "3 classes (a, b, c)"
-    assert describe(tuple("abcd")) == "4 classes (a, b, c, ...)"
+    assert class_summary(("a", "b", "c")) == "3 classes (a, b, c)"
+    assert class_summary(tuple("abcd")) == "4 classes (a, b, c, ...)"

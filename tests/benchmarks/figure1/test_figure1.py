@@ -202,12 +202,12 @@ def test_the_epsilon_is_for_checkpoints_that_do_not_tell_it(monkeypatch, tmp_pat
     ("semantic", "message"),
     [
         ("nowhere.safetensors", "does not exist"),
-        ("text.safetensors", "no readable safetensors"),
+        ("text.safetensors", "not a readable safetensors"),
         ("detector.safetensors", "detectors go with --model"),
     ],
 )
 def test_a_wrong_semantic_checkpoint_is_an_error(tmp_path, semantic, message):
-    from refinemask.checkpoints.native_format import find_checkpoint
+    from refinemask.checkpoints.shipped import find_checkpoint
 
     (tmp_path / "text.safetensors").write_text("hello")
     (tmp_path / "detector.safetensors").symlink_to(find_checkpoint("maskrcnn_small"))

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from refinemask.benchmarks import demo
 from refinemask.benchmarks.latency.bench import bench
 from refinemask.benchmarks.report import photos
+from refinemask.checkpoints.shipped import shipped_models
 from refinemask.cli.bench import _named
 from refinemask.cli.main import app
 from refinemask.errors import RefineMaskError
@@ -180,8 +181,7 @@ def test_the_demo_prints_a_line_for_each_that_it_measured(
 
 @pytest.mark.slow  # .ci/run has `make demo`
 def test_the_demo_end_to_end(tmp_path: Path) -> None:
-    io = pytest.importorskip("refinemask.checkpoints.native_format")
-    if len(io.shipped_models()) < 2:
+    if len(shipped_models()) < 2:
         pytest.skip("the models that ship are not there")
     import typer
 
