@@ -12,7 +12,7 @@ Backbone = Literal["resnet50", "resnet101", "efficientnet_lite0"]
 
 @dataclass(frozen=True)
 class InputConfig:
-    """How an image becomes the network's input (SPEC 3.1)."""
+    """How an image becomes the network's input (numerics 1)."""
 
     short_side: int = 800
     """Target length of the shorter side, in pixels."""
@@ -41,7 +41,7 @@ class InputConfig:
 class Conventions:
     """Choices in which detectors of one architecture differ.
 
-    The defaults are mmdetection's (SPEC 3.3 to 3.5), `TORCHVISION` has those of torchvision's
+    The defaults are mmdetection's (numerics 3 to 5), `TORCHVISION` has those of torchvision's
     `maskrcnn_resnet50_fpn`. The heads of RefineMask pool by the defaults whatever stands here.
     """
 
@@ -99,7 +99,7 @@ TORCHVISION = Conventions(
 
 @dataclass(frozen=True)
 class FCNMaskConfig:
-    """The mask head of Mask R-CNN (SPEC 3.10)."""
+    """The mask head of Mask R-CNN (numerics 10)."""
 
     channels: int = 256
     num_convs: int = 4
@@ -115,7 +115,7 @@ class FCNMaskConfig:
 
 @dataclass(frozen=True)
 class RefineMaskConfig:
-    """The mask head of RefineMask (SPEC 3.6)."""
+    """The mask head of RefineMask (numerics 6)."""
 
     channels: int = 256
     """Instance channels of the 14x14 stage; each further stage has half of them."""
@@ -123,7 +123,7 @@ class RefineMaskConfig:
     semantic_channels: int = 256
     semantic_convs: int = 4
     boundary_width: int = 2
-    """Width of the boundary regions in the loss (SPEC 3.13)."""
+    """Width of the boundary regions in the loss (numerics 13.1)."""
     loss_weights: tuple[float, float, float, float] = (0.25, 0.5, 0.75, 1.0)
     """Weights of the 14, 28, 56 and 112 stages in the loss."""
     class_agnostic_final: bool = False
@@ -146,7 +146,7 @@ class RefineMaskConfig:
 
 @dataclass(frozen=True)
 class SimpleRefineMaskConfig:
-    """The "faster-better" mask head, the official SimpleRefineMaskHead (SPEC 3.7)."""
+    """The "faster-better" mask head, the official SimpleRefineMaskHead (numerics 7)."""
 
     channels: int = 256
     """Instance channels of the 14x14 stage; each further stage has half of them."""
@@ -154,7 +154,7 @@ class SimpleRefineMaskConfig:
     semantic_channels: int = 256
     semantic_convs: int = 4
     boundary_width: int = 2
-    """Width of the boundary regions in the loss (SPEC 3.13)."""
+    """Width of the boundary regions in the loss (numerics 13.1)."""
     loss_weights: tuple[float, float, float, float] = (0.5, 0.75, 0.75, 1.0)
     """Weights of the 14, 28, 56 and 112 stages in the loss."""
     class_agnostic_final: bool = True
@@ -199,7 +199,7 @@ class ModelConfig:
     fpn_channels: int = 256
     box_head_channels: int = 1024
     box_loss_weight: float = 1.0
-    """Weight of both box-head losses: 2 in the RefineMask configurations (SPEC 3.12)."""
+    """Weight of both box-head losses: 2 in the RefineMask configurations (numerics 13)."""
     box_smooth_l1_beta: float = 0.0
     """Where the box head's regression loss turns from square to linear; 0 is the plain L1 loss."""
     score_threshold: float = 0.05

@@ -23,7 +23,7 @@ def is_cityscapes(content: dict[str, Any]) -> bool:
 
 
 class CityscapesDataset(CocoDataset):
-    """Images and instances of a Cityscapes file, with masks as bitmaps (SPEC 3.12).
+    """Images and instances of a Cityscapes file, with masks as bitmaps (numerics 12.3).
 
     Labels follow the official order of classes; a class beyond these comes after them.
     """

@@ -64,7 +64,7 @@ class CocoDataset:
         return len(self._images)
 
     def __getitem__(self, index: int) -> Sample:
-        """Load image `index` with the instances that training may use (SPEC 3.14)."""
+        """Load image `index` with the instances that training may use (numerics 14)."""
         entry = self._images[index]
         height, width = entry["height"], entry["width"]
         usable = list(self._usable(entry))
@@ -126,7 +126,7 @@ class CocoDataset:
         return image
 
     def for_training(self) -> Self:
-        """Leave out images that are too small or without usable instances (SPEC 3.14).
+        """Leave out images that are too small or without usable instances (numerics 14).
 
         Raises:
             RefineMaskError: nothing is left.

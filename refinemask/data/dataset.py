@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from refinemask.data.masks import InstanceMask
 
 MIN_IMAGE_SIDE = 32
-"""Training leaves out images with a shorter side, in pixels (SPEC 3.14)."""
+"""Training leaves out images with a shorter side, in pixels (numerics 14)."""
 
 EvaluationProtocol = Literal["coco", "lvis", "cityscapes"]
 """Whose rules say what is right: which regions are ignored and which classes are annotated."""
@@ -81,7 +81,7 @@ class InstanceDataset(Samples, EvaluationDataset, Protocol):
         ...
 
     def for_training(self) -> Self:
-        """Leave out images that are too small or without usable instances (SPEC 3.14)."""
+        """Leave out images that are too small or without usable instances (numerics 14)."""
         ...
 
 

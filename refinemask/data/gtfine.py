@@ -124,7 +124,7 @@ class GtFineDataset:
         return self._load_image(index, self._read_map(index).shape)
 
     def for_training(self) -> Self:
-        """Leave out images that are too small or without instances of the classes (SPEC 3.14).
+        """Leave out images that are too small or without instances of the classes (numerics 14).
 
         Reads every map once: about 10 ms each.
 

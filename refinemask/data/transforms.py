@@ -60,7 +60,7 @@ class TrainTransform:
 
 
 def resize(sample: Sample, height: int, width: int) -> Sample:
-    """Resize to (height, width) as the official code does: OpenCV's INTER_LINEAR (SPEC 3.1).
+    """Resize to (height, width) as the official code does: OpenCV's INTER_LINEAR (numerics 1).
 
     Boxes follow with separate factors for x and y, from these rounded sizes.
     """

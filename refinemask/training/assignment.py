@@ -1,4 +1,4 @@
-"""Which boxes are trained as which ground truth, and which of them are sampled (SPEC 3.12)."""
+"""Which boxes are trained as which ground truth, and which of them are sampled (numerics 12)."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Weights at the start of training (SPEC 3.11)."""
+"""Weights at the start of training (numerics 11)."""
 
 from collections.abc import Callable, Iterable
 

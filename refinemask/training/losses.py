@@ -1,4 +1,4 @@
-"""All losses of one training step (SPEC 3.12 and 3.13)."""
+"""All losses of one training step (numerics 12 and 13)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

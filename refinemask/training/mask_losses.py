@@ -1,4 +1,4 @@
-"""Losses of the mask heads (RefineMask, Sec. 3.3; SPEC 3.10 and 3.13)."""
+"""Losses of the mask heads (RefineMask, Sec. 3.3; numerics 10 and 13)."""
 
 from collections.abc import Sequence
 

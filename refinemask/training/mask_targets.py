@@ -1,4 +1,4 @@
-"""Training targets of the mask heads, cut from instance masks (SPEC 3.12)."""
+"""Training targets of the mask heads, cut from instance masks (numerics 12)."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def mask_targets(
     size: int,
     canvas: tuple[int, int],
 ) -> Tensor:
-    """Cut the mask targets of one image's positive RoIs (SPEC 3.12).
+    """Cut the mask targets of one image's positive RoIs (numerics 12.3).
 
     Args:
         masks: the image's instances.
@@ -51,7 +51,7 @@ def semantic_target(
     canvas: tuple[int, int],
     grid: tuple[int, int],
 ) -> Tensor:
-    """Make the foreground target of the semantic head: the union of all instances (SPEC 3.12).
+    """Make the foreground target of the semantic head: the union of all instances (numerics 12.4).
 
     Args:
         masks: the image's instances.

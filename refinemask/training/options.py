@@ -64,7 +64,7 @@ class TrainOptions:
     iterations: int | None = None
     """Length of the run instead of `epochs`."""
     schedule: Literal["step", "cosine"] = "step"
-    """How the learning rate falls (SPEC 3.14)."""
+    """How the learning rate falls (numerics 14)."""
     steps: tuple[float, ...] | None = None
     """Epochs, out of `epochs`, after which `step` takes a tenth; by default 8/12 and 11/12 of them.
     """

@@ -1,4 +1,4 @@
-"""The published schedules (SPEC 3.14), as values of training options that others override."""
+"""The published schedules (numerics 14), as values of training options that others override."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any

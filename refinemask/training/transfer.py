@@ -12,7 +12,7 @@ def for_classes(
 ) -> tuple[Detector, tuple[str, ...]]:
     """Return a detector of other classes with the weights of `model` wherever they fit.
 
-    All tensors whose shape depends on the number of classes get their random start (SPEC 3.11),
+    All tensors whose shape depends on the number of classes get their random start (numerics 11),
     also the rows of classes that both lists have, and also where the numbers are equal.
 
     Returns:
