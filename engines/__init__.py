@@ -1,16 +1,16 @@
-"""Run artifacts: one common interface, one module a runtime.
+"""Engines: one interface to run artifacts and checkpoints, and one module per runtime.
 
-Nothing here imports the model, and only the torch engine needs torch.
+Only the torch engine imports torch and the model.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 from refinemask.engines.base import Engine, Outputs
+from refinemask.engines.runtimes import ARTIFACT_RUNTIMES, RUNTIMES, Runtime, find_runtime
 from refinemask.errors import RefineMaskError
 
-__all__ = ["RUNTIMES", "Engine", "Outputs", "open"]
-
-RUNTIMES = ("onnxruntime", "openvino", "torch")
+__all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Outputs", "Runtime", "open"]
 
 
 def open(
@@ -19,32 +19,23 @@ def open(
     device: str = "cpu",
     threads: int | None = None,
 ) -> Engine:
-    """Open an artifact, or for the runtime "torch" a checkpoint, and return what runs it.
+    """Open an artifact or, with the runtime "torch", a checkpoint.
 
     Args:
         path: an ONNX file written by `refinemask-export`; for "torch" a checkpoint or the name of
             a shipped model.
         runtime: one of `RUNTIMES`.
         device: "cpu", "cuda" or "cuda:N".
-        threads: processor threads for one inference; None leaves it to the runtime.
+        threads: CPU threads for one inference; None leaves the number to the runtime.
 
     Raises:
         RefineMaskError: the runtime is unknown or not installed, the device is not available to
             it, or the file is missing, damaged or not an artifact.
     """
-    if runtime not in RUNTIMES:
-        raise RefineMaskError(f"unknown runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")
+    chosen = find_runtime(runtime)
     if threads is not None and threads < 1:
-        raise RefineMaskError(f"threads must be at least 1, got {threads}")
-    # A runtime's module is imported when it is asked for: it imports the runtime's package.
-    if runtime == "onnxruntime":
-        from refinemask.engines.onnxruntime import OnnxRuntimeEngine
-
-        return OnnxRuntimeEngine(path, device, threads)
-    if runtime == "openvino":
-        from refinemask.engines.openvino import OpenVinoEngine
-
-        return OpenVinoEngine(path, device, threads)
-    from refinemask.engines.torch import TorchEngine
-
-    return TorchEngine.open(path, device, threads)
+        raise RefineMaskError(f"threads must be >= 1, got {threads}")
+    chosen.require()
+    module = import_module(f"{__name__}.{chosen.name}")
+    engine: Engine = module.open_engine(path, device, threads)
+    return engine

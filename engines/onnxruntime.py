@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from refinemask.engines.base import (
@@ -20,13 +21,10 @@ from refinemask.inference import native
 from refinemask.inference.metadata import METADATA_KEY
 from refinemask.inference.onnx_properties import read_properties
 
-try:
-    import onnxruntime
-except ImportError as error:
-    raise RefineMaskError(
-        "the onnxruntime engine needs ONNX Runtime; install it with: "
-        "pip install 'refinemask[runtime]'"
-    ) from error
+
+def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
+    """Open an artifact; see `refinemask.engines.open`."""
+    return OnnxRuntimeEngine(path, device, threads)
 
 
 class OnnxRuntimeEngine(Engine):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino
 from numpy.typing import NDArray
 
 from refinemask.engines.base import (
@@ -21,12 +22,10 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import METADATA_KEY
 from refinemask.inference.onnx_properties import read_properties
 
-try:
-    import openvino
-except ImportError as error:
-    raise RefineMaskError(
-        "the openvino engine needs OpenVINO; install it with: pip install 'refinemask[openvino]'"
-    ) from error
+
+def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
+    """Open an artifact; see `refinemask.engines.open`."""
+    return OpenVinoEngine(path, device, threads)
 
 
 @cache

@@ -4,22 +4,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from refinemask.engines.base import OUTPUT_NAMES, Engine, Outputs
-from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata, InputLimits
 from refinemask.version import __version__
 
-try:
-    import torch
-except ImportError as error:
-    raise RefineMaskError(
-        "the torch engine needs PyTorch; install it with: pip install 'refinemask[torch]'"
-    ) from error
-
 if TYPE_CHECKING:
     from refinemask.models.detector import Detector
+
+
+def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
+    """Load a checkpoint or a shipped model; `threads` applies to all of PyTorch's work."""
+    from refinemask.checkpoints import load_model
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device != "cpu":  # Convolutions on a GPU round to TF32 by default.
+        torch.backends.cudnn.allow_tf32 = False
+    return TorchEngine(load_model(path, device=device))
 
 
 class TorchEngine(Engine):
@@ -44,17 +48,6 @@ class TorchEngine(Engine):
             )
         )
         self._model = model.eval()
-
-    @staticmethod
-    def open(path: str | Path, device: str = "cpu", threads: int | None = None) -> "TorchEngine":
-        """Load a checkpoint or shipped model; `threads` holds for all of PyTorch's work."""
-        from refinemask.checkpoints import load_model
-
-        if threads is not None:
-            torch.set_num_threads(threads)
-        if device != "cpu":  # Convolutions on a GPU round to TF32 by default.
-            torch.backends.cudnn.allow_tf32 = False
-        return TorchEngine(load_model(path, device=device))
 
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
         device = next(self._model.parameters()).device

@@ -15,7 +15,6 @@ from refinemask.inference import native
 from refinemask.inference.metadata import InputLimits
 from tests.engines.conftest import GRAPH
 
-RUNTIMES = ("onnxruntime", "openvino")
 WHITE, BLACK = np.uint8(255), np.uint8(0)
 
 
@@ -24,7 +23,7 @@ def batch(*colours: np.uint8, size=(64, 96)):
     return images, np.array([[60, 80]] * len(colours), np.int64)
 
 
-@pytest.fixture(params=RUNTIMES)
+@pytest.fixture(params=refinemask.engines.ARTIFACT_RUNTIMES)
 def runtime(request):
     pytest.importorskip(request.param)
     return request.param
@@ -140,7 +139,7 @@ def test_open_unknown_runtime(make_artifact):
 
 
 def test_open_wrong_threads_and_device(make_artifact, runtime):
-    with pytest.raises(RefineMaskError, match="threads must be at least 1, got 0"):
+    with pytest.raises(RefineMaskError, match="threads must be >= 1, got 0"):
         refinemask.engines.open(make_artifact(), runtime, threads=0)
     with pytest.raises(RefineMaskError, match=r"device.*'tpu'"):
         refinemask.engines.open(make_artifact(), runtime, device="tpu")
@@ -221,6 +220,7 @@ sys.stdout.write(str(len(engine.predict(np.full((50, 70, 3), 255, np.uint8)))))
     [("onnxruntime", "runtime"), ("openvino", "openvino"), ("torch", "torch")],
 )
 def test_absent_runtime_names_the_extra(name, extra):
+    assert refinemask.engines.RUNTIMES[name].extra == extra
     code = f"""
 try:
     refinemask.engines.open("model.onnx", {name!r})

@@ -1,0 +1,64 @@
+"""The table of runtimes; it can be imported where none of them is installed."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from refinemask.errors import RefineMaskError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Software that runs a model; the engine for it is `refinemask.engines.<name>`.
+
+    Attributes:
+        name: its name in options and in `refinemask.engines.open`.
+        title: its name in prose.
+        module: the Python module that it is.
+        extra: the extra of this package that installs it.
+        forms: the forms of artifacts it runs; empty if it runs checkpoints instead.
+    """
+
+    name: str
+    title: str
+    module: str
+    extra: str
+    forms: tuple[str, ...] = ()
+
+    def require(self) -> None:
+        """Import the runtime.
+
+        Raises:
+            RefineMaskError: it is not installed, or its installation is broken.
+        """
+        try:
+            import_module(self.module)
+        except ImportError as error:
+            raise RefineMaskError(
+                f"the {self.name} engine needs {self.title}; install it with: "
+                f"pip install 'refinemask[{self.extra}]'"
+            ) from error
+
+
+RUNTIMES = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime("onnxruntime", "ONNX Runtime", "onnxruntime", "runtime", ("portable", "fused")),
+        Runtime("openvino", "OpenVINO", "openvino", "openvino", ("portable",)),
+        Runtime("torch", "PyTorch", "torch", "torch"),
+    )
+}
+"""Every runtime by its name; the first one is the default."""
+
+ARTIFACT_RUNTIMES = tuple(runtime.name for runtime in RUNTIMES.values() if runtime.forms)
+"""Names of the runtimes that run artifacts; the others run checkpoints."""
+
+
+def find_runtime(name: str) -> Runtime:
+    """Return the runtime of a name.
+
+    Raises:
+        RefineMaskError: there is none.
+    """
+    if name not in RUNTIMES:
+        raise RefineMaskError(f"unknown runtime {name!r}; choose one of {', '.join(RUNTIMES)}")
+    return RUNTIMES[name]
