@@ -30,7 +30,7 @@ def measurement_setup(command: str) -> dict[str, Any]:
 
     Returns:
         `command`; `versions`: package name -> version, of those that are installed; `machine`:
-        processor, cores that this process may use, memory in bytes, gpus, system.
+        CPU, cores that this process may use, memory in bytes, gpus, system.
     """
     return {"command": command, "versions": _versions(), "machine": _machine()}
 

@@ -2,7 +2,7 @@
 
 
 class RefineMaskError(Exception):
-    """What was wrong, the value got, what is allowed and the next thing to try."""
+    """An error a user can act on: it says what was wrong, what is allowed and what to try next."""
 
 
 class WrongUsage(RefineMaskError):

@@ -56,7 +56,7 @@ def check_destination(destination: Path) -> None:
     parent = next(folder for folder in destination.absolute().parents if os.path.exists(folder))
     if not os.path.isdir(parent):
         raise RefineMaskError(
-            f"cannot write {destination}: {parent} is no folder; choose another path"
+            f"cannot write {destination}: {parent} is not a folder; choose another path"
         )
     if not os.access(parent, os.W_OK):
         raise RefineMaskError(

@@ -45,7 +45,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_as_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match="file is no folder"):
+    with pytest.raises(RefineMaskError, match="file is not a folder"):
         write_text(tmp_path / "file" / "deeper" / "name", "")
 
 

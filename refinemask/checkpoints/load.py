@@ -26,7 +26,7 @@ _LISTED = 10
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds, before a model is built of it."""
+    """The contents of a file, before a model is built from them."""
 
     path: Path
     format: Literal["refinemask", "mmdetection", "torchvision"]
@@ -34,7 +34,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     """By our parameter names; not yet compared with those that the configuration needs."""
     provenance: dict[str, Any]
-    """What the file tells about its training, as JSON values."""
+    """What the file records about its training, as JSON values."""
 
 
 def load_model(
@@ -47,20 +47,20 @@ def load_model(
     2.x and 3.x, and of torchvision's `maskrcnn_resnet50_fpn`. Which of them a file is follows from
     names and shapes of its tensors.
 
-    Shapes do not tell everything. Models of mmdetection whose trunk has the caffe style look like
+    Shapes do not say everything. Models of mmdetection whose backbone has the caffe style look like
     others; they are refused where the file says so, and give wrong results where it does not.
 
     Args:
         path: a file or a shipped name.
         device: where the model goes.
-        bn_eps: epsilon of the trunk's batch norms, which no file tells but ours; by default as
-            published, 1e-5. torchvision's own COCO_V1 weights were trained with 0.
+        bn_eps: epsilon of the backbone's batch norms, which only our own files record; the
+            published 1e-5 by default. torchvision's own COCO_V1 weights were trained with 0.
 
     Returns:
         The model in evaluation mode with float32 weights.
 
     Raises:
-        RefineMaskError: there is no such file, it is none of these, or it is not complete.
+        RefineMaskError: the file does not exist, is of another kind, or is incomplete.
     """
     checkpoint = read_checkpoint(path, bn_eps)
     if problem := mismatch(checkpoint):
@@ -90,8 +90,8 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
         return checkpoint
     if not checkpoint.config.backbone.startswith("resnet"):
         raise RefineMaskError(
-            f"{path} has a trunk {checkpoint.config.backbone}, whose batch norms have their own "
-            "epsilon; leave --bn-eps out"
+            f"{path} has the backbone {checkpoint.config.backbone}, which has its own epsilon; "
+            "leave --bn-eps out"
         )
     config = dataclasses.replace(checkpoint.config, bn_eps=bn_eps)
     return dataclasses.replace(checkpoint, config=config)
@@ -130,7 +130,7 @@ def mismatch(checkpoint: Checkpoint) -> str | None:
 
 
 def _is_pickled(path: Path) -> bool:
-    """Tell the files of torch.save by their first bytes, or else by their name."""
+    """Recognise the files of torch.save by their first bytes, or else by their name."""
     with path.open("rb") as file:
         start = file.read(9)
     if start[8:] == b"{":  # where the header of safetensors begins
@@ -174,14 +174,14 @@ def _unwrap(path: Path, content: object) -> tuple[dict[str, Tensor], Mapping[str
                 break
     if not isinstance(content, Mapping) or not content:
         raise RefineMaskError(
-            f"{path} holds no state dict but a {type(content).__name__}; "
+            f"{path} holds an object of type {type(content).__name__}, not a state dict; "
             "save one with torch.save(model.state_dict(), FILE)"
         )
     for name, value in content.items():
         if not (isinstance(name, str) and _is_plain(value)):
             raise RefineMaskError(
-                f"{path} holds no state dict: its entry {name!r} is no dense tensor but "
-                f"a {type(value).__name__}"
+                f"{path} does not hold a state dict: its entry {name!r} is not a dense "
+                f"CPU tensor but of type {type(value).__name__}"
             )
     tensors = dict(content)
     while all(name.startswith("module.") for name in tensors):
@@ -200,7 +200,7 @@ def _is_plain(value: object) -> bool:
 
 def _empty_model(checkpoint: Checkpoint) -> Detector:
     try:
-        with torch.device("meta"):  # no memory and no random start for what is replaced anyway
+        with torch.device("meta"):  # weights that are replaced anyway need no memory and no start
             return build_model(checkpoint.config)
     except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise RefineMaskError(

@@ -1,9 +1,9 @@
 """Recognise RefineMask and mmdetection checkpoints by the names and shapes of their parameters.
 
 The official RefineMask code is a fork of mmdetection 2.3 and our modules carry its names, which
-mmdetection 3.x has kept for Mask R-CNN. Depth of the trunk, kind of the mask head, widths, number
-of classes and a class-agnostic last stage follow from the shapes. Everything else is as published,
-for the data set with so many classes.
+mmdetection 3.x has kept for Mask R-CNN. Depth of the backbone, kind of the mask head, widths,
+number of classes and a class-agnostic last stage follow from the shapes. Everything else is as
+published for the dataset with so many classes.
 """
 
 import dataclasses
@@ -46,8 +46,8 @@ def recognise(shapes: Shapes, class_names: Sequence[str] | None = None) -> Model
 
     Args:
         shapes: name -> shape of every parameter.
-        class_names: those that the file tells; by default the ones of COCO or Cityscapes for 80 or
-            8 classes, and else numbered ones.
+        class_names: those that the file records; by default the ones of COCO or Cityscapes for 80
+            or 8 classes, and else numbered ones.
 
     Raises:
         RefineMaskError: it is another kind of model, or there are more names than classes.
@@ -113,7 +113,8 @@ def _backbone(shapes: Shapes) -> Depth:
     blocks = tuple(_count(shapes, rf"backbone\.layer{layer}\.(\d+)\.") for layer in range(1, 5))
     if blocks not in _BLOCKS:
         raise RefineMaskError(
-            f"its trunk has stages of {', '.join(map(str, blocks))} blocks, no ResNet-50 or 101; "
+            f"its backbone has stages of {', '.join(map(str, blocks))} blocks, not those of a "
+            "ResNet-50 or ResNet-101; "
             f"what can be loaded: {LOADABLE}"
         )
     return _BLOCKS[blocks]
@@ -154,7 +155,7 @@ def _mask_head(shapes: Shapes, classes: int) -> MaskConfig:
 
 def _rows(shapes: Shapes, name: str) -> int:
     if not shapes.get(name):
-        raise RefineMaskError(f"it has no {name} to tell its size from; is the file complete?")
+        raise RefineMaskError(f"it lacks {name}, which gives its size; is the file complete?")
     return shapes[name][0]
 
 

@@ -44,14 +44,14 @@ def class_names(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def provenance(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `meta` tells about the training run, as JSON values."""
+    """Return what `meta` records about the training run, as JSON values."""
     return {key: meta[key] for key in _PROVENANCE if isinstance(meta.get(key), str | int | float)}
 
 
 def normalisation(
     meta: Mapping[str, Any], buffers: Mapping[str, Tensor], default: InputConfig
 ) -> InputConfig:
-    """Return `default` with the mean and the standard deviation that the file tells, if it does.
+    """Return `default` with the mean and the standard deviation that the file records, if it does.
 
     The buffers of mmengine's preprocessor come before the text of the configuration.
 
@@ -61,7 +61,7 @@ def normalisation(
         default: the published input.
 
     Raises:
-        RefineMaskError: the trunk is of the caffe style, or was trained on BGR images.
+        RefineMaskError: the backbone is of the caffe style, or was trained on BGR images.
     """
     text = next((meta[k] for k in ("config", "cfg") if isinstance(meta.get(k), str)), "")
     found = {
@@ -76,7 +76,7 @@ def normalisation(
     )
     if caffe or re.search(r"(to_rgb|bgr_to_rgb)\s*=\s*False", text):
         raise RefineMaskError(
-            "its trunk is of the caffe style or takes BGR images, which is not supported; "
+            "its backbone is of the caffe style or takes BGR images, which is not supported; "
             'use a model of the style "pytorch", or train one with refinemask train'
         )
     if mean is None or std is None:

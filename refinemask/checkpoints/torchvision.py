@@ -11,7 +11,7 @@ They are the same architecture as ours with other conventions, `configs.config.T
   trained without any pretrained weights.
 - Files of releases before 0.13 have other names, accepted as well.
 
-A ResNet-101 in its place is recognised. What the file does not tell is taken to be torchvision's
+A ResNet-101 in its place is recognised. What the file does not record is taken to be torchvision's
 default: sizes and ratios of the anchors, thresholds, the epsilon of the batch norms (0 with
 torchvision's own COCO weights, 1e-5 in every model built without them).
 """
@@ -30,7 +30,7 @@ from refinemask.errors import RefineMaskError
 _CLASSES = "roi_heads.box_predictor.cls_score.bias"
 _COCO_OUTPUTS = 91
 _PRESETS = {6: maskrcnn_r50, 23: maskrcnn_r101}
-"""By the number of blocks in the third stage of the trunk."""
+"""By the number of blocks in the third stage of the backbone."""
 _MARKS = ("backbone.body.", "roi_heads.", "head.classification_head.")
 # The first pattern that matches decides; what none matches has no place in our model.
 _NAMES = (
@@ -107,7 +107,7 @@ def _our_name(name: str) -> str:
 
 
 def _check_kind(tensors: dict[str, Tensor]) -> None:
-    """Refuse what is no Mask R-CNN of version 1 on a ResNet of bottleneck blocks."""
+    """Refuse all but Mask R-CNN version 1 on a ResNet of bottleneck blocks."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if not any(name.startswith("roi_heads.mask_predictor.") for name in shapes):
         found = "a detector without masks"
@@ -120,7 +120,7 @@ def _check_kind(tensors: dict[str, Tensor]) -> None:
         or "backbone.body.layer1.0.conv3.weight" not in shapes
         or shapes.get("backbone.body.layer1.0.conv2.weight") != (64, 64, 3, 3)
     ):
-        found = "a Mask R-CNN on another trunk"
+        found = "a Mask R-CNN on another backbone"
     elif shapes.get("rpn.head.cls_logits.bias") != (3,):
         found = "a Mask R-CNN with its own anchors"
     elif shapes.get("roi_heads.mask_predictor.conv5_mask.bias") != (256,):

@@ -1,4 +1,4 @@
-"""Say what a checkpoint looks like that is none of our detectors."""
+"""Recognise checkpoints of other models, to say what they look like."""
 
 import re
 from collections.abc import Collection
@@ -19,10 +19,10 @@ _OTHERS = (
     (r"(bbox|mask|panoptic)_head\.", "a one-stage or query-based detector of mmdetection"),
     (r"decode_head\.", "a segmenter of mmsegmentation"),
     (r"model\.\d+\.", "a YOLO model"),
-    (r"(layer1\.0\.conv1|conv1|bn1|fc)\.weight$", "a classifier or a trunk alone"),
+    (r"(layer1\.0\.conv1|conv1|bn1|fc)\.weight$", "a classifier or a backbone alone"),
 )
 _PARTS = {
-    "ResNet trunk": r"backbone\.(conv1\.weight$|layer4\.)",
+    "ResNet backbone": r"backbone\.(conv1\.weight$|layer4\.)",
     "FPN": r"neck\.(lateral|fpn)_convs\.",
     "RPN": r"rpn_head\.rpn_",
     "box head": r"roi_head\.bbox_head\.",
@@ -52,7 +52,7 @@ def refuse_incomplete(names: Collection[str]) -> None:
         return
     if len(lacking) == len(_PARTS):
         raise _refusal("no detector we know", names)
-    kind = "a trunk alone" if _only("backbone.", names) else "another detector"
+    kind = "a backbone alone" if _only("backbone.", names) else "another detector"
     raise _refusal(f"{kind}: it has no {', no '.join(lacking)}", names)
 
 

@@ -8,7 +8,7 @@ def check_counts(config: object, least: int, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
         if type(value) is not int or value < least:
-            raise RefineMaskError(f"{name} must be an integer from {least} on, got {value!r}")
+            raise RefineMaskError(f"{name} must be an integer >= {least}, got {value!r}")
 
 
 def check_at_least(config: object, least: float, *names: str) -> None:
@@ -16,4 +16,4 @@ def check_at_least(config: object, least: float, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
         if not least <= value < float("inf"):
-            raise RefineMaskError(f"{name} must be a finite number from {least} on, got {value!r}")
+            raise RefineMaskError(f"{name} must be a finite number >= {least}, got {value!r}")

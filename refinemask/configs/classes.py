@@ -1,6 +1,6 @@
 """The classes of COCO 2017 and of Cityscapes, with their category ids, which have gaps.
 
-Where nothing tells the names of classes, they are numbered.
+Where the names of classes are not recorded, they are numbered.
 """
 
 # fmt: off

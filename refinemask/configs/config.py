@@ -63,7 +63,7 @@ class Conventions:
     """Detections with a shorter side are dropped, in pixels."""
     max_shifted: int | None = None
     """With more candidates in an image, suppression visits levels or classes one by one, exactly;
-    with fewer they are told apart by a shift in float32, which rounds. None always shifts."""
+    with fewer they are kept apart by a shift in float32, which rounds. None always shifts."""
     first_class_shift: int = 0
     """Steps by which that shift moves the first class; 1 where the background is class 0."""
     sampling_ratio: int = 0
@@ -134,9 +134,7 @@ class RefineMaskConfig:
         check_counts(self, 1, "semantic_channels")
         check_counts(self, 0, "instance_convs", "semantic_convs", "boundary_width")
         if len(self.loss_weights) != 4 or not all(weight >= 0 for weight in self.loss_weights):
-            raise RefineMaskError(
-                f"loss_weights must be 4 numbers from 0 on, got {self.loss_weights}"
-            )
+            raise RefineMaskError(f"loss_weights must be 4 numbers >= 0, got {self.loss_weights}")
 
     @property
     def mask_size(self) -> int:
@@ -167,9 +165,7 @@ class SimpleRefineMaskConfig:
         check_counts(self, 1, "semantic_channels")
         check_counts(self, 0, "instance_convs", "semantic_convs", "boundary_width")
         if len(self.loss_weights) != 4 or not all(weight >= 0 for weight in self.loss_weights):
-            raise RefineMaskError(
-                f"loss_weights must be 4 numbers from 0 on, got {self.loss_weights}"
-            )
+            raise RefineMaskError(f"loss_weights must be 4 numbers >= 0, got {self.loss_weights}")
 
     @property
     def mask_size(self) -> int:
@@ -271,5 +267,5 @@ def _tuples(value: Any) -> Any:
 def _check_channels(channels: int) -> None:
     if channels % 8 or channels < 32:
         raise RefineMaskError(
-            f"the channels of a RefineMask head must be a multiple of 8 from 32 on, got {channels}"
+            f"the channels of a RefineMask head must be a multiple of 8, >= 32, got {channels}"
         )

@@ -110,7 +110,7 @@ def refinemask_small(num_classes: int = 1) -> ModelConfig:
 
 
 def maskrcnn_small(num_classes: int = 1) -> ModelConfig:
-    """Mask R-CNN on the same trunk as `refinemask_small`."""
+    """Mask R-CNN on the same backbone as `refinemask_small`."""
     return dataclasses.replace(
         refinemask_small(num_classes),
         preset="maskrcnn_small",
@@ -144,7 +144,7 @@ def preset(name: str, num_classes: int | None = None) -> ModelConfig:
     """Return the preset called `name`.
 
     Raises:
-        WrongUsage: there is no such preset.
+        WrongUsage: no preset has this name.
     """
     if name not in PRESETS:
         raise WrongUsage(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")

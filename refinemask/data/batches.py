@@ -81,7 +81,7 @@ class Batches(Dataset[Batch]):
             datasets: where samples come from in turn; none may be empty.
             batch_size: images of a batch.
             seed: not negative.
-            transform: makes a sample into one for training, with a generator of its own.
+            transform: augments a sample for training, with its own generator.
             pad_to: canvas (H, W) of every batch; None pads to a multiple of 32 of the batch.
             repeats: of each dataset, how often a pass shows each image; None for once each.
 

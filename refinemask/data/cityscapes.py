@@ -18,7 +18,7 @@ SPLITS = ("train", "val", "test")
 
 
 def is_cityscapes(content: dict[str, Any]) -> bool:
-    """Tell Cityscapes by the names of its images."""
+    """Recognise Cityscapes by the names of its images."""
     return all(image.get("file_name", "").endswith(IMAGE_SUFFIX) for image in content["images"])
 
 

@@ -34,13 +34,13 @@ def read_coco_json(path: Path) -> dict[str, Any]:
         is a float64 array: see `unpacked`.
 
     Raises:
-        RefineMaskError: the file is missing, is no JSON, is of another kind, repeats an id,
+        RefineMaskError: the file is missing, is not JSON, is of another kind, repeats an id,
             references images or categories that it does not list, or an entry is malformed.
     """
     content = _read_json(path)
     other = wrong_kind(content)
     if other:
-        raise RefineMaskError(f"{path} is no COCO detection file: it {other}")
+        raise RefineMaskError(f"{path} is not a COCO detection file: it {other}")
     for section, keys in _REQUIRED.items():
         _check_section(path, content, section, keys)
     _check_images(path, content["images"])
@@ -80,7 +80,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _pack(entry: dict[str, Any]) -> dict[str, Any]:
-    """Make the polygons of an annotation arrays; leave what is none for the check to find."""
+    """Turn the polygons of an annotation into arrays; what is malformed stays for the checks."""
     parts = entry.get("segmentation")
     if isinstance(parts, list) and all(isinstance(part, list) for part in parts):
         try:
@@ -103,15 +103,15 @@ def _check_section(
     entries = content.get(section)
     if not isinstance(entries, list):
         raise RefineMaskError(
-            f"{path} is no COCO detection file: the key `{section}` "
-            f"{'is no list' if section in content else 'is missing'}; `images`, `annotations` and "
-            "`categories` are required"
+            f"{path} is not a COCO detection file: the key `{section}` "
+            f"{'is not a list' if section in content else 'is missing'}; `images`, `annotations` "
+            "and `categories` are required"
         )
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict) or not all(key in entry for key in keys):
             missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
             raise RefineMaskError(
-                f"{path} is no COCO detection file: `{section}[{index}]` lacks `{missing[0]}`; "
+                f"{path} is not a COCO detection file: `{section}[{index}]` lacks `{missing[0]}`; "
                 f"each of its entries needs {', '.join(keys)}"
             )
 
@@ -133,7 +133,7 @@ def _check_images(path: Path, images: list[dict[str, Any]]) -> None:
         names = [image.get(key) for key in ("file_name", "coco_url") if image.get(key) is not None]
         if not names or not all(isinstance(name, str) and name for name in names):
             raise RefineMaskError(
-                f"{path} is no COCO detection file: `images[{index}]` lacks `file_name` (or, in "
+                f"{path} is not a COCO detection file: `images[{index}]` lacks `file_name` (or, in "
                 "LVIS, `coco_url`), a text"
             )
     _check_unique(path, "images", images)
@@ -204,7 +204,7 @@ def _complete(path: Path, annotations: list[dict[str, Any]]) -> None:
 
 
 def _problem(annotation: dict[str, Any], height: int, width: int) -> str | None:
-    """Say what is wrong with an annotation of an image of this size; None if nothing is."""
+    """Return what is wrong with an annotation of an image of this size, or None."""
     if not _is_box(annotation["bbox"]):
         return (
             "must have the finite numbers x, y, width, height as `bbox`, "

@@ -14,7 +14,7 @@ MIN_IMAGE_SIDE = 32
 """Training leaves out images with a shorter side, in pixels (numerics 14)."""
 
 EvaluationProtocol = Literal["coco", "lvis", "cityscapes"]
-"""Whose rules say what is right: which regions are ignored and which classes are annotated."""
+"""Whose rules apply: which regions are ignored and which classes are annotated."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Sample:
 
 
 class Samples(Protocol):
-    """What the batches of training are made from."""
+    """The source of training batches."""
 
     def __len__(self) -> int: ...
 
@@ -45,7 +45,7 @@ class Samples(Protocol):
 
 
 class EvaluationDataset(Protocol):
-    """What evaluation asks of a dataset."""
+    """The interface that evaluation needs."""
 
     @property
     def protocol(self) -> EvaluationProtocol: ...
@@ -87,6 +87,6 @@ class InstanceDataset(Samples, EvaluationDataset, Protocol):
 
 @runtime_checkable
 class InstanceMaps(Protocol):
-    """What the datasets of Cityscapes offer beyond: its evaluator reads the instance maps."""
+    """Datasets of Cityscapes, whose evaluator reads the instance maps."""
 
     def instance_map_path(self, index: int) -> Path: ...

@@ -167,7 +167,7 @@ class GtFineDataset:
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if found is None or found.ndim != 2 or found.dtype != np.uint16:
             raise RefineMaskError(
-                f"{path} is no instance map of Cityscapes: a 16-bit grey PNG is expected; "
+                f"{path} is not an instance map of Cityscapes: a 16-bit grey PNG is expected; "
                 "unpack gtFine again"
             )
         return found.astype(np.uint16, copy=False)

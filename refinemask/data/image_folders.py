@@ -1,4 +1,4 @@
-"""Find the folder in which the images of an annotation file lie."""
+"""Find the folder that holds the images of an annotation file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def find_images(
         hint: what to try if images are missing; ends the message.
 
     Raises:
-        RefineMaskError: there is no such folder, or some of the images are not in it.
+        RefineMaskError: the folder does not exist, or some of the images are not in it.
     """
     folder, kind = _choose(candidates, names)
     if not folder.is_dir():

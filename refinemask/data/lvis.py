@@ -16,7 +16,7 @@ _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
 def is_lvis(content: dict[str, Any]) -> bool:
-    """Tell LVIS by its images, which list the classes that are absent."""
+    """Recognise LVIS by its images, which list the classes that are absent."""
     return any(_LISTS[0] in image for image in content["images"])
 
 

@@ -97,7 +97,7 @@ def parse_segmentation(segmentation: Any, height: int, width: int) -> InstanceMa
 
 
 def is_empty(segmentation: Any, height: int, width: int) -> bool:
-    """Tell whether `parse_segmentation` gives None, without decoding it.
+    """Return whether `parse_segmentation` gives None, without decoding it.
 
     Raises:
         RefineMaskError: it is neither a list nor a run-length encoding of this image size.

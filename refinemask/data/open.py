@@ -18,7 +18,7 @@ def open_dataset(
 ) -> InstanceDataset:
     """Open the dataset that the command line calls `spec`.
 
-    What an annotation file holds is told by its content: LVIS where images list the classes that
+    The kind of an annotation file follows from its content: LVIS where images list the classes that
     are absent (`neg_category_ids`), Cityscapes where they are called `*_leftImg8bit.png`, else
     COCO.
 

@@ -42,7 +42,7 @@ def convert(name: str, source: Path, output: Path) -> tuple[Path, Path]:
     if name not in SPLIT_NAMES:
         raise RefineMaskError(f"unknown dataset {name!r}; choose {' or '.join(SPLIT_NAMES)}")
     if not source.is_dir():
-        raise RefineMaskError(f"source {source} is no folder; give the unpacked download")
+        raise RefineMaskError(f"source {source} is not a folder; give the unpacked download")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise RefineMaskError(f"output {output} exists already; choose a new folder")
     files = _COLLECT[name](source)
@@ -98,7 +98,7 @@ def _read_pennfudan_mask(source: Path, stem: str) -> NDArray[np.uint8]:
     mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if mask is None or mask.ndim != 2 or mask.dtype != np.uint8 or not mask.any():
         raise RefineMaskError(
-            f"{path} is no mask of Penn-Fudan: an 8-bit grey PNG with a value 1, 2, ... for "
+            f"{path} is not a mask of Penn-Fudan: an 8-bit grey PNG with a value 1, 2, ... for "
             "each person is expected; download the data again"
         )
     size = load_image(source / "PNGImages" / f"{stem}.png").shape[:2]

@@ -1,4 +1,4 @@
-"""Recognise annotation files that are no COCO detection files, to say what they are instead."""
+"""Recognise annotation files of other formats, to say what they are."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def wrong_kind(content: Any) -> str | None:
     if isinstance(content, list):
         return _wrong_list(content)
     if not isinstance(content, Mapping):
-        return f"is no object at its top level but of type {type(content).__name__}; {_NEEDED}"
+        return f"is of type {type(content).__name__} at its top level, not an object; {_NEEDED}"
     if {"imgHeight", "objects"} <= content.keys():
         return "holds the polygons of one Cityscapes image; give the folder: ROOT/gtFine/SPLIT"
     if {"shapes", "imagePath"} <= content.keys():

@@ -1,6 +1,6 @@
 """AP*: a model with COCO's classes on LVIS annotations reduced to these classes.
 
-LVIS outlines the same photographs more carefully than COCO, so that it tells sharp masks from
+LVIS outlines the same photographs more carefully than COCO, so it separates sharp masks from
 coarse ones (Kirillov et al., "PointRend", CVPR 2020, Sec. 4.1). RefineMask reports AP* with LVIS
 v0.5; the same works with v1, whose classes differ a little.
 """
@@ -72,7 +72,7 @@ class LvisAsCoco:
             classes: COCO's names of the classes to keep; None keeps all.
 
         Raises:
-            RefineMaskError: it is no LVIS dataset, or nothing is left of it.
+            RefineMaskError: it is not an LVIS dataset, or nothing is left of it.
         """
         if dataset.protocol != "lvis":
             raise RefineMaskError(

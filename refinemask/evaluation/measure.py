@@ -158,8 +158,8 @@ def _read_results_file(path: Path) -> list[Any]:
         ) from error
     if not isinstance(results, list):
         raise RefineMaskError(
-            f"{path} is no list of COCO results but a {type(results).__name__}; annotations go "
-            "with --dataset, and --results takes what `refinemask predict --json` writes"
+            f"{path} is not a list of COCO results but of type {type(results).__name__}; "
+            "give annotations by --dataset, and what `refinemask predict --json` wrote by --results"
         )
     return results
 

@@ -1,4 +1,4 @@
-"""What is measured: the kinds of overlap and the metrics of each."""
+"""Names of the metrics, by the kind of overlap that they measure."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Predictions written to disk image by image, so that an interrupted evaluation can go on.
+"""Predictions written to disk image by image, so that an interrupted evaluation can continue.
 
 `predictions.jsonl` begins with a line that says what made it: `made_by`, and then has one line for
 each image: `image_id`, and its COCO `results` without it.
@@ -34,7 +34,7 @@ class PredictionLog:
         Args:
             folder: where `predictions.jsonl` is or will be.
             made_by: what the predictions depend on, as JSON values: model, dataset, options.
-            resume: go on with the file in the folder, if there is one.
+            resume: continue the file in the folder, if there is one.
 
         Raises:
             RefineMaskError: the folder has predictions already and `resume` is false; or they were
@@ -50,7 +50,7 @@ class PredictionLog:
             return
         if not resume:
             raise RefineMaskError(
-                f"{folder} has the predictions of an earlier evaluation; go on with them by "
+                f"{folder} has the predictions of an earlier evaluation; continue with them by "
                 "--resume, or choose another folder"
             )
         self._read()
@@ -88,7 +88,7 @@ class PredictionLog:
             self._file.flush()
         except OSError as error:
             raise RefineMaskError(
-                f"cannot write {self._path}: {error.strerror or error}; make room, then go on "
+                f"cannot write {self._path}: {error.strerror or error}; make room, then continue "
                 "with --resume"
             ) from error
 

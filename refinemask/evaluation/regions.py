@@ -69,8 +69,8 @@ def boundary_region(mask: Mask, distance: int) -> Mask:
     """Return the pixels within `distance` of the contour of a mask.
 
     These are the pixels that have one of the other value at most `distance` rows and columns away,
-    so the band is `distance` pixels wide on either side. The border of the image is no contour:
-    nobody knows what lies behind it.
+    so the band is `distance` pixels wide on either side. The border of the image is not a
+    contour: the object may continue behind it.
 
     Args:
         mask: bool (H, W).

@@ -98,9 +98,9 @@ def _in_order(predictor: Predictor, dataset: EvaluationDataset) -> list[int | No
     count, others = len(predictor.class_names), len(dataset.class_names)
     if count != others:
         raise RefineMaskError(
-            f"the model has {count} classes whose names its checkpoint does not tell, the dataset "
-            f"{others} ({_abridged(dataset.class_names)}); use the dataset of the model, or give "
-            f"the names of its {count} in their order by --classes"
+            f"the model has {count} classes whose names its checkpoint does not record, and the "
+            f"dataset has {others} ({_abridged(dataset.class_names)}); use the dataset of the "
+            f"model, or give the names of its {count} classes in order with --classes"
         )
     logger.warning(
         "the model's checkpoint does not name its %d classes: taking those of the dataset, in "

@@ -1,4 +1,4 @@
-"""What the trunk of a new model starts from: ImageNet weights, a file, or chance."""
+"""Initial weights of the backbone: ImageNet weights, a file, or random ones."""
 
 import pickle
 from pathlib import Path
@@ -17,7 +17,7 @@ IMAGENET, NONE = "imagenet", "none"
 
 
 def load_backbone(model: Detector, source: str = IMAGENET) -> None:
-    """Load weights into the trunk.
+    """Load weights into the backbone.
 
     Args:
         model: a new model.
@@ -31,8 +31,8 @@ def load_backbone(model: Detector, source: str = IMAGENET) -> None:
     if isinstance(model.backbone, EfficientNetLite):
         if source != IMAGENET:
             raise RefineMaskError(
-                f"--backbone-weights {source}: a file is for ResNet trunks; the small presets take "
-                f"{IMAGENET}, which is in an installed package, or {NONE}"
+                f"--backbone-weights {source}: a file is for ResNet backbones; the small presets "
+                f"take {IMAGENET}, which is in an installed package, or {NONE}"
             )
         model.backbone.load_imagenet_weights()
         return
@@ -59,7 +59,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     """Read a state dict; nothing in the file is executed."""
     if not path.is_file():
         raise RefineMaskError(
-            f"--backbone-weights {path}: there is no such file; "
+            f"--backbone-weights {path}: the file does not exist; "
             f"give {IMAGENET}, {NONE} or a file of a torchvision ResNet (.pth or .safetensors)"
         )
     try:
@@ -73,7 +73,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
         raise RefineMaskError(
-            f"--backbone-weights {path} is no state dict of tensors; "
+            f"--backbone-weights {path} is not a state dict of tensors; "
             "save the model with torch.save(model.state_dict(), ...)"
         )
     return weights

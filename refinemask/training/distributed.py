@@ -48,7 +48,7 @@ class World:
         return _sum(values) / self.size if self.size > 1 else values
 
     def own_device(self, device: str) -> str:
-        """Return the device that `--device` means to this process: a GPU each, or the processor.
+        """Return the device that `--device` means to this process: a GPU each, or the CPU.
 
         Raises:
             RefineMaskError: there are not enough GPUs, or one was picked for all processes.
@@ -60,7 +60,7 @@ class World:
             return "cpu"
         if device not in ("auto", "cuda"):
             raise RefineMaskError(
-                f"each of {self.size} processes takes a GPU of its own, so --device must be auto, "
+                f"each of {self.size} processes takes its own GPU, so --device must be auto, "
                 f"cuda or cpu, got {device}"
             )
         if self.local_rank >= count:

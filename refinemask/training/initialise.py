@@ -11,10 +11,10 @@ from refinemask.training.backbone_weights import IMAGENET, load_backbone
 
 
 def initialise(model: Detector, backbone_weights: str = IMAGENET) -> None:
-    """Load the trunk's weights, see `load_backbone`, and give every other part its random start.
+    """Load the backbone's weights, see `load_backbone`, and give every other part its random start.
 
     Raises:
-        RefineMaskError: the trunk's weights cannot be had.
+        RefineMaskError: the weights of the backbone are not available.
     """
     load_backbone(model, backbone_weights)
     for layer in _convolutions(model.neck):

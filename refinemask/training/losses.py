@@ -69,7 +69,7 @@ def detector_losses(
         masks_only: train the mask head on a fixed detector.
 
     Returns:
-        Weighted losses by name; their sum is what is minimised.
+        Weighted losses by name; training minimises their sum.
     """
     with torch.set_grad_enabled(not masks_only):
         features = model.features(images)

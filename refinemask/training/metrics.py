@@ -12,10 +12,10 @@ class MetricsLog:
     """Appends lines to a file, each with the seconds since this part of the run began."""
 
     def __init__(self, path: Path, iteration: int) -> None:
-        """Open the log of a run that goes on after so many iterations.
+        """Open the log of a run that continues after so many iterations.
 
-        Lines of what is about to be done again are dropped: a run that was killed has logged more
-        than it saved.
+        Lines of iterations that are about to be repeated are dropped: a run that was killed has
+        logged more than it saved.
         """
         self._path = path
         self._started = time.monotonic()

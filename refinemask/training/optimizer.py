@@ -46,14 +46,14 @@ def build_optimizer(model: Detector, options: TrainOptions) -> torch.optim.Optim
     if options.freeze_detector:
         for part in (model.backbone, model.neck, model.rpn_head, model.roi_head.bbox_head):
             part.requires_grad_(False)
-    trunk = [p for p in model.backbone.parameters() if p.requires_grad]
-    in_trunk = {id(p) for p in trunk}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in in_trunk]
+    backbone = [p for p in model.backbone.parameters() if p.requires_grad]
+    in_backbone = {id(p) for p in backbone}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in in_backbone]
     rate = options.base_learning_rate
     groups = [{"params": rest, "lr": rate, "base_lr": rate}]
-    if trunk:
-        trunk_rate = rate * options.backbone_factor
-        groups.append({"params": trunk, "lr": trunk_rate, "base_lr": trunk_rate})
+    if backbone:
+        backbone_rate = rate * options.backbone_factor
+        groups.append({"params": backbone, "lr": backbone_rate, "base_lr": backbone_rate})
     if options.optimizer == "adamw":
         return torch.optim.AdamW(groups, weight_decay=options.weight_decay)
     return torch.optim.SGD(groups, momentum=0.9, weight_decay=options.weight_decay)

@@ -1,4 +1,4 @@
-"""What an interrupted run needs to continue exactly: weights, optimizer and place in the data.
+"""The state of an interrupted run: weights, optimizer and place in the data.
 
 One safetensors file holds all of it, so that a crash can never leave halves of different ages.
 """

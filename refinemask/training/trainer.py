@@ -212,7 +212,7 @@ class _Run:
             )
         state, scaler = self.options.output / STATE, self.updates.scaler.state_dict()
         resumable = progress | ({"scaler": scaler} if scaler else {})
-        # The state first: from it a run that dies between the two can go on.
+        # The state first: a run that dies between the two continues from it.
         save_state(state, self.model, self.model.config, self.updates.optimizer, resumable)
         save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
 
@@ -254,7 +254,7 @@ def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, t
         config = read_config(options.output / STATE)
         if config.class_names != dataset.class_names:
             raise RefineMaskError(
-                f"--resume: the run knows {class_summary(config.class_names)}, the data set "
+                f"--resume: the run has {class_summary(config.class_names)}, the data set "
                 f"{class_summary(dataset.class_names)}; restore its data or start a new run"
             )
         return build_model(config), ()
@@ -267,7 +267,7 @@ def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, t
     if model.class_names == dataset.class_names:
         return model, ()
     difference = (
-        f"{options.init} knows {class_summary(model.class_names)}, "
+        f"{options.init} has {class_summary(model.class_names)}, "
         f"the data set {class_summary(dataset.class_names)}"
     )
     if options.freeze_detector:
@@ -297,7 +297,7 @@ def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
     if {k: v.shape for k, v in kept.items()} != {k: v.shape for k, v in wanted.items()}:
         raise RefineMaskError(
             f"the detector of a {model.config.preset} does not fit --preset {preset_name}; "
-            "choose a preset with the same trunk"
+            "choose a preset with the same backbone"
         )
     changed.load_state_dict(kept, strict=False)
     initialise_mask_head(changed)

@@ -164,7 +164,7 @@ def test_the_content_tells_the_format_and_not_the_name(tmp_path, suffix):
         ),
         (
             lambda t: {n: v for n, v in t.items() if n.startswith("backbone.")},
-            r"model.pth cannot be loaded: it looks like a trunk alone: it has no FPN, no RPN, ",
+            r"model.pth cannot be loaded: it looks like a backbone alone: it has no FPN, no RPN, ",
         ),
         (
             lambda t: {f"backbone.bottom_up.{n}": v for n, v in t.items()},
@@ -182,7 +182,7 @@ def test_a_caffe_model_names_the_file(write):
     content = foreign.mmcv_checkpoint(NARROW["maskrcnn"])
     content["meta"]["config"] = content["meta"]["config"].replace("pytorch", "caffe")
     with pytest.raises(
-        RefineMaskError, match=r"model\.pth cannot be loaded: its trunk is of the caffe"
+        RefineMaskError, match=r"model\.pth cannot be loaded: its backbone is of the caffe"
     ):
         load_model(write(content))
 

@@ -205,10 +205,10 @@ BARE = {"weights": None, "weights_backbone": None}
         (lambda: detection.retinanet_resnet50_fpn(**BARE), "a detector without masks"),
         (lambda: detection.fcos_resnet50_fpn(**BARE), "a detector without masks"),
         (lambda: detection.ssdlite320_mobilenet_v3_large(**BARE), "a detector without masks"),
-        (lambda: mask_rcnn(2, "resnet18"), "a Mask R-CNN on another trunk"),
-        (lambda: mask_rcnn(2, "resnet152"), "a Mask R-CNN on another trunk"),
-        (lambda: mask_rcnn(2, "wide_resnet50_2"), "a Mask R-CNN on another trunk"),
-        (lambda: mask_rcnn(2, "resnext50_32x4d"), "a Mask R-CNN on another trunk"),
+        (lambda: mask_rcnn(2, "resnet18"), "a Mask R-CNN on another backbone"),
+        (lambda: mask_rcnn(2, "resnet152"), "a Mask R-CNN on another backbone"),
+        (lambda: mask_rcnn(2, "wide_resnet50_2"), "a Mask R-CNN on another backbone"),
+        (lambda: mask_rcnn(2, "resnext50_32x4d"), "a Mask R-CNN on another backbone"),
     ],
 )
 def test_other_detectors_of_torchvision(build, found):

@@ -51,7 +51,7 @@ def test_limits_are_allowed():
     ("kind", "values", "message"),
     [
         (InputConfig, {"short_side": 0}, "1 <= short_side"),
-        (InputConfig, {"short_side": 2.5}, "short_side must be an integer from 1 on, got 2.5"),
+        (InputConfig, {"short_side": 2.5}, "short_side must be an integer >= 1, got 2.5"),
         (InputConfig, {"std": (1.0, 0.0, 1.0)}, "std positive ones"),
         (InputConfig, {"mean": (1.0,)}, "3 values each"),
         (FCNMaskConfig, {"num_convs": 0}, "num_convs must be"),

@@ -250,7 +250,7 @@ def test_map_that_is_none(maps, frames, change):
         path.write_bytes(b"no picture")
     else:
         cv2.imwrite(str(path), change(frames[0].instance_map))
-    with pytest.raises(RefineMaskError, match=f"{path.name} is no instance map"):
+    with pytest.raises(RefineMaskError, match=f"{path.name} is not an instance map"):
         open_dataset(str(maps)).for_training()
 
 

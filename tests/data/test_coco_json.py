@@ -45,7 +45,7 @@ def test_byte_order_mark(coco_files):
         ("{", "not JSON"),
         ("\ufffd", "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ("3", "at its top level but of type int"),
+        ("3", "of type int at its top level"),
         ("[]", "a list at its top level"),
     ],
     ids=["open", "text", "deep", "number", "list"],

@@ -95,7 +95,7 @@ def test_mask_that_is_no_mask(pennfudan, tmp_path):
     path = source / "PedMasks" / "FudanPed00005_mask.png"
     path.unlink()
     path.write_bytes(b"no image")
-    assert_fails("pennfudan", source, tmp_path / "out", "is no mask of Penn-Fudan")
+    assert_fails("pennfudan", source, tmp_path / "out", "is not a mask of Penn-Fudan")
     cv2.imwrite(str(path), np.ones((20, 30), np.uint8))
     assert_fails("pennfudan", source, tmp_path / "out", r"size \(20, 30\)")
 
@@ -123,7 +123,7 @@ def test_annotations_without_the_images_of_the_split(coco, tmp_path):
 
 @pytest.mark.parametrize("name", ["pennfudan", "coco-mini"])
 def test_wrong_folders(tmp_path, name):
-    assert_fails(name, tmp_path / "nowhere", tmp_path / "out", "is no folder")
+    assert_fails(name, tmp_path / "nowhere", tmp_path / "out", "is not a folder")
     (tmp_path / "source").mkdir()
     assert_fails(name, tmp_path / "source", tmp_path / "out", "is incomplete")
 

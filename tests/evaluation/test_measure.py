@@ -84,7 +84,10 @@ def test_chosen_classes_leave_other_results_out(shapes, results_file):
     ("content", "message"),
     [
         ("{", "is not JSON"),
-        ({"images": []}, "is no list of COCO results but a dict; annotations go with --dataset"),
+        (
+            {"images": []},
+            "is not a list of COCO results but of type dict; give annotations by --dataset",
+        ),
         (
             [{"image_id": 99, "category_id": 1}],
             "results.json: result 0 is for image 99, .* another",

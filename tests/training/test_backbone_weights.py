@@ -125,7 +125,7 @@ class Trap:
     [
         (pickle.dumps(Trap(), protocol=2), "cannot be read as tensors alone"),
         (b"", "cannot be read as tensors alone"),
-        (None, "there is no such file; give imagenet, none or a file"),
+        (None, "the file does not exist; give imagenet, none or a file"),
     ],
     ids=["harmful", "empty", "missing"],
 )
@@ -136,10 +136,10 @@ def test_a_file_that_is_no_state_dict(narrow, tmp_path, content, message):
     with pytest.raises(RefineMaskError, match=message):
         load_backbone(narrow, str(path))
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(RefineMaskError, match="no state dict of tensors"):
+    with pytest.raises(RefineMaskError, match="not a state dict of tensors"):
         load_backbone(narrow, str(tmp_path / "list.pth"))
 
 
 def test_the_small_presets_take_no_file():
-    with pytest.raises(RefineMaskError, match="a file is for ResNet trunks"):
+    with pytest.raises(RefineMaskError, match="a file is for ResNet backbones"):
         load_backbone(build_model(refinemask_small()), "resnet50.pth")

@@ -189,7 +189,7 @@ def test_a_frozen_detector_of_other_classes(detector, tmp_path):
 
 def test_a_mask_head_of_another_trunk(detector, tmp_path):
     chosen = options(tmp_path, init=detector, reset_mask_head=True, preset="refinemask_r50")
-    with pytest.raises(RefineMaskError, match="choose a preset with the same trunk"):
+    with pytest.raises(RefineMaskError, match="choose a preset with the same backbone"):
         train(chosen)
 
 

@@ -46,7 +46,7 @@ class ShapesDataset:
             count: number of images.
             seed: not negative.
             size: (height, width) of the images, in pixels.
-            classes: names of the annotated shapes; the others are drawn all the same.
+            classes: names of the annotated shapes; the others are drawn too.
 
         Raises:
             RefineMaskError: a number is out of its range or a class is unknown.
@@ -131,7 +131,7 @@ class ShapesDataset:
         return self._labels(self._layout(index))
 
     def image_path(self, index: int) -> Path:
-        """Return a name for image `index`; there is no such file."""
+        """Return a name for image `index`; no file has it."""
         return Path(f"shapes_{self._seed}_{self.image_ids[index]:06d}.png")
 
     def load_image(self, index: int) -> NDArray[np.uint8]:
