@@ -6,11 +6,11 @@ Only the torch engine imports torch and the model.
 from importlib import import_module
 from pathlib import Path
 
-from refinemask.engines.base import Engine, Outputs
+from refinemask.engines.base import Engine
 from refinemask.engines.runtimes import ARTIFACT_RUNTIMES, RUNTIMES, Runtime, find_runtime
 from refinemask.errors import RefineMaskError
 
-__all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Outputs", "Runtime", "open"]
+__all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Runtime", "open"]
 
 
 def open(

@@ -1,9 +1,8 @@
-"""What all engines have in common: the input contract of artifacts, and prediction around it."""
+"""Base class of the engines: the input contract of artifacts, and prediction around it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +10,10 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
 from refinemask.inference.processing import Prepared, postprocess, prepare
-from refinemask.inference.structures import Detections, MaskFormat
+from refinemask.inference.structures import Detections, MaskFormat, RawArrays, RawOutputs
 
-Outputs = dict[str, NDArray[Any]]
-"""The detections of a batch, N in all, ordered by image, then by descending score.
-
-boxes: float32 (N, 4), xyxy in pixels of the resized image; scores: float32 (N,); labels: int64
-(N,); image_index: int64 (N,), which image of the batch; masks: float32 (N, M, M), probabilities
-inside the box.
-"""
 INPUT_NAMES = ("images", "image_sizes")
-OUTPUT_NAMES = ("boxes", "scores", "labels", "image_index", "masks")
+OUTPUT_NAMES = RawOutputs._fields
 
 
 class Engine(ABC):
@@ -56,16 +48,7 @@ class Engine(ABC):
         """Detect objects in one uint8 RGB image (H, W, 3); see `processing.postprocess`."""
         prepared = self.prepare(image)
         outputs = self.run(prepared.image[None], np.array([prepared.size], np.int64))
-        return postprocess(
-            outputs["boxes"],
-            outputs["scores"],
-            outputs["labels"],
-            outputs["masks"],
-            prepared,
-            masks,
-            score_threshold,
-            max_detections,
-        )
+        return postprocess(outputs, prepared, masks, score_threshold, max_detections)
 
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
         """Resize and pad one uint8 RGB image (H, W, 3) as this artifact takes it."""
@@ -73,7 +56,7 @@ class Engine(ABC):
         canvas = (limits.height, limits.width)
         return prepare(image, limits.short_side, limits.long_side, limits.divisor, canvas)
 
-    def run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+    def run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         """Run the network on a batch that is resized and padded already.
 
         Args:
@@ -91,11 +74,11 @@ class Engine(ABC):
         filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)])
         sizes = np.concatenate([image_sizes, np.repeat(image_sizes[-1:], missing, axis=0)])
         outputs = self._run(filled, sizes)
-        end = np.searchsorted(outputs["image_index"], len(images))
-        return {name: values[:end] for name, values in outputs.items()}
+        end = np.searchsorted(outputs.image_index, len(images))
+        return outputs.map(lambda values: values[:end])
 
     @abstractmethod
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         """Run contiguous inputs that satisfy the contract."""
 
     def _check(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> None:

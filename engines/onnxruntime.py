@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from refinemask.engines.base import (
     OUTPUT_NAMES,
     Engine,
-    Outputs,
     check_file,
     check_names,
     damaged,
@@ -20,6 +19,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.metadata import METADATA_KEY
 from refinemask.inference.onnx_properties import read_properties
+from refinemask.inference.structures import RawArrays
 
 
 def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
@@ -60,10 +60,9 @@ class OnnxRuntimeEngine(Engine):
         )
         self._session = session
 
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         feeds = {"images": images, "image_sizes": image_sizes}
-        values = self._session.run(OUTPUT_NAMES, feeds)
-        return dict(zip(OUTPUT_NAMES, values, strict=True))
+        return RawArrays(*self._session.run(OUTPUT_NAMES, feeds))
 
 
 def _providers(device: str) -> list[Any]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from refinemask.engines.base import (
     OUTPUT_NAMES,
     Engine,
-    Outputs,
     check_file,
     check_names,
     damaged,
@@ -21,6 +20,7 @@ from refinemask.engines.base import (
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import METADATA_KEY
 from refinemask.inference.onnx_properties import read_properties
+from refinemask.inference.structures import RawArrays
 
 
 def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
@@ -80,8 +80,8 @@ class OpenVinoEngine(Engine):
             raise damaged(path, error) from error
         self._local = threading.local()
 
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
         results = self._local.request.infer({"images": images, "image_sizes": image_sizes})
-        return {name: results[name] for name in OUTPUT_NAMES}
+        return RawArrays(*(results[name] for name in OUTPUT_NAMES))

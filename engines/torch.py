@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from refinemask.engines.base import OUTPUT_NAMES, Engine, Outputs
+from refinemask.engines.base import Engine
 from refinemask.inference.metadata import ArtifactMetadata, InputLimits
+from refinemask.inference.structures import RawArrays
 from refinemask.version import __version__
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ class TorchEngine(Engine):
         )
         self._model = model.eval()
 
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         device = next(self._model.parameters()).device
         with torch.inference_mode():
             raw = self._model.detect(
                 torch.from_numpy(images).to(device), torch.from_numpy(image_sizes).to(device)
             )
-        return {name: getattr(raw, name).cpu().numpy() for name in OUTPUT_NAMES}
+        return raw.map(lambda values: values.cpu().numpy())

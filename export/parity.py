@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.engines import Outputs
 from refinemask.errors import RefineMaskError
 from refinemask.inference.processing import Prepared, paste_mask
+from refinemask.inference.structures import RawArrays
 
 MIN_DETECTIONS = 5
 """With fewer reference detections in all, the gate decides nothing and says so."""
@@ -136,7 +136,7 @@ class Comparison:
     """Of the masks of matched detections."""
 
 
-def compare(reference: Outputs, outputs: Outputs, prepared: Prepared) -> Comparison:
+def compare(reference: RawArrays, outputs: RawArrays, prepared: Prepared) -> Comparison:
     """Compare the outputs of an artifact for one image with those of the model.
 
     Args:
@@ -148,12 +148,13 @@ def compare(reference: Outputs, outputs: Outputs, prepared: Prepared) -> Compari
     mine, theirs = pairs[:, 0], pairs[:, 1]
 
     def difference(name: str) -> NDArray[np.float64]:
-        return np.abs(reference[name][mine].astype(np.float64) - outputs[name][theirs])
+        expected, found = getattr(reference, name)[mine], getattr(outputs, name)[theirs]
+        return np.abs(expected.astype(np.float64) - found)
 
     probabilities = difference("masks")
     return Comparison(
-        detections=len(reference["scores"]),
-        unmatched=len(reference["scores"]) + len(outputs["scores"]) - 2 * len(pairs),
+        detections=len(reference.scores),
+        unmatched=len(reference.scores) + len(outputs.scores) - 2 * len(pairs),
         box_difference=difference("boxes").max(initial=0.0),
         score_difference=difference("scores").max(initial=0.0),
         probability_difference=probabilities.max(initial=0.0),
@@ -196,7 +197,7 @@ def _largest(values: Iterable[float]) -> float:
     return float(np.max([0.0, *values]))
 
 
-def match(reference: Outputs, outputs: Outputs) -> NDArray[np.int64]:
+def match(reference: RawArrays, outputs: RawArrays) -> NDArray[np.int64]:
     """Pair detections one to one: same image, same label, IoU above `MATCH_IOU`.
 
     Boxes whose corners keep to the tolerance match as well: a box much thinner than a pixel has no
@@ -205,8 +206,9 @@ def match(reference: Outputs, outputs: Outputs) -> NDArray[np.int64]:
     Returns:
         int64 (P, 2): indices into reference and outputs.
     """
-    boxes, others = reference["boxes"].astype(np.float64), outputs["boxes"].astype(np.float64)
-    same = _same(reference, outputs, "labels") & _same(reference, outputs, "image_index")
+    boxes, others = reference.boxes.astype(np.float64), outputs.boxes.astype(np.float64)
+    same = _equal(reference.labels, outputs.labels)
+    same &= _equal(reference.image_index, outputs.image_index)
     near = np.abs(boxes[:, None] - others).max(2, initial=0.0) <= BOX_TOLERANCE
     overlap = np.where(same, np.where(near, 1.0, _box_iou(boxes, others)), 0.0)
     pairs = []
@@ -218,8 +220,8 @@ def match(reference: Outputs, outputs: Outputs) -> NDArray[np.int64]:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _same(reference: Outputs, outputs: Outputs, name: str) -> NDArray[np.bool_]:
-    return reference[name][:, None] == outputs[name]
+def _equal(values: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return values[:, None] == others
 
 
 def _box_iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -235,13 +237,13 @@ def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _pasted_iou(
-    reference: Outputs, outputs: Outputs, prepared: Prepared, mine: int, theirs: int
+    reference: RawArrays, outputs: RawArrays, prepared: Prepared, mine: int, theirs: int
 ) -> float:
     """Return the IoU of two masks in the original image, 1 if both are empty there."""
 
-    def pasted(values: Outputs, index: int) -> NDArray[np.bool_]:
-        box = values["boxes"][index] / prepared.scale_factor
-        return paste_mask(values["masks"][index], box, *prepared.original_size)
+    def pasted(values: RawArrays, index: int) -> NDArray[np.bool_]:
+        box = values.boxes[index] / prepared.scale_factor
+        return paste_mask(values.masks[index], box, *prepared.original_size)
 
     first, second = pasted(reference, mine), pasted(outputs, theirs)
     union = (first | second).sum()

@@ -179,6 +179,6 @@ def _run(
     ready = clock()
     found = engine.run(prepared.image[None], np.array([prepared.size], np.int64))
     done = clock()
-    postprocess(found["boxes"], found["scores"], found["labels"], found["masks"], prepared, "rle")
+    postprocess(found, prepared, "rle")
     end = clock()
     return ready - start, done - ready, end - done, end - start

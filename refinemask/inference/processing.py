@@ -16,7 +16,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.images import IMAGE_SUFFIXES, list_images, load_image
 from refinemask.inference.rle import column_edges, decode_rle, encode_rle, rle_from_edges
-from refinemask.inference.structures import Detections, MaskFormat, Rle
+from refinemask.inference.structures import Detections, MaskFormat, RawArrays, Rle
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -106,53 +106,48 @@ def prepare(
 
 
 def postprocess(
-    boxes: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    masks: NDArray[np.float32],
+    outputs: RawArrays,
     prepared: Prepared,
-    masks_format: MaskFormat = "bitmap",
+    masks: MaskFormat = "bitmap",
     score_threshold: float = 0.0,
     max_detections: int | None = None,
 ) -> Detections:
     """Bring the network's detections of one image back to the original image (SPEC 3.5, 3.9).
 
     Args:
-        boxes: float32 (N, 4), xyxy in pixels of the resized image.
-        scores: float32 (N,), descending.
-        labels: int64 (N,).
-        masks: float32 (N, M, M), probabilities inside the box.
+        outputs: what the network returned for a batch of this image alone.
         prepared: what `prepare` returned for the image.
-        masks_format: "bitmap", "rle" or "probs", see `Detections`.
+        masks: "bitmap", "rle" or "probs", see `Detections`.
         score_threshold: detections with lower scores are left out.
         max_detections: keep this many of the highest scores; None keeps all.
 
     Raises:
-        RefineMaskError: `masks_format` is unknown, or `max_detections` is negative.
+        RefineMaskError: `masks` is unknown, or `max_detections` is negative.
     """
-    if masks_format not in get_args(MaskFormat):
+    if masks not in get_args(MaskFormat):
         raise RefineMaskError(
-            f"unknown mask format {masks_format!r}; choose one of {', '.join(get_args(MaskFormat))}"
+            f"unknown mask format {masks!r}; choose one of {', '.join(get_args(MaskFormat))}"
         )
     if max_detections is not None and max_detections < 0:
-        raise RefineMaskError(f"max_detections must be at least 0, got {max_detections}")
-    kept = np.flatnonzero(scores >= score_threshold)[:max_detections]
-    boxes = np.asarray(boxes[kept] / prepared.scale_factor, np.float32)
-    probs = np.asarray(masks[kept], np.float32)
+        raise RefineMaskError(f"max_detections must be >= 0, got {max_detections}")
+    indices = np.flatnonzero(outputs.scores >= score_threshold)[:max_detections]
+    kept = outputs.map(lambda values: values[indices])
+    boxes = np.asarray(kept.boxes / prepared.scale_factor, np.float32)
+    probs = np.asarray(kept.masks, np.float32)
     height, width = prepared.original_size
     converted: NDArray[np.bool_] | NDArray[np.float32] | list[Rle]
-    if masks_format == "rle":
+    if masks == "rle":
         converted = [
             paste_rle(prob, box, height, width) for prob, box in zip(probs, boxes, strict=True)
         ]
-    elif masks_format == "bitmap":
+    elif masks == "bitmap":
         converted = paste_masks(probs, boxes, height, width)
     else:
         converted = probs
     return Detections(
         boxes,
-        np.asarray(scores[kept], np.float32),
-        np.asarray(labels[kept], np.int64),
+        np.asarray(kept.scores, np.float32),
+        np.asarray(kept.labels, np.int64),
         converted,
         prepared.original_size,
     )

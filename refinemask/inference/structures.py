@@ -1,12 +1,43 @@
-"""What a model or an engine returns for one image (NumPy only, shared by every runtime)."""
+"""Raw outputs and detections: what models and engines return (NumPy only)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypedDict
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 MaskFormat = Literal["bitmap", "rle", "probs"]
+
+Array = TypeVar("Array")
+OtherArray = TypeVar("OtherArray")
+
+
+class RawOutputs(NamedTuple, Generic[Array]):
+    """The N detections of a batch, ordered by image, then by descending score.
+
+    The model returns them as tensors, engines as NumPy arrays. The fields are the outputs of every
+    artifact, in this order and by these names.
+    """
+
+    boxes: Array
+    """float32 (N, 4), xyxy in pixels of the resized image."""
+    scores: Array
+    """float32 (N,)."""
+    labels: Array
+    """int64 (N,), class indices contiguous from 0."""
+    image_index: Array
+    """int64 (N,), position in the batch."""
+    masks: Array
+    """float32 (N, M, M), probabilities inside the box; logits where a function says so."""
+
+    def map(self, function: Callable[[Array], OtherArray]) -> "RawOutputs[OtherArray]":
+        """Apply a function to each field, for example to choose detections or to copy them."""
+        return RawOutputs(*map(function, self))
+
+
+RawArrays = RawOutputs[NDArray[Any]]
+"""Raw outputs as NumPy arrays."""
 
 
 class Rle(TypedDict):

@@ -1,7 +1,6 @@
 """The whole detector: Mask R-CNN with one of the mask heads."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from refinemask.configs.config import (
     RefineMaskConfig,
 )
 from refinemask.inference import processing
-from refinemask.inference.structures import Detections, MaskFormat
+from refinemask.inference.structures import Detections, MaskFormat, RawOutputs
 from refinemask.models.box_head import BoxHead, select_detections
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.models.fcn_mask_head import FCNMaskHead
@@ -29,21 +28,6 @@ from refinemask.models.rpn import RPNHead, level_anchors, propose
 from refinemask.models.simple_refine_mask_head import SimpleRefineMaskHead
 
 MaskHead = FCNMaskHead | RefineMaskHead | SimpleRefineMaskHead
-
-
-class RawDetections(NamedTuple):
-    """Detections of a batch, by image and then by descending score (DESIGN 3)."""
-
-    boxes: Tensor
-    """float32 (N, 4), xyxy in resized-image pixels."""
-    scores: Tensor
-    """float32 (N,)."""
-    labels: Tensor
-    """int64 (N,)."""
-    image_index: Tensor
-    """int64 (N,)."""
-    masks: Tensor
-    """float32 (N, M, M): mask logits of the network, probabilities of `Detector.detect`."""
 
 
 class RoIHead(nn.Module):
@@ -92,7 +76,7 @@ class Detector(nn.Module):
         """Map normalised images (B, 3, H, W) to P2..P6."""
         return self.neck(self.backbone(images))
 
-    def forward(self, images: Tensor, image_sizes: Tensor) -> RawDetections:
+    def forward(self, images: Tensor, image_sizes: Tensor) -> RawOutputs[Tensor]:
         """Detect objects in normalised images.
 
         Args:
@@ -111,7 +95,7 @@ class Detector(nn.Module):
 
     def detect_in_proposals(
         self, features: Sequence[Tensor], rois: Tensor, image_sizes: Tensor
-    ) -> RawDetections:
+    ) -> RawOutputs[Tensor]:
         """Run the box head and the mask head on proposals (K, 5), grouped by image."""
         logits, deltas = self.roi_head.bbox_head(features, rois)
         image, boxes, scores, labels = select_detections(
@@ -124,9 +108,9 @@ class Detector(nn.Module):
             self.config.conventions,
         )
         masks = self.roi_head.mask_head.final_logits(features, make_rois(image, boxes), labels)
-        return RawDetections(boxes, scores, labels, image, masks[:, 0])
+        return RawOutputs(boxes, scores, labels, image, masks[:, 0])
 
-    def detect(self, images: Tensor, image_sizes: Tensor) -> RawDetections:
+    def detect(self, images: Tensor, image_sizes: Tensor) -> RawOutputs[Tensor]:
         """Detect objects by the input contract of every artifact.
 
         Args:
@@ -162,10 +146,7 @@ class Detector(nn.Module):
             torch.tensor([prepared.size], device=self.device),
         )
         return processing.postprocess(
-            raw.boxes.cpu().numpy(),
-            raw.scores.cpu().numpy(),
-            raw.labels.cpu().numpy(),
-            raw.masks.cpu().numpy(),
+            raw.map(lambda values: values.cpu().numpy()),
             prepared,
             masks,
             score_threshold,

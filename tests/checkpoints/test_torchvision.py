@@ -17,8 +17,8 @@ from refinemask.checkpoints.torchvision import convert, is_torchvision
 from refinemask.configs.config import TORCHVISION
 from refinemask.configs.presets import maskrcnn_r50, refinemask_small
 from refinemask.errors import RefineMaskError
+from refinemask.inference.structures import RawOutputs
 from refinemask.models import build_model
-from refinemask.models.detector import RawDetections
 from tests import golden
 
 TOLERANCE: dict[str, Any] = {"atol": 1e-4, "rtol": 2**-23}
@@ -56,13 +56,13 @@ def models(request):
 
 
 @torch.inference_mode()
-def their_detections(model, images, sizes) -> RawDetections:
+def their_detections(model, images, sizes) -> RawOutputs[torch.Tensor]:
     """Run torchvision's parts on padded images, without the transform that would make these."""
     features = model.backbone(images)
     proposals, _ = model.rpn(ImageList(images, sizes), features)
     found, _ = model.roi_heads(features, proposals, sizes)
     index = [torch.full_like(one["labels"], image) for image, one in enumerate(found)]
-    return RawDetections(
+    return RawOutputs(
         torch.cat([one["boxes"] for one in found]),
         torch.cat([one["scores"] for one in found]),
         torch.cat([one["labels"] for one in found]) - 1,

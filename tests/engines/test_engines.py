@@ -13,6 +13,7 @@ import refinemask.engines
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.metadata import InputLimits
+from refinemask.inference.structures import RawOutputs
 from tests.engines.conftest import GRAPH
 
 WHITE, BLACK = np.uint8(255), np.uint8(0)
@@ -32,30 +33,23 @@ def runtime(request):
 def test_run_returns_the_contract(make_artifact, runtime):
     engine = refinemask.engines.open(make_artifact(), runtime, threads=1)
     outputs = engine.run(*batch(WHITE, BLACK, WHITE))
-    assert list(outputs) == ["boxes", "scores", "labels", "image_index", "masks"]
-    assert {k: (v.dtype.name, v.shape) for k, v in outputs.items()} == {
-        "boxes": ("float32", (2, 4)),
-        "scores": ("float32", (2,)),
-        "labels": ("int64", (2,)),
-        "image_index": ("int64", (2,)),
-        "masks": ("float32", (2, 4, 4)),
-    }
-    assert outputs["image_index"].tolist() == [0, 2]
-    assert outputs["boxes"].tolist() == [[0, 0, 40, 30]] * 2
+    assert outputs.map(lambda values: (values.dtype.name, values.shape)) == RawOutputs(
+        boxes=("float32", (2, 4)),
+        scores=("float32", (2,)),
+        labels=("int64", (2,)),
+        image_index=("int64", (2,)),
+        masks=("float32", (2, 4, 4)),
+    )
+    assert outputs.image_index.tolist() == [0, 2]
+    assert outputs.boxes.tolist() == [[0, 0, 40, 30]] * 2
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_run_without_detections(make_artifact, runtime, count):
     engine = refinemask.engines.open(make_artifact(), runtime)
     outputs = engine.run(*batch(*[BLACK] * count))
-    assert {name: value.shape for name, value in outputs.items()} == {
-        "boxes": (0, 4),
-        "scores": (0,),
-        "labels": (0,),
-        "image_index": (0,),
-        "masks": (0, 4, 4),
-    }
-    assert len(engine.run(*batch(WHITE))["scores"]) == 1  # and the call after
+    assert outputs.map(np.shape) == ((0, 4), (0,), (0,), (0,), (0, 4, 4))
+    assert len(engine.run(*batch(WHITE)).scores) == 1  # and the call after
 
 
 def test_predict_returns_to_the_original_image(make_artifact, runtime):
@@ -85,8 +79,8 @@ def test_predict_any_image_size(make_artifact, runtime, size):
 def test_fixed_inputs(make_artifact, runtime):
     limits = InputLimits(64, 96, batch=3, height=64, width=96)
     engine = refinemask.engines.open(make_artifact(limits=limits), runtime)
-    assert engine.run(*batch(WHITE, WHITE))["image_index"].tolist() == [0, 1]
-    assert engine.run(*batch(BLACK, WHITE))["image_index"].tolist() == [1]
+    assert engine.run(*batch(WHITE, WHITE)).image_index.tolist() == [0, 1]
+    assert engine.run(*batch(BLACK, WHITE)).image_index.tolist() == [1]
     portrait = engine.predict(np.full((120, 60, 3), 255, np.uint8))  # fits as 64 x 32
     np.testing.assert_allclose(portrait.boxes, [[0, 0, 30, 60]], rtol=1e-6)
     with pytest.raises(RefineMaskError, match=r"takes 1 to 3 images at a time, got 4"):
@@ -102,7 +96,7 @@ def test_run_from_several_threads(make_artifact, runtime):
     def work(colour):
         for _ in range(30):
             outputs = engine.run(*batch(np.uint8(colour)))
-            if abs(outputs["scores"][0] - colour / 255) > 1e-5:
+            if abs(outputs.scores[0] - colour / 255) > 1e-5:
                 wrong.append(colour)
 
     workers = [threading.Thread(target=work, args=(colour,)) for colour in (100, 150, 200, 250)]
@@ -292,5 +286,5 @@ def test_fused_artifacts_bring_their_operators(make_artifact):
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda engine: engine.run(images, sizes), engines * 8))
     for outputs in results:
-        np.testing.assert_array_equal(outputs["image_index"], [0, 2])
-        np.testing.assert_array_equal(outputs["masks"], np.ones((2, 4, 4), np.float32))
+        np.testing.assert_array_equal(outputs.image_index, [0, 2])
+        np.testing.assert_array_equal(outputs.masks, np.ones((2, 4, 4), np.float32))

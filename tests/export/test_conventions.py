@@ -12,10 +12,9 @@ from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
 from refinemask.export.parity import compare, summarise
 from refinemask.inference.processing import Prepared
+from refinemask.inference.structures import RawArrays
 from tests.export.graphs import attributes
 from tests.export.small import calibrated, photo
-
-OUTPUTS = ("boxes", "scores", "labels", "image_index", "masks")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +31,7 @@ def graph_as(torchvision_model):
 @pytest.fixture(scope="module")
 def run(graph_as, target):
     session = target.load(graph_as(target.form))
-    return lambda **feeds: dict(zip(OUTPUTS, session(**feeds), strict=True))
+    return lambda **feeds: RawArrays(*session(**feeds))
 
 
 def test_rois_are_pooled_as_torchvision_does(graph_as):
@@ -65,7 +64,7 @@ def test_parity_at_any_size(torchvision_model, run, size):
     images = np.stack([photo(height, width, seed) for seed in (0, 1)])
     sizes = np.array([[height - 5, width - 9], [height - 20, width]])
     expected = TorchEngine(torchvision_model).run(images, sizes)
-    assert set(expected["image_index"]) == {0, 1}
+    assert set(expected.image_index) == {0, 1}
     prepared = Prepared(np.zeros((*size, 3), np.uint8), size, np.ones(4, np.float32), size)
     report = summarise([compare(expected, run(images=images, image_sizes=sizes), prepared)])
     assert report.passed, report.table()
@@ -75,4 +74,4 @@ def test_the_smallest_image(torchvision_model, run):
     images, sizes = np.zeros((1, 32, 32, 3), np.uint8), np.array([[1, 1]])
     expected = TorchEngine(torchvision_model).run(images, sizes)
     found = run(images=images, image_sizes=sizes)
-    assert len(found["scores"]) == len(expected["scores"])
+    assert len(found.scores) == len(expected.scores)

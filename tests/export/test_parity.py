@@ -8,6 +8,7 @@ import pytest
 from refinemask.errors import RefineMaskError
 from refinemask.export.parity import GATE, ParityReport, compare, match, summarise
 from refinemask.inference.processing import Prepared
+from refinemask.inference.structures import RawArrays
 
 SIZE = 64
 PREPARED = Prepared(
@@ -20,18 +21,18 @@ def outputs(count: int = 5):
     corner = np.arange(count, dtype=np.float32)[:, None]
     masks = np.zeros((count, 28, 28), np.float32)
     masks[:, :, :14] = 1
-    return {
-        "boxes": np.hstack([corner, corner, corner + 40, corner + 40]),
-        "scores": np.linspace(0.9, 0.5, count, dtype=np.float32),
-        "labels": np.arange(count),
-        "image_index": np.zeros(count, np.int64),
-        "masks": masks,
-    }
+    return RawArrays(
+        boxes=np.hstack([corner, corner, corner + 40, corner + 40]),
+        scores=np.linspace(0.9, 0.5, count, dtype=np.float32),
+        labels=np.arange(count),
+        image_index=np.zeros(count, np.int64),
+        masks=masks,
+    )
 
 
 def changed(name: str, index, value):
     result = outputs()
-    result[name][index] += value
+    getattr(result, name)[index] += value
     return result
 
 
@@ -66,12 +67,11 @@ def test_tolerances(name, index, small, large, figure):
 
 def test_one_pixel_in_ten_thousand_may_differ():
     assert report(changed("masks", (0, 3, 3), 2e-3)).probability_share > 1 - 1 / 3000
-    reference, other = outputs(), outputs()
-    for values in (reference, other):
-        values["masks"] = np.repeat(np.repeat(values["masks"], 4, 1), 4, 2)  # 62,720 pixels
-    other["masks"][0, 3, :6] += 2e-3
+    masks = np.repeat(np.repeat(outputs().masks, 4, 1), 4, 2)  # 62,720 pixels
+    reference, other = (outputs()._replace(masks=masks.copy()) for _ in range(2))
+    other.masks[0, 3, :6] += 2e-3
     assert summarise([compare(reference, other, PREPARED)]).passed
-    other["masks"][0, 3, :7] += 2e-3
+    other.masks[0, 3, :7] += 2e-3
     assert failures(summarise([compare(reference, other, PREPARED)])) == ["probability_share"]
 
 
@@ -97,24 +97,24 @@ def test_detections_of_another_label_image_or_place_do_not_match():
 
 
 def test_missing_and_extra_detections_are_unmatched():
-    fewer = {name: values[:4] for name, values in outputs().items()}
+    fewer = outputs().map(lambda values: values[:4])
     assert report(fewer).unmatched == 1
     assert report(outputs(7)).unmatched == 2
 
 
 def test_matching_is_one_to_one_and_ignores_the_order():
-    twins = {name: values[[0, 0, 1]] for name, values in outputs().items()}
+    twins = outputs().map(lambda values: values[[0, 0, 1]])
     pairs = match(twins, twins)
     assert pairs[:, 0].tolist() == [0, 1, 2]
     assert sorted(pairs[:, 1].tolist()) == [0, 1, 2]
-    backwards = {name: values[::-1] for name, values in outputs().items()}
+    backwards = outputs().map(lambda values: values[::-1])
     assert match(outputs(), backwards).tolist() == [[i, 4 - i] for i in range(5)]
 
 
 def test_boxes_without_area_match_by_their_corners():
     reference = changed("boxes", (0, [2, 3]), -40.0)
-    other = {name: values.copy() for name, values in reference.items()}
-    other["boxes"][0, 2] += 1e-3
+    other = reference.map(np.copy)
+    other.boxes[0, 2] += 1e-3
     assert summarise([compare(reference, other, PREPARED)]).unmatched == 0
 
 

@@ -72,7 +72,7 @@ def test_each_mask_head(narrow, artifact_as, target):
     sizes = np.array([[224, 288], [200, 280]])
     engine = engines.open(artifact_as(target.form), target.runtime)
     found = engine.run(images, sizes)
-    assert set(found["image_index"]) == {0, 1}
+    assert set(found.image_index) == {0, 1}
     assert assert_parity(TorchEngine(narrow).run(images, sizes), found, (224, 288)) >= 10
 
 

@@ -11,6 +11,7 @@ from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
 from refinemask.inference import native
 from refinemask.inference.processing import paste_masks
+from refinemask.inference.structures import RawOutputs
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
@@ -131,6 +132,6 @@ def test_whole_network(gpu, tmp_path):
             "images": torch.from_numpy(images[:count]),
             "image_sizes": torch.from_numpy(sizes[:count]),
         }
-        found = {name: value.cpu().numpy() for name, value in runner.run(inputs).items()}
+        found = RawOutputs(**runner.run(inputs)).map(lambda values: values.cpu().numpy())
         expected = reference.run(images[:count], sizes[:count])
         assert assert_parity(expected, found, (224, 288)) >= 5

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native, processing
+from refinemask.inference.structures import RawArrays
 
 COORDINATE = (
     st.floats(-40, 120, width=32)
@@ -85,13 +86,14 @@ def test_postprocess_equals_numpy():
     prepared = processing.Prepared(np.zeros((32, 32, 3), np.uint8), (0, 0), factors, (333, 221))
     corners = random.uniform(-20, 150, (30, 2)).astype(np.float32)
     boxes = np.concatenate([corners, corners + random.uniform(0, 90, (30, 2))], 1)
-    arguments = (
+    outputs: RawArrays = RawArrays(
         boxes.astype(np.float32),
         np.linspace(1, 0.1, 30, dtype=np.float32),
         np.zeros(30, np.int64),
+        np.zeros(30, np.int64),
         random.random((30, 28, 28), np.float32),
-        prepared,
     )
+    arguments = (outputs, prepared)
     for form in ("rle", "bitmap", "probs"):
         found = processing.postprocess(*arguments, form, 0.2).masks
         expected = with_numpy(processing.postprocess, *arguments, form, 0.2).masks
@@ -196,6 +198,7 @@ MEMORY = """
 import sys
 import numpy as np
 from refinemask.inference import native, processing
+from refinemask.inference.structures import RawArrays
 
 if sys.argv[1] == "numpy":
     native.kernels = lambda: None
@@ -213,9 +216,9 @@ status = lambda name: next(
 )
 open("/proc/self/clear_refs", "w").write("5")  # the peak is counted from here
 before = status("VmRSS:")
-detections = processing.postprocess(
-    boxes, np.ones(100, np.float32), np.zeros(100, np.int64), probs, prepared, "rle"
-)
+zeros = np.zeros(100, np.int64)
+outputs = RawArrays(boxes, np.ones(100, np.float32), zeros, zeros, probs)
+detections = processing.postprocess(outputs, prepared, "rle")
 assert len(detections.masks) == 100
 print((status("VmHWM:") - before) / 1024)
 """

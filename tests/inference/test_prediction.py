@@ -7,6 +7,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image, save_image
 from refinemask.inference.prediction import predict_images
 from refinemask.inference.processing import decode_rle, postprocess, prepare
+from refinemask.inference.structures import RawArrays
 
 
 class OneBox:
@@ -20,16 +21,14 @@ class OneBox:
         height, width = prepared.size
         count = 2 if image.any() else 0
         box = np.array([width / 4, height / 4, width * 3 / 4, height * 3 / 4], np.float32)
-        return postprocess(
+        outputs: RawArrays = RawArrays(
             np.tile(box, (count, 1)),
             np.array([0.9, 0.4], np.float32)[:count],
             np.array([1, 0], np.int64)[:count],
+            np.zeros(count, np.int64),
             np.ones((count, 28, 28), np.float32),
-            prepared,
-            masks,
-            score_threshold,
-            max_detections,
         )
+        return postprocess(outputs, prepared, masks, score_threshold, max_detections)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from refinemask.inference.processing import (
     prepare,
     resized_size,
 )
+from refinemask.inference.structures import RawArrays
 
 COORDINATE = st.floats(-60, 120, width=32) | st.integers(-60, 120).map(float)
 
@@ -82,15 +83,14 @@ def prepared_like(size, scale):
 
 def process(count, prepared, *options, size=8, **named):
     """Postprocess `count` detections with scores from 0.9 down to 0.1 and labels 0, 1, ..."""
-    return postprocess(
+    outputs = RawArrays(
         np.tile(np.array([[10, 20, 50, 60]], np.float32), (count, 1)),
         np.linspace(0.9, 0.1, count, dtype=np.float32),
         np.arange(count, dtype=np.int64),
+        np.zeros(count, np.int64),
         np.ones((count, size, size), np.float32),
-        prepared,
-        *options,
-        **named,
     )
+    return postprocess(outputs, prepared, *options, **named)
 
 
 def test_postprocess_returns_to_the_original_image():
@@ -128,7 +128,7 @@ def test_postprocess_refuses_wrong_options():
     prepared = prepared_like((70, 60), 1.0)
     with pytest.raises(RefineMaskError, match="'polygon'; choose one of bitmap, rle, probs"):
         process(1, prepared, "polygon")
-    with pytest.raises(RefineMaskError, match="at least 0, got -1"):
+    with pytest.raises(RefineMaskError, match=">= 0, got -1"):
         process(1, prepared, max_detections=-1)
 
 

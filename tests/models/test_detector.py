@@ -60,7 +60,7 @@ def detect(model, images, sizes):
 
 def of_image(raw, index):
     chosen = raw.image_index == index
-    return raw._replace(**{name: value[chosen] for name, value in raw._asdict().items()})
+    return raw.map(lambda values: values[chosen])
 
 
 def test_outputs_keep_the_contract(model, images):

@@ -194,11 +194,7 @@ def assert_same_detections(found, expected, kind):
         tuple(expected[f"{kind}/ori_shape"].tolist()),
     )
     detections = postprocess(
-        found.boxes.numpy(),
-        found.scores.numpy(),
-        found.labels.numpy(),
-        found.masks.sigmoid().numpy(),
-        prepared,
+        found._replace(masks=found.masks.sigmoid()).map(torch.Tensor.numpy), prepared
     )
     boxes = expected[f"{kind}/det_bboxes"].numpy()
     np.testing.assert_array_equal(detections.labels, expected[f"{kind}/det_labels"])

@@ -18,9 +18,10 @@ from refinemask.benchmarks.latency.bench import (
     summarise,
 )
 from refinemask.cli.main import app
-from refinemask.engines import Engine, Outputs
+from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata
+from refinemask.inference.structures import RawArrays
 
 
 class Recorder(Engine):
@@ -31,16 +32,16 @@ class Recorder(Engine):
         super().__init__(metadata)
         self.log, self.name = log, name
 
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> Outputs:
+    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         self.log.append((self.name, int(images.max())))
         none = np.zeros(0, np.float32)
-        return {
-            "boxes": np.zeros((0, 4), np.float32),
-            "scores": none,
-            "labels": none.astype(np.int64),
-            "image_index": none.astype(np.int64),
-            "masks": np.zeros((0, 4, 4), np.float32),
-        }
+        return RawArrays(
+            boxes=np.zeros((0, 4), np.float32),
+            scores=none,
+            labels=none.astype(np.int64),
+            image_index=none.astype(np.int64),
+            masks=np.zeros((0, 4, 4), np.float32),
+        )
 
 
 def test_statistics_of_known_samples() -> None:
