@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import Prepared, paste_mask
+from refinemask.inference.pasting import paste_mask
+from refinemask.inference.processing import Prepared
 from refinemask.inference.structures import RawArrays
 
 MIN_DETECTIONS = 5

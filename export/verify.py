@@ -18,7 +18,7 @@ from refinemask.export.parity import (
     summarise,
 )
 from refinemask.export.photographs import shipped_photographs
-from refinemask.inference.processing import load_image
+from refinemask.inference.images import load_image
 from refinemask.models import Detector
 
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from refinemask.evaluation.boundary_iou import boundary_edges, edges_iou, mask_edges
-from refinemask.inference.processing import paste_rle
+from refinemask.inference.pasting import rle_masks
 from refinemask.inference.structures import Detections, Rle
 
 MATCH_IOU = 0.5
@@ -18,7 +16,7 @@ def shared_detections(
     """Find the objects that every model has detected, best score of the first model first.
 
     Args:
-        found: what each model detected in one image; masks as "probs".
+        found: what each model detected in one image; masks in any format.
         class_names: the class names of each model; only classes of the same name match.
 
     Returns:
@@ -31,14 +29,6 @@ def shared_detections(
     ]
     shared = [index for index in range(len(first)) if all(index in pairs for pairs in partners)]
     return [(index, *(pairs[index] for pairs in partners)) for index in shared]
-
-
-def rle_masks(detections: Detections) -> list[Rle]:
-    """Return the masks of detections in "probs" as run-length encodings."""
-    return [
-        paste_rle(probs, box, *detections.image_size)
-        for probs, box in zip(np.asarray(detections.masks), detections.boxes, strict=True)
-    ]
 
 
 def mask_iou(first: Rle, second: Rle) -> float:

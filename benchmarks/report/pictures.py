@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from refinemask.benchmarks.report.agreement import (
     boundary_iou,
     mask_iou,
-    rle_masks,
     shared_detections,
 )
 from refinemask.inference.drawing import Image, draw, zoom
-from refinemask.inference.processing import paste_mask
+from refinemask.inference.pasting import paste_mask, rle_masks
 from refinemask.inference.structures import Detections, Predictor
 
 SCORE_THRESHOLD = 0.5

@@ -15,9 +15,9 @@ from refinemask.engines.base import check_file, read_metadata
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import METADATA_KEY
 from refinemask.inference.onnx_properties import read_properties
+from refinemask.inference.sizes import DIVISOR, padded_side
 
 PROPOSALS = 1000
-_MULTIPLE = 32
 
 
 def describe(
@@ -40,9 +40,9 @@ def describe(
     Raises:
         RefineMaskError: there is no such file, it is neither, or the size is not allowed.
     """
-    if size is not None and any(side < _MULTIPLE or side % _MULTIPLE for side in size):
+    if size is not None and any(side < DIVISOR or side % DIVISOR for side in size):
         raise RefineMaskError(
-            f"a padded size consists of multiples of {_MULTIPLE}, got {size[0]}x{size[1]}"
+            f"a padded size consists of multiples of {DIVISOR}, got {size[0]}x{size[1]}"
         )
     read = _artifact if Path(path).suffix == ".onnx" else _checkpoint
     file, config, told = read(path)
@@ -85,8 +85,7 @@ def _costs(config: ModelConfig, size: tuple[int, int] | None, rois: int) -> dict
 
     if size is None:
         short, long = (
-            -(-side // _MULTIPLE) * _MULTIPLE
-            for side in (config.input.short_side, config.input.long_side)
+            padded_side(side) for side in (config.input.short_side, config.input.long_side)
         )
         size = (short, long)
     parts, mask_head = multiply_adds(config, *size, rois, PROPOSALS)

@@ -16,8 +16,8 @@ from refinemask.data.dataset import Sample, Samples
 from refinemask.data.masks import InstanceMask
 from refinemask.data.repeat import Factors, Passes
 from refinemask.errors import RefineMaskError
+from refinemask.inference.sizes import DIVISOR
 
-_DIVISOR = 32
 # What a seed is for: keeps the streams of numbers apart.
 _ORDER, _AUGMENTATION, _ROUNDING, _CHOICE = range(4)
 
@@ -95,9 +95,9 @@ class Batches(Dataset[Batch]):
             )
         if not datasets or not all(len(dataset) for dataset in datasets):
             raise RefineMaskError("training needs at least one dataset and no empty one")
-        if pad_to is not None and any(side < 1 or side % _DIVISOR for side in pad_to):
+        if pad_to is not None and any(side < 1 or side % DIVISOR for side in pad_to):
             raise RefineMaskError(
-                f"the canvas must have sides that are multiples of {_DIVISOR}, got {pad_to}"
+                f"the canvas must have sides that are multiples of {DIVISOR}, got {pad_to}"
             )
         self._datasets = tuple(datasets)
         self._batch_size = batch_size
@@ -167,7 +167,7 @@ def collate(samples: Sequence[Sample], pad_to: tuple[int, int] | None = None) ->
     """
     sizes = torch.tensor([sample.image.shape[:2] for sample in samples], dtype=torch.int64)
     largest = sizes.amax(0)
-    canvas = torch.tensor(pad_to) if pad_to else -(-largest // _DIVISOR) * _DIVISOR
+    canvas = torch.tensor(pad_to) if pad_to else -(-largest // DIVISOR) * DIVISOR
     if (largest > canvas).any():
         raise RefineMaskError(
             f"an image of {tuple(largest.tolist())} pixels does not fit the canvas {pad_to}; "

@@ -14,7 +14,7 @@ from refinemask.data.dataset import MIN_IMAGE_SIDE, EvaluationProtocol, Sample
 from refinemask.data.image_folders import find_images
 from refinemask.data.masks import InstanceMask, is_empty, parse_segmentation
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import load_image
+from refinemask.inference.images import load_image
 
 
 class CocoDataset:

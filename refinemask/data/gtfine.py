@@ -22,7 +22,7 @@ from refinemask.data.dataset import MIN_IMAGE_SIDE, EvaluationProtocol, Sample
 from refinemask.data.image_folders import find_images
 from refinemask.data.masks import BitmapMask
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import load_image
+from refinemask.inference.images import load_image
 from refinemask.inference.rle import rle_from_edges
 
 _CATEGORY_OF = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_CATEGORY_IDS, strict=True))

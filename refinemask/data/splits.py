@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from refinemask.data.coco_json import read_coco_json, unpacked
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import encode_rle, load_image
+from refinemask.inference.images import load_image
+from refinemask.inference.rle import encode_rle
 
 SPLIT_NAMES = ("pennfudan", "coco-mini")
 _PARTS = ("train", "val")

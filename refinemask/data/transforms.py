@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional
 
 from refinemask.data.dataset import Sample
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import resized_size
+from refinemask.inference.sizes import resized_size
 
 _JITTER = 0.2
 """Brightness, contrast and saturation are multiplied by 1 - _JITTER to 1 + _JITTER."""

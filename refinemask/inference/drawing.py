@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.inference.processing import decode_rle, paste_mask
+from refinemask.inference.pasting import paste_mask
+from refinemask.inference.rle import decode_rle
 from refinemask.inference.structures import Detections
 
 Image = NDArray[np.uint8]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
 
 METADATA_KEY = "refinemask"
 SCHEMA_VERSION = 1
@@ -24,11 +25,11 @@ class InputLimits:
     """Length to which the shorter side of an image is resized, in pixels."""
     long_side: int
     """Upper bound of the longer side, in pixels."""
-    min_size: int = 32
+    min_size: int = MIN_SIDE
     """Smallest padded height and width."""
-    max_size: int = 2048
+    max_size: int = MAX_SIDE
     """Largest padded height and width."""
-    divisor: int = 32
+    divisor: int = DIVISOR
     """Padded heights and widths are multiples of it."""
     batch: int | None = None
     height: int | None = None
@@ -39,7 +40,7 @@ class InputLimits:
             optional = name in ("batch", "height", "width")
             if not ((value is None and optional) or (type(value) is int and value >= 1)):
                 raise RefineMaskError(
-                    f"the input limit {name} of an artifact must be a whole number from 1 on"
+                    f"the input limit {name} of an artifact must be an integer >= 1"
                     f"{' or null' if optional else ''}, got {value!r}; export the artifact again"
                 )
 

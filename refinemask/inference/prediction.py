@@ -1,20 +1,16 @@
 """Detect objects in image files: COCO results for machines, pictures for people."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from refinemask.errors import RefineMaskError
 from refinemask.files import check_writable
 from refinemask.inference.drawing import draw
 from refinemask.inference.images import load_image, save_image
-from refinemask.inference.processing import paste_rle
 from refinemask.inference.results import to_coco_results
-from refinemask.inference.structures import Detections, Predictor
+from refinemask.inference.structures import Predictor
 
 
 def predict_images(
@@ -56,21 +52,12 @@ def predict_images(
         image = load_image(path)
         # Probabilities give the drawing finer outlines than a bitmap.
         found = predictor.predict(image, "probs", score_threshold, max_detections)
-        results += to_coco_results(_as_rle(found), image_id, predictor.category_ids)
+        results += to_coco_results(found, image_id, predictor.category_ids)
         if picture is not None:
             save_image(picture, draw(image, found, predictor.class_names, draw_threshold))
         if progress is not None:
             progress(done, len(images))
     return results
-
-
-def _as_rle(detections: Detections) -> Detections:
-    probs = np.asarray(detections.masks, np.float32)
-    rles = [
-        paste_rle(prob, box, *detections.image_size)
-        for prob, box in zip(probs, detections.boxes, strict=True)
-    ]
-    return dataclasses.replace(detections, masks=rles)
 
 
 def _image_ids(images: Sequence[Path]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.rle import encode_rle
+from refinemask.inference.pasting import rle_masks
 from refinemask.inference.structures import Detections
 
 
@@ -19,20 +19,13 @@ def to_coco_results(
     6, and masks are compressed run-length encodings with text counts.
 
     Args:
-        detections: with masks as "rle" or "bitmap".
+        detections: with masks in any format.
         image_id: the dataset's, or the file name outside one.
         category_ids: the category of each label; None leaves the detections of a label out.
 
     Raises:
-        RefineMaskError: the masks are probabilities, or a label has no entry in `category_ids`.
+        RefineMaskError: a label has no entry in `category_ids`.
     """
-    masks = detections.masks
-    if isinstance(masks, np.ndarray):
-        if len(masks) and masks.dtype != np.bool_:
-            raise RefineMaskError(
-                f"COCO results need binary masks, got {masks.dtype}; predict with masks='rle'"
-            )
-        masks = [encode_rle(mask) for mask in masks]
     if len(detections) and detections.labels.max() >= len(category_ids):
         raise RefineMaskError(
             f"label {detections.labels.max()} has no category id among {len(category_ids)}; "
@@ -52,7 +45,7 @@ def to_coco_results(
             detections.labels.tolist(),
             boxes.tolist(),
             detections.scores.tolist(),
-            masks,
+            rle_masks(detections),
             strict=True,
         )
         if category_ids[label] is not None

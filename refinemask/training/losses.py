@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from refinemask.configs.config import FCNMaskConfig
 from refinemask.data.batches import Target
+from refinemask.inference.sizes import DIVISOR
 from refinemask.models.box_head import BOX_STD
 from refinemask.models.boxes import encode_boxes
 from refinemask.models.detector import Detector, make_rois
@@ -120,8 +121,8 @@ def _rpn_losses(
 
 
 def _in_padded_image(anchors: Tensor, image_size: Tensor) -> Tensor:
-    """Mark the anchors whose cell lies in the image, padded by itself to a multiple of 32."""
-    padded = (image_size + 31) // 32 * 32
+    """Mark the anchors whose cell lies in the image, padded by itself to multiples of `DIVISOR`."""
+    padded = -(-image_size // DIVISOR) * DIVISOR
     centres = (anchors[:, :2] + anchors[:, 2:]) / 2
     return (centres.round() < padded.flip(0)).all(1)
 

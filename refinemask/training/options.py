@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from refinemask.errors import RefineMaskError, WrongUsage
+from refinemask.inference.sizes import DIVISOR
 from refinemask.training.precision import PRECISIONS, Precision
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -119,8 +120,8 @@ class TrainOptions:
                 f"--steps must be more than 0 and less than the {self.epochs} epochs, "
                 f"got {shown(self.steps)}"
             )
-        if self.canvas is not None and (self.canvas < 32 or self.canvas % 32):
-            raise WrongUsage(f"--canvas must be a multiple of 32, got {self.canvas}")
+        if self.canvas is not None and (self.canvas < 1 or self.canvas % DIVISOR):
+            raise WrongUsage(f"--canvas must be a multiple of {DIVISOR}, got {self.canvas}")
         if self.preset is None and self.init is None and not self.resume:
             raise WrongUsage("say what to train with --preset, --init or --resume")
         if self.preset is not None and self.init is not None and not self.reset_mask_head:

@@ -8,7 +8,7 @@ from refinemask.data.shapes.dataset import ShapesDataset
 from refinemask.data.shapes.outlines import SHAPE_NAMES, draw_shape
 from refinemask.data.shapes.scene import layout
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import decode_rle
+from refinemask.inference.rle import decode_rle
 
 SIZE = (96, 128)
 

@@ -10,7 +10,7 @@ from refinemask.data import splits
 from refinemask.data.open import open_dataset
 from refinemask.data.splits import convert
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import decode_rle
+from refinemask.inference.rle import decode_rle
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from refinemask.engines.tensorrt.build import Profile
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
 from refinemask.inference import native
-from refinemask.inference.processing import paste_masks
+from refinemask.inference.pasting import paste_masks
 from refinemask.inference.structures import RawOutputs
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.boundary_refine import boundary_refine

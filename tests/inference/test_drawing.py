@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refinemask.inference.drawing import READABLE_SIDE, draw, instance_colour, zoom
-from refinemask.inference.processing import encode_rle
+from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import Detections
 
 GREY = 90

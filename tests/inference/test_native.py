@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference import native, processing
+from refinemask.inference import native, pasting, processing
+from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import RawArrays
 
 COORDINATE = (
@@ -59,11 +60,11 @@ def library_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 )
 def test_pasting_equals_numpy(box, size, cells, seed):
     probs = np.random.default_rng(seed).random((cells, cells), np.float32)
-    expected = with_numpy(processing.paste_mask, probs, box, *size)
-    np.testing.assert_array_equal(processing.paste_mask(probs, box, *size), expected)
-    rle = processing.paste_rle(probs, box, *size)
-    assert rle == with_numpy(processing.paste_rle, probs, box, *size)
-    assert rle == processing.encode_rle(expected)
+    expected = with_numpy(pasting.paste_mask, probs, box, *size)
+    np.testing.assert_array_equal(pasting.paste_mask(probs, box, *size), expected)
+    rle = pasting.paste_rle(probs, box, *size)
+    assert rle == with_numpy(pasting.paste_rle, probs, box, *size)
+    assert rle == encode_rle(expected)
 
 
 @needs_library
@@ -74,9 +75,9 @@ def test_pasting_special_probabilities_equals_numpy(boxes, seed):
     values = np.array([0, 0.25, 0.5, np.nextafter(np.float32(0.5), 0), 1, np.nan], np.float32)
     probs = random.choice(values, (len(boxes), 7, 7))
     corners = np.array(boxes, np.float32).reshape(-1, 4)
-    found = processing.paste_masks(probs, corners, 40, 50)
+    found = pasting.paste_masks(probs, corners, 40, 50)
     assert found.dtype == bool
-    np.testing.assert_array_equal(found, with_numpy(processing.paste_masks, probs, corners, 40, 50))
+    np.testing.assert_array_equal(found, with_numpy(pasting.paste_masks, probs, corners, 40, 50))
 
 
 @needs_library
@@ -107,8 +108,8 @@ def test_postprocess_equals_numpy():
 def test_more_runs_than_there_is_room_for_at_first():
     probs = (np.indices((112, 112)).sum(0) % 2).astype(np.float32)
     box = np.array([3, 5, 2003, 1505], np.float32)
-    rle = processing.paste_rle(probs, box, 1600, 2100)
-    assert rle == with_numpy(processing.paste_rle, probs, box, 1600, 2100)
+    rle = pasting.paste_rle(probs, box, 1600, 2100)
+    assert rle == with_numpy(pasting.paste_rle, probs, box, 1600, 2100)
     kernels = native.kernels()
     assert kernels is not None
     assert len(kernels.paste_edges(probs, box, 1600, 2100)) > native._FIRST_EDGES
@@ -119,23 +120,23 @@ def test_arrays_of_other_layouts():
     probs = np.random.default_rng(0).random((9, 9))  # float64
     box = np.array([1, 2, 9, 12])
     expected = with_numpy(
-        processing.paste_mask, probs.astype(np.float32), box.astype(np.float32), 15, 13
+        pasting.paste_mask, probs.astype(np.float32), box.astype(np.float32), 15, 13
     )
     wide: dict[str, Any] = {"probs": probs, "box": box}
-    found = processing.paste_mask(**wide, height=15, width=13)
+    found = pasting.paste_mask(**wide, height=15, width=13)
     np.testing.assert_array_equal(found, expected)
     turned = np.asfortranarray(probs.astype(np.float32))
     np.testing.assert_array_equal(
-        processing.paste_mask(turned, box.astype(np.float32), 15, 13), expected
+        pasting.paste_mask(turned, box.astype(np.float32), 15, 13), expected
     )
 
 
 @needs_library
 def test_no_masks_and_no_pixels():
     none = np.zeros((0, 7, 7), np.float32), np.zeros((0, 4), np.float32)
-    assert processing.paste_masks(*none, 5, 6).shape == (0, 5, 6)
+    assert pasting.paste_masks(*none, 5, 6).shape == (0, 5, 6)
     some = np.ones((2, 7, 7), np.float32), np.ones((2, 4), np.float32)
-    assert processing.paste_masks(*some, 0, 6).shape == (2, 0, 6)
+    assert pasting.paste_masks(*some, 0, 6).shape == (2, 0, 6)
 
 
 @needs_library
@@ -144,7 +145,7 @@ def test_no_masks_and_no_pixels():
 )
 def test_wrong_shapes_are_refused(masks, boxes):
     with pytest.raises(RefineMaskError, match=re.escape(f"got {masks} and {boxes}")):
-        processing.paste_masks(np.zeros(masks, np.float32), np.zeros(boxes, np.float32), 5, 5)
+        pasting.paste_masks(np.zeros(masks, np.float32), np.zeros(boxes, np.float32), 5, 5)
 
 
 @needs_library
@@ -160,9 +161,9 @@ def test_several_threads():
     random = np.random.default_rng(0)
     probs = random.random((16, 28, 28), np.float32)
     boxes = np.tile(np.array([10, 20, 300, 250], np.float32), (16, 1))
-    expected = with_numpy(processing.paste_masks, probs, boxes, 280, 320)
+    expected = with_numpy(pasting.paste_masks, probs, boxes, 280, 320)
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda p, b: processing.paste_mask(p, b, 280, 320), probs, boxes)
+        found = pool.map(lambda p, b: pasting.paste_mask(p, b, 280, 320), probs, boxes)
         np.testing.assert_array_equal(np.stack(list(found)), expected)
 
 
@@ -170,7 +171,7 @@ def test_missing_library(library_dir):
     assert native.library("ort") is None
     assert native.kernels() is None
     box = np.array([0, 0, 2, 2], np.float32)
-    assert processing.paste_mask(np.ones((2, 2), np.float32), box, 2, 2).all()
+    assert pasting.paste_mask(np.ones((2, 2), np.float32), box, 2, 2).all()
     with pytest.raises(
         RefineMaskError,
         match=r"a thing needs librefinemask_ort\.so, which is missing; build it .*pip install",

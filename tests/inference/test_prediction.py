@@ -6,7 +6,8 @@ import pytest
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image, save_image
 from refinemask.inference.prediction import predict_images
-from refinemask.inference.processing import decode_rle, postprocess, prepare
+from refinemask.inference.processing import postprocess, prepare
+from refinemask.inference.rle import decode_rle
 from refinemask.inference.structures import RawArrays
 
 

@@ -1,5 +1,6 @@
 """Detections as COCO results."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.pasting import paste_mask
 from refinemask.inference.results import to_coco_results
 from refinemask.inference.rle import decode_rle, encode_rle
 from refinemask.inference.structures import Detections
@@ -21,7 +23,6 @@ def detections(masks="rle"):
     forms: dict[str, Any] = {
         "bitmap": bitmaps,
         "rle": [encode_rle(mask) for mask in bitmaps],
-        "probs": bitmaps.astype(np.float32),
     }
     return Detections(
         boxes=np.array([[2.00049, 1.1, 5.2, 4], [7, 0, 8, 6]], np.float32),
@@ -71,11 +72,14 @@ def test_no_detections(masks):
     assert to_coco_results(none, 1, (3,)) == []
 
 
-def test_probabilities_are_refused():
-    with pytest.raises(
-        RefineMaskError, match="binary masks, got float32; predict with masks='rle'"
+def test_probabilities_are_pasted():
+    found = dataclasses.replace(detections(), masks=np.full((2, 4, 4), 0.75, np.float32))
+    for entry, mask, box in zip(
+        to_coco_results(found, 1, (3, 17)), found.masks, found.boxes, strict=True
     ):
-        to_coco_results(detections("probs"), 1, (3, 17))
+        expected = paste_mask(mask, box, 6, 8)
+        assert expected.any()
+        np.testing.assert_array_equal(decode_rle(entry["segmentation"]), expected)
 
 
 def test_label_beyond_the_categories():

@@ -12,7 +12,7 @@ from refinemask.checkpoints import synthetic_model
 from refinemask.configs.config import InputConfig
 from refinemask.configs.presets import maskrcnn_r50, maskrcnn_small, refinemask_small
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import decode_rle
+from refinemask.inference.rle import decode_rle
 from refinemask.models import build_model
 from refinemask.models.detector import normalise
 

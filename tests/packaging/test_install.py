@@ -121,9 +121,9 @@ def test_every_file_is_installed(install: Install, tmp_path: Path) -> None:
 LIBRARIES = """
 from pathlib import Path
 import numpy as np
-from refinemask.inference import native, processing
+from refinemask.inference import native, pasting
 native.require("native", "this test")
-assert processing.paste_mask(np.ones((2, 2)), np.array([0, 0, 9, 9]), 9, 9)[4, 4]
+assert pasting.paste_mask(np.ones((2, 2)), np.array([0, 0, 9, 9]), 9, 9)[4, 4]
 print(native.library("native"))
 print(native.library("ort"))
 """

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import grid_sample
 
-from refinemask.inference.processing import paste_mask
+from refinemask.inference.pasting import paste_mask
 from tests import golden
 from tests.plugins.operators import paste_masks
 

@@ -14,7 +14,7 @@ from refinemask.data.masks import BitmapMask
 from refinemask.data.shapes.outlines import SHAPE_NAMES
 from refinemask.data.shapes.scene import Shape, layout, paint
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import encode_rle
+from refinemask.inference.rle import encode_rle
 
 _MIN_SIDE = 64
 _COUNT, _SEED = 256, 0

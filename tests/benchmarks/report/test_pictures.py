@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from refinemask.benchmarks.report.agreement import boundary_iou, mask_iou, shared_detections
 from refinemask.benchmarks.report.pictures import compare, disputed_region
-from refinemask.inference.processing import encode_rle
+from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import Detections, MaskFormat
 
 
