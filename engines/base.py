@@ -1,6 +1,6 @@
 """Base class of the engines: the input contract of artifacts, and prediction around it."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,20 +9,19 @@ from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
-from refinemask.inference.processing import Prepared, postprocess, prepare
-from refinemask.inference.structures import Detections, MaskFormat, RawArrays, RawOutputs
+from refinemask.inference.predictor import ImagePredictor
+from refinemask.inference.processing import Prepared, prepare
+from refinemask.inference.structures import RawArrays, RawOutputs
 
 INPUT_NAMES = ("images", "image_sizes")
 OUTPUT_NAMES = RawOutputs._fields
 
 
-class Engine(ABC):
-    """Runs one artifact; `predict` is `prepare`, `run` and `processing.postprocess`.
-
-    Every engine may be used from several threads at a time.
+class Engine(ImagePredictor):
+    """Runs one artifact, or one checkpoint; safe to use from several threads.
 
     Attributes:
-        metadata: what the artifact says about itself.
+        metadata: the metadata of the artifact.
     """
 
     def __init__(self, metadata: ArtifactMetadata) -> None:
@@ -38,20 +37,8 @@ class Engine(ABC):
         """The dataset's category id of each label."""
         return self.metadata.category_ids
 
-    def predict(
-        self,
-        image: NDArray[np.uint8],
-        masks: MaskFormat = "bitmap",
-        score_threshold: float = 0.0,
-        max_detections: int | None = None,
-    ) -> Detections:
-        """Detect objects in one uint8 RGB image (H, W, 3); see `processing.postprocess`."""
-        prepared = self.prepare(image)
-        outputs = self.run(prepared.image[None], np.array([prepared.size], np.int64))
-        return postprocess(outputs, prepared, masks, score_threshold, max_detections)
-
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
-        """Resize and pad one uint8 RGB image (H, W, 3) as this artifact takes it."""
+        """Resize and pad one uint8 RGB image (H, W, 3) to the size that the artifact takes."""
         limits = self.metadata.input_limits
         canvas = (limits.height, limits.width)
         return prepare(image, limits.short_side, limits.long_side, limits.divisor, canvas)
@@ -61,7 +48,7 @@ class Engine(ABC):
 
         Args:
             images: uint8 RGB (B, H, W, 3), valid at the top left; H and W as the artifact allows.
-                Where its batch is fixed, fewer images may be given.
+                If its batch is fixed, fewer images are allowed.
             image_sizes: int64 (B, 2), height and width of the valid area of each image.
 
         Raises:

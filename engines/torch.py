@@ -51,9 +51,4 @@ class TorchEngine(Engine):
         self._model = model.eval()
 
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
-        device = next(self._model.parameters()).device
-        with torch.inference_mode():
-            raw = self._model.detect(
-                torch.from_numpy(images).to(device), torch.from_numpy(image_sizes).to(device)
-            )
-        return raw.map(lambda values: values.cpu().numpy())
+        return self._model.run(images, image_sizes)

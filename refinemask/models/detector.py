@@ -16,8 +16,9 @@ from refinemask.configs.config import (
     ModelConfig,
     RefineMaskConfig,
 )
-from refinemask.inference import processing
-from refinemask.inference.structures import Detections, MaskFormat, RawOutputs
+from refinemask.inference.predictor import ImagePredictor
+from refinemask.inference.processing import Prepared, prepare
+from refinemask.inference.structures import RawArrays, RawOutputs
 from refinemask.models.box_head import BoxHead, select_detections
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.models.fcn_mask_head import FCNMaskHead
@@ -41,7 +42,7 @@ class RoIHead(nn.Module):
         self.mask_head = mask_head(config.mask_head, channels, classes, conventions)
 
 
-class Detector(nn.Module):
+class Detector(nn.Module, ImagePredictor):
     """Detect and segment objects; parameters are named as in official checkpoints."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -123,35 +124,17 @@ class Detector(nn.Module):
         raw = self(normalise(images, image_sizes, self.config.input), image_sizes)
         return raw._replace(masks=raw.masks.sigmoid())
 
-    @torch.inference_mode()
-    def predict(
-        self,
-        image: NDArray[np.uint8],
-        masks: MaskFormat = "bitmap",
-        score_threshold: float = 0.0,
-        max_detections: int | None = None,
-    ) -> Detections:
-        """Detect objects in one uint8 RGB image (H, W, 3).
+    def prepare(self, image: NDArray[np.uint8]) -> Prepared:
+        """Resize and pad one uint8 RGB image (H, W, 3) as the configuration says."""
+        return prepare(image, self.config.input.short_side, self.config.input.long_side)
 
-        Args:
-            image: the image as it is; resizing is done here.
-            masks: how masks are returned, see `Detections`.
-            score_threshold: lowest score that is returned.
-            max_detections: how many of the best are returned; all by default.
-        """
-        sizes = self.config.input
-        prepared = processing.prepare(image, sizes.short_side, sizes.long_side)
+    @torch.inference_mode()
+    def run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
+        """Call `detect` with NumPy arrays, and return NumPy arrays."""
         raw = self.detect(
-            torch.from_numpy(prepared.image)[None].to(self.device),
-            torch.tensor([prepared.size], device=self.device),
+            torch.from_numpy(images).to(self.device), torch.from_numpy(image_sizes).to(self.device)
         )
-        return processing.postprocess(
-            raw.map(lambda values: values.cpu().numpy()),
-            prepared,
-            masks,
-            score_threshold,
-            max_detections,
-        )
+        return raw.map(lambda values: values.cpu().numpy())
 
 
 def build_model(config: ModelConfig) -> Detector:
