@@ -1,20 +1,15 @@
 """Base class of the engines: the input contract of artifacts, and prediction around it."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
+from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
-from refinemask.inference.structures import RawArrays, RawOutputs
-
-INPUT_NAMES = ("images", "image_sizes")
-OUTPUT_NAMES = RawOutputs._fields
+from refinemask.inference.structures import RawArrays
 
 
 class Engine(ImagePredictor):
@@ -101,54 +96,3 @@ class Engine(ImagePredictor):
                 f"image_sizes must be from 1 x 1 to the padded {height} x {width}, "
                 f"got {image_sizes.tolist()}"
             )
-
-
-def check_file(path: Path) -> None:
-    """Raise RefineMaskError unless `path` is a file that is not empty."""
-    if path.is_dir():
-        raise RefineMaskError(f"artifact {path} is a folder; give a file that is in it")
-    if not path.is_file():
-        raise RefineMaskError(
-            f"artifact {path} does not exist; make it with "
-            f"refinemask-export --model MODEL --output {path}"
-        )
-    if path.stat().st_size == 0:
-        raise RefineMaskError(f"artifact {path} is empty; export it again with refinemask-export")
-
-
-def check_names(path: Path, inputs: Iterable[str], outputs: Iterable[str]) -> None:
-    """Raise RefineMaskError unless a graph has the inputs and outputs of an artifact."""
-    for kind, found, wanted in (
-        ("inputs", list(inputs), INPUT_NAMES),
-        ("outputs", list(outputs), OUTPUT_NAMES),
-    ):
-        if set(found) != set(wanted):
-            raise RefineMaskError(
-                f"{path} has the {kind} {', '.join(found)}, not {', '.join(wanted)}; "
-                "export it again with refinemask-export"
-            )
-
-
-def damaged(path: Path, error: Exception) -> RefineMaskError:
-    """Return the error for an artifact that a runtime refuses to load."""
-    reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-    return RefineMaskError(
-        f"cannot load {path} as an ONNX artifact: {reason}; export it again with refinemask-export"
-    )
-
-
-def read_metadata(path: Path, text: str | None) -> ArtifactMetadata:
-    """Parse the metadata found in an artifact.
-
-    Raises:
-        RefineMaskError: there is none, or it cannot be used.
-    """
-    if text is None:
-        raise RefineMaskError(
-            f"{path} has no metadata {METADATA_KEY!r}: it was not exported by refinemask-export; "
-            f"make an artifact with refinemask-export --model MODEL --output {path.name}"
-        )
-    try:
-        return ArtifactMetadata.from_json(text)
-    except RefineMaskError as error:
-        raise RefineMaskError(f"{path}: {error}") from error

@@ -7,54 +7,45 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from refinemask.engines.base import (
-    OUTPUT_NAMES,
-    Engine,
-    check_file,
-    check_names,
-    damaged,
-    read_metadata,
-)
+from refinemask.engines.base import Engine
+from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
-from refinemask.inference.metadata import METADATA_KEY
-from refinemask.inference.onnx_properties import read_properties
+from refinemask.inference.artifact import OUTPUT_NAMES, Artifact
 from refinemask.inference.structures import RawArrays
 
 
 def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
     """Open an artifact; see `refinemask.engines.open`."""
-    return OnnxRuntimeEngine(path, device, threads)
+    artifact = Artifact.open(path)
+    RUNTIMES["onnxruntime"].check_form(artifact)
+    return OnnxRuntimeEngine(artifact, device, threads)
 
 
 class OnnxRuntimeEngine(Engine):
     """An `onnxruntime.InferenceSession`; safe to use from several threads."""
 
-    def __init__(self, path: str | Path, device: str = "cpu", threads: int | None = None) -> None:
-        """Load the artifact `path`; see `refinemask.engines.open`."""
-        path = Path(path)
-        check_file(path)
-        metadata = read_metadata(path, read_properties(path).get(METADATA_KEY))
+    def __init__(self, artifact: Artifact, device: str, threads: int | None) -> None:
+        """Load `artifact`; see `refinemask.engines.open`."""
+        super().__init__(artifact.metadata)
         providers = _providers(device)
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # Errors only: warnings about constant folding help nobody.
+        options.log_severity_level = 3  # Errors only: users can do nothing about the warnings.
         if threads is not None:
             options.intra_op_num_threads = threads
-        if metadata.form == "fused":
-            operators = native.require("ort", f"the fused artifact {path}")
+        if artifact.metadata.form == "fused":
+            operators = native.require("ort", f"the fused artifact {artifact.path}")
             options.register_custom_ops_library(str(operators))
         try:
-            session = onnxruntime.InferenceSession(path, options, providers=providers)
-        except Exception as error:  # The runtime's errors share no base class of their own.
-            raise damaged(path, error) from error
+            session = onnxruntime.InferenceSession(artifact.path, options, providers=providers)
+        except Exception as error:  # The runtime's errors have no base class in common.
+            raise artifact.load_error(error) from error
         if session.get_providers()[0] != _name(providers[0]):
             raise RefineMaskError(
                 f"ONNX Runtime could not start CUDA for device {device!r}; check the NVIDIA driver "
                 "with nvidia-smi, or use the device cpu"
             )
-        super().__init__(metadata)
-        check_names(
-            path,
+        artifact.check(
             [value.name for value in session.get_inputs()],
             [value.name for value in session.get_outputs()],
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.artifact import Artifact
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,18 @@ class Runtime:
     module: str
     extra: str
     forms: tuple[str, ...] = ()
+
+    def check_form(self, artifact: Artifact) -> None:
+        """Raise RefineMaskError unless the runtime runs the form of an artifact."""
+        form = artifact.metadata.form
+        if form not in self.forms:
+            others = [other.name for other in RUNTIMES.values() if form in other.forms]
+            advice = f"run it with {' or '.join(others)}, or " if others else ""
+            raise RefineMaskError(
+                f"{artifact.path} is an artifact of the form {form}, and {self.title} runs "
+                f"{' and '.join(self.forms)} ones only; {advice}export it with "
+                f"refinemask-export --form {self.forms[0]}"
+            )
 
     def require(self) -> None:
         """Import the runtime.

@@ -1,51 +1,47 @@
-"""What a checkpoint or an artifact is, as `refinemask info` says it.
+"""Description of a checkpoint or an artifact, as `refinemask info` shows it.
 
-An artifact is described from its metadata alone; only what its model needs to compute is left out
-where torch is not installed.
+An artifact is described from its metadata alone. Without torch, the parameters and multiply-adds
+of its model are left out.
 """
 
-import dataclasses
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from refinemask.configs.config import ModelConfig
-from refinemask.engines.base import check_file, read_metadata
 from refinemask.errors import RefineMaskError
-from refinemask.inference.metadata import METADATA_KEY
-from refinemask.inference.onnx_properties import read_properties
+from refinemask.inference.artifact import Artifact
 from refinemask.inference.sizes import DIVISOR, padded_side
 
 PROPOSALS = 1000
 
 
-def describe(
+def describe_file(
     path: str | Path, size: tuple[int, int] | None = None, rois: int = 100
 ) -> dict[str, Any]:
     """Describe a file as JSON values.
 
     Args:
         path: a checkpoint, the name of a shipped model, or an artifact (`.onnx`).
-        size: padded height and width, multiples of 32, that multiply-adds are counted for; by
-            default those of a landscape photograph that fills the model's input.
+        size: padded height and width, multiples of 32, to count multiply-adds for; by default
+            those of a landscape photograph that fills the model's input.
         rois: detections whose masks are counted.
 
     Returns:
         `file`, `format`, `bytes`, `sha256`, `preset`, `config`, `provenance`; `mismatch`: why a
-        checkpoint cannot be loaded all the same, else None. Where torch is installed also
-        `parameters` by part and `multiply_adds`: `size`, `proposals`, `rois`, `parts` and what is
-        inside the `mask_head`.
+        recognised checkpoint cannot be loaded, else None. With torch also `parameters` by part and
+        `multiply_adds`: `size`, `proposals`, `rois`, `parts` and those inside the `mask_head`.
 
     Raises:
         RefineMaskError: there is no such file, it is neither, or the size is not allowed.
     """
     if size is not None and any(side < DIVISOR or side % DIVISOR for side in size):
         raise RefineMaskError(
-            f"a padded size consists of multiples of {DIVISOR}, got {size[0]}x{size[1]}"
+            f"a padded size must be multiples of {DIVISOR}, got {size[0]}x{size[1]}"
         )
     read = _artifact if Path(path).suffix == ".onnx" else _checkpoint
-    file, config, told = read(path)
+    file, config, found = read(path)
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     description = {
@@ -55,29 +51,25 @@ def describe(
         "preset": config.preset,
         "config": config.to_dict(),
     }
-    return description | told | (_costs(config, size, rois) if find_spec("torch") else {})
+    return description | found | (_costs(config, size, rois) if find_spec("torch") else {})
 
 
 def _artifact(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
-    path = Path(path)
-    check_file(path)
-    metadata = read_metadata(path, read_properties(path).get(METADATA_KEY))
-    repeated = ("preset", "config", "class_names", "category_ids")
-    provenance = {k: v for k, v in dataclasses.asdict(metadata).items() if k not in repeated}
-    told = {"format": "onnx", "mismatch": None, "provenance": provenance}
-    return path, ModelConfig.from_dict(metadata.config), told
+    artifact = Artifact.open(path)
+    found = {"format": artifact.kind, "mismatch": None, "provenance": artifact.describe()}
+    return artifact.path, ModelConfig.from_dict(artifact.metadata.config), found
 
 
 def _checkpoint(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
     from refinemask.checkpoints.load import mismatch, read_checkpoint
 
     checkpoint = read_checkpoint(path)
-    told = {
+    found = {
         "format": checkpoint.format,
         "mismatch": mismatch(checkpoint),
         "provenance": checkpoint.provenance,
     }
-    return checkpoint.path, checkpoint.config, told
+    return checkpoint.path, checkpoint.config, found
 
 
 def _costs(config: ModelConfig, size: tuple[int, int] | None, rois: int) -> dict[str, Any]:

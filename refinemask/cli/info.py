@@ -39,9 +39,9 @@ def info(
 ) -> None:
     """Say what a file is: architecture, classes, size, multiply-adds, provenance."""
     sides = None if size is None else _sides(size)
-    from refinemask.cli.file_description import describe
+    from refinemask.cli.file_description import describe_file
 
-    description = describe(file, sides, rois)
+    description = describe_file(file, sides, rois)
     show(_table(description), description, json)
 
 

@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from refinemask.checkpoints import save_checkpoint, synthetic_model
-from refinemask.cli.file_description import describe
+from refinemask.cli.file_description import describe_file
 from refinemask.cli.main import app
 from refinemask.configs import presets
 from refinemask.errors import RefineMaskError
@@ -23,7 +23,7 @@ def test_a_checkpoint_of_ours(tmp_path):
     path = tmp_path / "model.safetensors"
     config = presets.maskrcnn_small(2)
     save_checkpoint(synthetic_model(config), path, training={"iteration": 3})
-    found = describe(path, (128, 192), rois=5)
+    found = describe_file(path, (128, 192), rois=5)
     assert found["format"] == "refinemask"
     assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert found["bytes"] == path.stat().st_size
@@ -38,7 +38,7 @@ def test_a_checkpoint_of_mmdetection(tmp_path):
     path = tmp_path / "model.pth"
     config = foreign.narrow(presets.refinemask_r50(2))
     torch.save(foreign.mmcv_checkpoint(config, ("cat", "dog")), path)
-    found = describe(path)
+    found = describe_file(path)
     assert found["format"] == "mmdetection"
     assert found["config"]["class_names"] == ("cat", "dog")
     assert found["provenance"]["mmcv_version"] == "1.0.5"
@@ -50,7 +50,7 @@ def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
     weights = foreign.state_dict(foreign.narrow(presets.maskrcnn_r50(2)))
     del weights["rpn_head.rpn_reg.bias"]
     torch.save(weights, path)
-    assert describe(path)["mismatch"] == "1 missing (rpn_head.rpn_reg.bias)"
+    assert describe_file(path)["mismatch"] == "1 missing (rpn_head.rpn_reg.bias)"
     done = CliRunner().invoke(app, ["info", str(path), "--size", "64x64"])
     assert "does not fit  1 missing (rpn_head.rpn_reg.bias)" in done.stdout
 
@@ -87,7 +87,7 @@ def _message(field: int, content: bytes | str) -> bytes:
 
 
 def test_an_artifact(artifact):
-    found = describe(artifact)
+    found = describe_file(artifact)
     assert found["format"] == "onnx"
     assert found["preset"] == "maskrcnn_small"
     assert found["provenance"]["form"] == "portable"
@@ -130,12 +130,12 @@ def test_artifacts_that_are_none(tmp_path, content, message):
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     with pytest.raises(RefineMaskError, match=message):
-        describe(path)
+        describe_file(path)
 
 
 def test_sizes_that_no_image_is_padded_to(artifact):
     with pytest.raises(RefineMaskError, match="multiples of 32, got 100x200"):
-        describe(artifact, (100, 200))
+        describe_file(artifact, (100, 200))
 
 
 def test_the_command(artifact, tmp_path):

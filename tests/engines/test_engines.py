@@ -140,7 +140,7 @@ def test_open_wrong_threads_and_device(make_artifact, runtime):
 
 
 def test_open_folder(tmp_path, runtime):
-    with pytest.raises(RefineMaskError, match="is a folder; give a file that is in it"):
+    with pytest.raises(RefineMaskError, match="is a folder; give a file inside it"):
         refinemask.engines.open(tmp_path, runtime)
 
 
@@ -288,3 +288,18 @@ def test_fused_artifacts_bring_their_operators(make_artifact):
     for outputs in results:
         np.testing.assert_array_equal(outputs.image_index, [0, 2])
         np.testing.assert_array_equal(outputs.masks, np.ones((2, 4, 4), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ("fused", "OpenVINO runs portable ones only; run it with onnxruntime, or export it with"),
+        ("static", "OpenVINO runs portable ones only; export it with .*--form portable"),
+    ],
+)
+def test_forms_that_a_runtime_does_not_run(make_artifact, form, message):
+    pytest.importorskip("openvino")
+    with pytest.raises(RefineMaskError, match=f"toy.onnx is an artifact of the form {form}, and "):
+        refinemask.engines.open(make_artifact(form=form), "openvino")
+    with pytest.raises(RefineMaskError, match=message):
+        refinemask.engines.open(make_artifact(form=form), "openvino")
