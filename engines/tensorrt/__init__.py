@@ -1,1 +1,1 @@
-"""TensorRT engines: profiles, and the process that builds them."""
+"""TensorRT engines: their profiles, and the process that builds them."""

@@ -1,8 +1,8 @@
-"""ONNX file and profile to a TensorRT-RTX engine, on any machine: building needs no GPU.
+"""Build a TensorRT-RTX engine from an ONNX file and a profile; no GPU is needed.
 
-NVIDIA's builder runs in a process of its own, because what it does not like can end the process,
-and because its ONNX parser looks for libtensorrt_rtx.so, which the package calls
-libtensorrt_rtx.so.1: a link of that name, on the library path of the new process, answers it.
+NVIDIA's builder runs in a process of its own: a model that it refuses can end the process, and its
+ONNX parser looks for libtensorrt_rtx.so, while the package has only libtensorrt_rtx.so.1. A link of
+the first name on the library path of the new process makes up for that.
 """
 
 import json
@@ -12,44 +12,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import refinemask
+from refinemask.engines.tensorrt.profile import Profile, Shape
 from refinemask.errors import RefineMaskError
 
 LIBRARY = "libtensorrt_rtx.so"
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The inputs that an engine is built for: the least, the usual and the largest.
-
-    Attributes:
-        shapes: three shapes for each input with a dynamic dimension.
-        values: three times the values of each input that is a shape itself, such as an image size.
-    """
-
-    shapes: Mapping[str, tuple[Shape, Shape, Shape]]
-    values: Mapping[str, tuple[Shape, Shape, Shape]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, triple in {**self.shapes, **self.values}.items():
-            if len({len(shape) for shape in triple}) != 1 or any(
-                not least <= usual <= most for least, usual, most in zip(*triple, strict=True)
-            ):
-                raise RefineMaskError(
-                    f"profile of input {name!r}: expected three shapes of one rank, each at least "
-                    f"the one before, got {triple}"
-                )
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of a network; -1 stands for what is known only when it runs."""
+    """One tensor of a network; a dimension known only at run time is -1."""
 
     name: str
     dtype: str
@@ -58,7 +35,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network, as the ONNX parser made it."""
+    """One layer of a network, as the ONNX parser created it."""
 
     name: str
     kind: str
@@ -67,7 +44,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """An engine, and the network that it was built from."""
+    """An engine, and the network it was built from."""
 
     data: bytes
     layers: tuple[Layer, ...]
@@ -77,7 +54,7 @@ class BuiltEngine:
 
 @dataclass(frozen=True)
 class PluginCreator:
-    """A plugin that a library brings, and its fields: name to type, such as "INT64"."""
+    """A plugin in a library; `fields` maps names to types such as "INT64"."""
 
     name: str
     version: str
@@ -94,17 +71,17 @@ def build_engine(
     """Build an engine.
 
     Args:
-        onnx_file: the model; weights in files beside it are found.
-        profile: what its inputs may be.
-        plugin_libraries: libraries with the plugins that stand behind its custom operators.
-        timeout: seconds after which the build is given up.
+        onnx_file: the model; it may keep weights in files beside it.
+        profile: the range of its inputs.
+        plugin_libraries: libraries with the plugins for its custom operators.
+        timeout: seconds after which to give up.
 
     Raises:
-        RefineMaskError: there is no TensorRT-RTX, a library does not load, or NVIDIA's parser or
-            builder refuses the model; the message has what they logged.
+        RefineMaskError: TensorRT-RTX is not installed, a library does not load, or NVIDIA's parser
+            or builder refuses the model; the message contains what they logged.
     """
     if not Path(onnx_file).is_file():
-        raise RefineMaskError(f"there is no ONNX file {onnx_file}")
+        raise RefineMaskError(f"the ONNX file {onnx_file} does not exist; check the path")
     request = {
         "onnx": str(Path(onnx_file).resolve()),
         "libraries": [str(Path(library).resolve()) for library in plugin_libraries],
@@ -123,10 +100,10 @@ def build_engine(
 
 
 def list_creators(plugin_libraries: Sequence[Path]) -> tuple[PluginCreator, ...]:
-    """List the plugins of a namespace of their own, after loading libraries.
+    """List the plugins that libraries contain.
 
     Raises:
-        RefineMaskError: there is no TensorRT-RTX, or a library does not load.
+        RefineMaskError: TensorRT-RTX is not installed, or a library does not load.
     """
     request = {"libraries": [str(Path(library).resolve()) for library in plugin_libraries]}
     reply, _ = _run_worker("list its plugins", "creators", request, timeout=600.0)
@@ -136,7 +113,7 @@ def list_creators(plugin_libraries: Sequence[Path]) -> tuple[PluginCreator, ...]
 def _run_worker(
     purpose: str, task: str, request: dict[str, Any], timeout: float
 ) -> tuple[dict[str, Any], bytes]:
-    """Run a task of `tensorrt_rtx_worker` in a new process; return its reply and its data.
+    """Run a task of `worker` in a new process; return its reply and its data.
 
     Raises:
         RefineMaskError: the process failed, was killed or took too long.
@@ -145,7 +122,7 @@ def _run_worker(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / LIBRARY).symlink_to(library)
         data_file = Path(folder) / "data"
-        # This very package, whatever lies in the current folder.
+        # This package, whatever is in the current folder.
         python_path = [str(Path(refinemask.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         library_path = [folder, os.environ.get("LD_LIBRARY_PATH", "")]
         environment = {
@@ -153,7 +130,7 @@ def _run_worker(
             "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
             "LD_LIBRARY_PATH": os.pathsep.join(filter(None, library_path)),
         }
-        worker = f"{__package__}.tensorrt_rtx_worker"
+        worker = f"{__package__}.worker"
         command = [sys.executable, "-P", "-m", worker, task, str(data_file)]
         try:
             done = subprocess.run(
@@ -189,5 +166,5 @@ def _find_library() -> Path:
     return Path(spec.origin).parent / f"{LIBRARY}.1"
 
 
-def _tensors(described: list[dict[str, Any]]) -> tuple[Tensor, ...]:
-    return tuple(Tensor(t["name"], t["dtype"], tuple(t["shape"])) for t in described)
+def _tensors(entries: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+    return tuple(Tensor(one["name"], one["dtype"], tuple(one["shape"])) for one in entries)

@@ -1,8 +1,8 @@
-"""The process in which TensorRT-RTX runs; `tensorrt_rtx_build` starts it.
+"""The process in which TensorRT-RTX runs; `build` starts it.
 
 usage: python -m refinemask.engines.tensorrt.worker TASK DATA_FILE, with a request as JSON on
-standard input. The reply is the last line of standard output, as JSON; what goes wrong is said on
-standard error, and the exit status is 1.
+standard input. The reply is the last line of standard output, as JSON; errors go to standard error,
+with exit status 1.
 """
 
 import json
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class WorkerError(Exception):
-    """What the caller should read; the log is on standard error already."""
+    """A message for the caller; the log is on standard error already."""
 
 
 class Log(trt.ILogger):
@@ -34,7 +34,7 @@ class Log(trt.ILogger):
 
 
 def build(request: Json, data_file: Path) -> Json:
-    """Build an engine and write it to `data_file`; return a description of its network."""
+    """Build an engine and write it to `data_file`; return its build time and its network."""
     log = Log()
     load_libraries(request["libraries"])
     builder = trt.Builder(log)
@@ -46,20 +46,20 @@ def build(request: Json, data_file: Path) -> Json:
         reasons = [f"{e.node_operator()} {e.node_name()!r}: {e.desc()}" for e in errors]
         raise WorkerError("\n".join(["the parser refuses the model", *reasons]))
     config = builder.create_builder_config()
-    config.clear_flag(trt.BuilderFlag.TF32)  # float32 is what the parity of an artifact is about
+    config.clear_flag(trt.BuilderFlag.TF32)  # the parity gate is about float32
     config.add_optimization_profile(make_profile(builder, network, request))
     start = time.perf_counter()
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise WorkerError("the builder refuses the model")
     data_file.write_bytes(bytes(engine))
-    return {"seconds": time.perf_counter() - start, **describe(network)}
+    return {"seconds": time.perf_counter() - start, **summarise(network)}
 
 
 def creators(request: Json, data_file: Path) -> Json:
-    """Load libraries and list the plugin creators that they bring, with their fields."""
+    """Load libraries and list the plugin creators in them, with their fields."""
     log = Log()
-    trt.Builder(log)  # which initialises the logger of the process
+    trt.Builder(log)  # initialises the logger of the process
     load_libraries(request["libraries"])
     found = [c for c in trt.get_plugin_registry().all_creators if c.plugin_namespace]
     return {
@@ -76,12 +76,12 @@ def creators(request: Json, data_file: Path) -> Json:
 
 
 def load_libraries(libraries: list[str]) -> None:
-    """Load plugin libraries; the registry says no more than that it could not."""
+    """Load plugin libraries; the registry gives no reason for a failure."""
     for library in libraries:
         if trt.get_plugin_registry().load_library(library) is None:
             raise WorkerError(
                 f"the plugin library {library} does not load: it is missing, was built for another "
-                "machine, or brings a plugin that is there already"
+                "machine, or contains a plugin that is loaded already"
             )
 
 
@@ -96,7 +96,9 @@ def make_profile(builder: Any, network: Any, request: Json) -> Any:
     given = {**request["shapes"], **request["values"]}
     unknown = given.keys() - inputs.keys()
     if unknown:
-        raise WorkerError(f"the profile has {sorted(unknown)}, the network {sorted(inputs)}")
+        raise WorkerError(
+            f"the profile has the inputs {sorted(unknown)}, the network {sorted(inputs)}"
+        )
     for name, tensor in inputs.items():
         if -1 in tuple(tensor.shape) and name not in request["shapes"]:
             raise WorkerError(f"the profile lacks input {name!r}, which has dynamic dimensions")
@@ -107,7 +109,7 @@ def make_profile(builder: Any, network: Any, request: Json) -> Any:
     return profile
 
 
-def describe(network: Any) -> Json:
+def summarise(network: Any) -> Json:
     """Return the layers and outputs of a network."""
     layers = [network.get_layer(i) for i in range(network.num_layers)]
     return {
@@ -115,16 +117,18 @@ def describe(network: Any) -> Json:
             {
                 "name": layer.name,
                 "kind": layer.type.name,
-                "outputs": [describe_tensor(layer.get_output(i)) for i in range(layer.num_outputs)],
+                "outputs": [
+                    summarise_tensor(layer.get_output(i)) for i in range(layer.num_outputs)
+                ],
             }
             for layer in layers
         ],
-        "outputs": [describe_tensor(network.get_output(i)) for i in range(network.num_outputs)],
+        "outputs": [summarise_tensor(network.get_output(i)) for i in range(network.num_outputs)],
     }
 
 
-def describe_tensor(tensor: Any) -> Json:
-    """Return name, type and shape; a shape that is not known is []."""
+def summarise_tensor(tensor: Any) -> Json:
+    """Return name, type and shape; an unknown shape is []."""
     try:
         shape = list(tensor.shape)
     except ValueError:

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from refinemask.engines.tensorrt.build import Profile, build_engine
+from refinemask.engines.tensorrt.build import build_engine
+from refinemask.engines.tensorrt.profile import Profile
 
 RTX_CAPABILITIES = {(7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1)}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from refinemask.configs.presets import refinemask_small
-from refinemask.engines.tensorrt.build import Profile
+from refinemask.engines.tensorrt.profile import Profile
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
 from refinemask.inference import native

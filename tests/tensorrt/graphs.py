@@ -7,7 +7,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from refinemask.engines.tensorrt.build import Profile
+from refinemask.engines.tensorrt.profile import Profile
 
 DOMAIN = {"domain": "refinemask", "plugin_namespace": "refinemask", "plugin_version": "1"}
 TYPES = {

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from refinemask.engines.tensorrt.build import BuiltEngine, Profile, build_engine
+from refinemask.engines.tensorrt.build import BuiltEngine, build_engine
+from refinemask.engines.tensorrt.profile import Profile
 from tests.tensorrt import graphs
 from tests.tensorrt.engine_bytes import serialised_fields
 from tests.tensorrt.graphs import Graph

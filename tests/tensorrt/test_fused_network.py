@@ -5,7 +5,8 @@ import pytest
 
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.presets import preset
-from refinemask.engines.tensorrt.build import Profile, build_engine
+from refinemask.engines.tensorrt.build import build_engine
+from refinemask.engines.tensorrt.profile import Profile
 from refinemask.export import export_graph, export_model
 from tests.plugins.operators import operator_library
 from tests.tensorrt.engine_bytes import serialised_fields
