@@ -43,10 +43,10 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
 def list_images(paths: Iterable[str | Path]) -> list[Path]:
     """Expand folders to the image files directly inside them, in name order; keep files as given.
 
-    What is named twice is listed once.
+    Files named twice are listed once.
 
     Raises:
-        RefineMaskError: a path does not exist, or a folder holds no image.
+        RefineMaskError: a path does not exist, or a folder contains no images.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -70,10 +70,10 @@ def list_images(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def save_image(path: str | Path, image: NDArray[np.uint8]) -> None:
-    """Write a uint8 RGB image (H, W, 3) atomically, in the format that the suffix of `path` names.
+    """Write a uint8 RGB image (H, W, 3) atomically, in the format of the suffix of `path`.
 
     Raises:
-        RefineMaskError: `path` cannot be written, or its suffix names no image format.
+        RefineMaskError: `path` cannot be written, or its suffix is not that of an image format.
     """
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -115,7 +115,7 @@ _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 
 
 def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG stops before its end marker: OpenCV fills what is missing with grey."""
+    """Whether a JPEG or PNG stops before its end marker: OpenCV fills the rest with grey."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND" not in data[-65536:]
     if not data.startswith(b"\xff\xd8\xff"):

@@ -1,7 +1,7 @@
-"""What every artifact says about itself (standard library only).
+"""Metadata of artifacts (standard library only).
 
-The same JSON stands in the ONNX file under the `metadata_props` key `refinemask`, and beside the
-artifact in `<artifact>.json`.
+The same JSON is in the ONNX file, under the `metadata_props` key `refinemask`, and in
+`<artifact>.json` beside it.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class InputLimits:
-    """The images that an artifact takes; null means dynamic."""
+    """The images that an artifact takes; a batch, height or width of None is dynamic."""
 
     short_side: int
     """Length to which the shorter side of an image is resized, in pixels."""
@@ -47,7 +47,7 @@ class InputLimits:
 
 @dataclass(frozen=True)
 class ArtifactMetadata:
-    """Where an artifact comes from and what it takes and returns."""
+    """Origin of an artifact, its input and its output."""
 
     tool_version: str
     """Version of RefineMask Deploy that exported it."""
@@ -81,7 +81,7 @@ class ArtifactMetadata:
 
     @staticmethod
     def from_json(text: str) -> "ArtifactMetadata":
-        """Read what `to_json` wrote.
+        """Read the JSON that `to_json` writes.
 
         Raises:
             RefineMaskError: `text` is not artifact metadata, or that of another schema version.

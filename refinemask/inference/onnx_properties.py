@@ -19,7 +19,7 @@ def read_properties(path: Path) -> dict[str, str]:
     """Return the `metadata_props` of an ONNX file.
 
     Raises:
-        RefineMaskError: the file does not exist or is no ONNX file.
+        RefineMaskError: the file does not exist or is not an ONNX file.
     """
     try:
         with path.open("rb") as file:
@@ -28,7 +28,7 @@ def read_properties(path: Path) -> dict[str, str]:
         raise RefineMaskError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, EOFError) as error:
         raise RefineMaskError(
-            f"{path} is no ONNX file, or a damaged one; export it again with refinemask-export"
+            f"{path} is not an ONNX file, or it is damaged; export it again with refinemask-export"
         ) from error
 
 
@@ -57,7 +57,7 @@ def _entry(message: bytes) -> tuple[str, str]:
 
 
 def _varint(file: BinaryIO) -> int:
-    """Read a number in groups of seven bits, lowest first; the eighth bit says that more follow."""
+    """Read a number in groups of seven bits, lowest first; the eighth bit is set if more follow."""
     number = 0
     for shift in range(0, 70, 7):
         byte = file.read(1)

@@ -25,19 +25,19 @@ def predict_images(
 ) -> list[dict[str, Any]]:
     """Detect objects in image files, one after the other.
 
-    The first image that cannot be read ends it; the pictures drawn until then stay.
+    An image that cannot be read is an error; the pictures drawn before it are kept.
 
     Args:
         predictor: a model or an engine.
         images: the files.
-        output: folder for one picture `<stem>.png` per image; images of equal stem get numbers.
+        output: folder for one picture per image, `<stem>.png`, numbered where stems are equal.
         score_threshold: detections with lower scores are left out.
         draw_threshold: detections with lower scores are not drawn.
         max_detections: keep this many of the highest scores of each image; None keeps all.
         progress: called with the numbers of finished and of all images.
 
     Returns:
-        COCO results; `image_id` is the file name, or the path where several images share the name.
+        COCO results; `image_id` is the file name, or the path where several files have that name.
 
     Raises:
         RefineMaskError: an image cannot be read, `output` cannot be written, or a picture would

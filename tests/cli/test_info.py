@@ -123,7 +123,7 @@ app(["info", {str(artifact)!r}])
     [
         (b"", "is empty"),
         (b"\x08\x08", "has no metadata 'refinemask'"),
-        (b"\xff" * 9, "no ONNX file"),
+        (b"\xff" * 9, "not an ONNX file"),
     ],
 )
 def test_artifacts_that_are_none(tmp_path, content, message):

@@ -191,5 +191,5 @@ def test_save_image_errors(tmp_path, photo):
     with pytest.raises(RefineMaskError, match="end its name in"):
         save_image(tmp_path / "photo.txt", photo)
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match="is no folder; choose another path"):
+    with pytest.raises(RefineMaskError, match="is not a folder; choose another path"):
         save_image(tmp_path / "file" / "photo.png", photo)

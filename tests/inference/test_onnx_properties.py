@@ -41,7 +41,7 @@ def test_what_onnx_writes(tmp_path):
 def test_damaged_files(tmp_path, content):
     (tmp_path / "model.onnx").write_bytes(content)
     with pytest.raises(
-        RefineMaskError, match=r"model\.onnx is no ONNX file, or a damaged one; exp"
+        RefineMaskError, match=r"model\.onnx is not an ONNX file, or it is damaged; exp"
     ):
         read_properties(tmp_path / "model.onnx")
 
