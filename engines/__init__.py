@@ -1,16 +1,23 @@
 """Engines: one interface to run artifacts and checkpoints, and one module per runtime.
 
-Only the torch engine imports torch and the model.
+Only the torch engine imports torch and the model. The table of runtimes is at hand before NumPy is
+imported, so that the command line can list them.
 """
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from refinemask.engines.base import Engine
 from refinemask.engines.runtimes import ARTIFACT_RUNTIMES, RUNTIMES, Runtime, find_runtime
 from refinemask.errors import RefineMaskError
+from refinemask.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from refinemask.engines.base import Engine
 
 __all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Runtime", "open"]
+
+__getattr__ = lazy_attributes(__name__, {"Engine": "base"})
 
 
 def open(
@@ -18,7 +25,7 @@ def open(
     runtime: str = "onnxruntime",
     device: str = "cpu",
     threads: int | None = None,
-) -> Engine:
+) -> "Engine":
     """Open an artifact or, with the runtime "torch", a checkpoint.
 
     Args:

@@ -1,10 +1,13 @@
-"""The table of runtimes; it can be imported where none of them is installed."""
+"""The table of runtimes, which needs neither a runtime nor NumPy (standard library only)."""
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.artifact import Artifact
+
+if TYPE_CHECKING:
+    from refinemask.inference.artifact import Artifact
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Runtime:
     extra: str
     forms: tuple[str, ...] = ()
 
-    def check_form(self, artifact: Artifact) -> None:
+    def check_form(self, artifact: "Artifact") -> None:
         """Raise RefineMaskError unless the runtime runs the form of an artifact."""
         form = artifact.metadata.form
         if form not in self.forms:

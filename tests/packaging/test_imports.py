@@ -49,6 +49,12 @@ def test_import_with_base_dependencies_only(module: str) -> None:
     run(f"{block}; import {module}")
 
 
+def test_the_table_of_runtimes_imports_nothing_heavy() -> None:
+    heavy = (*NOT_IN_BASE, "cv2", "numpy")
+    code = "import sys; from refinemask.engines import ARTIFACT_RUNTIMES, RUNTIMES\n"
+    assert run(f"{code}print([name for name in {heavy} if name in sys.modules])") == "[]\n"
+
+
 def test_packages_are_attributes() -> None:
     run("import refinemask; assert refinemask.engines.open and refinemask.inference")
 
