@@ -114,8 +114,8 @@ class FCNMaskConfig:
 
 
 @dataclass(frozen=True)
-class RefineMaskConfig:
-    """The mask head of RefineMask (numerics 6)."""
+class _StagesConfig:
+    """What both mask heads that refine in stages have."""
 
     channels: int = 256
     """Instance channels of the 14x14 stage; each further stage has half of them."""
@@ -130,7 +130,11 @@ class RefineMaskConfig:
     """Whether one channel serves all classes at 112, as published for LVIS."""
 
     def __post_init__(self) -> None:
-        _check_channels(self.channels)
+        if self.channels % 8 or self.channels < 32:
+            raise RefineMaskError(
+                "the channels of a RefineMask head must be a multiple of 8, >= 32, "
+                f"got {self.channels}"
+            )
         check_counts(self, 1, "semantic_channels")
         check_counts(self, 0, "instance_convs", "semantic_convs", "boundary_width")
         if len(self.loss_weights) != 4 or not all(weight >= 0 for weight in self.loss_weights):
@@ -143,34 +147,18 @@ class RefineMaskConfig:
 
 
 @dataclass(frozen=True)
-class SimpleRefineMaskConfig:
+class RefineMaskConfig(_StagesConfig):
+    """The mask head of RefineMask (numerics 6)."""
+
+
+@dataclass(frozen=True)
+class SimpleRefineMaskConfig(_StagesConfig):
     """The "faster-better" mask head, the official SimpleRefineMaskHead (numerics 7)."""
 
-    channels: int = 256
-    """Instance channels of the 14x14 stage; each further stage has half of them."""
-    instance_convs: int = 2
-    semantic_channels: int = 256
-    semantic_convs: int = 4
-    boundary_width: int = 2
-    """Width of the boundary regions in the loss (numerics 13.1)."""
     loss_weights: tuple[float, float, float, float] = (0.5, 0.75, 0.75, 1.0)
-    """Weights of the 14, 28, 56 and 112 stages in the loss."""
     class_agnostic_final: bool = True
-    """Whether one channel serves all classes at 112."""
     upsample_features: bool = False
     """Enlarge the last features to 112 before the final logits, not the logits themselves."""
-
-    def __post_init__(self) -> None:
-        _check_channels(self.channels)
-        check_counts(self, 1, "semantic_channels")
-        check_counts(self, 0, "instance_convs", "semantic_convs", "boundary_width")
-        if len(self.loss_weights) != 4 or not all(weight >= 0 for weight in self.loss_weights):
-            raise RefineMaskError(f"loss_weights must be 4 numbers >= 0, got {self.loss_weights}")
-
-    @property
-    def mask_size(self) -> int:
-        """Side of the predicted masks, in pixels."""
-        return 112
 
 
 MaskConfig = FCNMaskConfig | RefineMaskConfig | SimpleRefineMaskConfig
@@ -262,10 +250,3 @@ class ModelConfig:
 
 def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _check_channels(channels: int) -> None:
-    if channels % 8 or channels < 32:
-        raise RefineMaskError(
-            f"the channels of a RefineMask head must be a multiple of 8, >= 32, got {channels}"
-        )
