@@ -25,7 +25,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from refinemask.benchmarks.evaluation.perturbed import perturbed_truth
+from refinemask.benchmarks.evaluation.perturbed_annotations import perturbed_truth
 from refinemask.data.coco_json import read_coco_json
 from refinemask.environment import measurement_setup
 from refinemask.evaluation import coco_metrics
@@ -129,7 +129,7 @@ def _main() -> None:
     truth = _first(read_coco_json(arguments.dataset), arguments.limit)
     if arguments.results is None:
         results = perturbed_truth(truth)
-        made = "annotations moved, grown and shrunk, 30 % under another class, see perturbed.py"
+        made = "annotations moved, grown and shrunk, 30 % under another class"
     else:
         results = json.loads(arguments.results.read_text(encoding="utf-8"))
         made = str(arguments.results)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.benchmarks.latency.memory import peak_resident
+from refinemask.benchmarks.latency.peak_memory import peak_resident
 from refinemask.data.open import open_dataset
 from refinemask.evaluation import PredictionLog, describe_images, evaluate
 from refinemask.inference.rle import encode_rle

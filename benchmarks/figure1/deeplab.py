@@ -147,7 +147,7 @@ def load_deeplab(path: Path, device: str = "cpu") -> DeepLab:
     Raises:
         RefineMaskError: there is no such file, or it is no checkpoint of this network.
     """
-    hint = "make one with: python -m refinemask.benchmarks.figure1.train_deeplab"
+    hint = "make one with: python -m refinemask.benchmarks.figure1.deeplab_training.train"
     if not path.is_file():
         raise RefineMaskError(f"checkpoint {path} does not exist; {hint}")
     try:

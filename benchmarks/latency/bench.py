@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.benchmarks.latency.memory import peak_memory
+from refinemask.benchmarks.latency.peak_memory import peak_memory
 from refinemask.benchmarks.latency.targets import parse_target, target_names
 from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError

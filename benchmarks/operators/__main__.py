@@ -2,7 +2,7 @@
 
 import typer
 
-from refinemask.benchmarks.operators.bench import operators
+from refinemask.benchmarks.operators.measure import operators
 from refinemask.console import guarded
 
 if __name__ == "__main__":

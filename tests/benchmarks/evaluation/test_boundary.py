@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from refinemask.benchmarks.evaluation.boundary import compare, loop_metrics
-from refinemask.benchmarks.evaluation.perturbed import PER_IMAGE, perturbed_truth
+from refinemask.benchmarks.evaluation.perturbed_annotations import PER_IMAGE, perturbed_truth
 from refinemask.data.coco_json import read_coco_json
 from refinemask.inference.rle import encode_rle
 

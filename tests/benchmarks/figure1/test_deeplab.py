@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 pytest.importorskip("matplotlib")
 pytest.importorskip("segmentation_models_pytorch")
 
-import refinemask.benchmarks.figure1.train_deeplab as program
+import refinemask.benchmarks.figure1.deeplab_training.train as program
 from refinemask.benchmarks.figure1.deeplab import DeepLab, load_deeplab, save_deeplab
+from refinemask.benchmarks.figure1.deeplab_training.train import DeepLabOptions, train_deeplab
 from refinemask.benchmarks.figure1.segmenters import open_segmenters
-from refinemask.benchmarks.figure1.train_deeplab import DeepLabOptions, train_deeplab
 from refinemask.cli.main import app
 from refinemask.console import guarded
 from refinemask.data.batches import Batch, Target

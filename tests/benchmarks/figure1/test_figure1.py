@@ -213,7 +213,7 @@ def test_a_wrong_semantic_checkpoint_is_an_error(tmp_path, semantic, message):
     (tmp_path / "detector.safetensors").symlink_to(find_checkpoint("maskrcnn_small"))
     with pytest.raises(RefineMaskError, match=message) as caught:
         open_segmenters([], tmp_path / semantic, 0.5, "cpu")
-    assert "python -m refinemask.benchmarks.figure1.train_deeplab" in str(caught.value)
+    assert "python -m refinemask.benchmarks.figure1.deeplab_training.train" in str(caught.value)
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from refinemask.benchmarks.operators.bench import cases, format_table, measure
 from refinemask.benchmarks.operators.case import Case, Operators, random_boxes
+from refinemask.benchmarks.operators.measure import cases, format_table, measure
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 

@@ -1,6 +1,6 @@
 """Peak memory of one target, measured in a process of its own.
 
-`python -m refinemask.benchmarks.latency.memory` is that process: it takes its work as JSON on
+`python -m refinemask.benchmarks.latency.peak_memory` is that process: it takes its work as JSON on
 standard input and answers with the number of bytes.
 """
 
@@ -37,7 +37,7 @@ def peak_memory(
         "device": device,
         "threads": threads,
     }
-    command = [sys.executable, "-m", "refinemask.benchmarks.latency.memory"]
+    command = [sys.executable, "-m", "refinemask.benchmarks.latency.peak_memory"]
     done = subprocess.run(command, input=json.dumps(work), capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from refinemask.benchmarks.latency.memory import peak_memory
+from refinemask.benchmarks.latency.peak_memory import peak_memory
 from refinemask.benchmarks.latency.targets import Target, parse_target
 from refinemask.errors import RefineMaskError
 

@@ -1,4 +1,4 @@
-"""Train the DeepLabV3+ of Figure 1: `python -m refinemask.benchmarks.figure1.train_deeplab`.
+"""Train the DeepLabV3+ of Figure 1.
 
 Data, augmentation, optimizer and schedule are those of the small detectors' first stage of training
 (see their model card), so that Figure 1 compares networks and not recipes.

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from refinemask.benchmarks.report.agreement import boundary_iou, mask_iou, shared_detections
-from refinemask.benchmarks.report.pictures import compare, disputed_region
+from refinemask.benchmarks.report.comparison import compare, disputed_region
 from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import Detections, MaskFormat
 

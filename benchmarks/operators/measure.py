@@ -72,7 +72,8 @@ def operators(
 
 def cases(operators: "Operators", seed: int = 0) -> "Iterator[Case]":
     """Build the cases one after the other, so that one at a time is in memory."""
-    from refinemask.benchmarks.operators import box_cases, mask_cases
+    from refinemask.benchmarks.operators import paste_masks as mask_cases
+    from refinemask.benchmarks.operators import roi_align as box_cases
 
     rng = np.random.default_rng(seed)
     for levels, channels, size, count in (
