@@ -1,33 +1,20 @@
-"""BoundaryRefine and PasteMasks against PyTorch, at the sizes of R50."""
+"""PasteMasks against PyTorch, with 100 masks in an image of the size of R50's."""
 
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample, interpolate
+from torch.nn.functional import grid_sample
 
-from refinemask.benchmarks.operators.case import HEIGHT, OURS, WIDTH, Case, Operators, random_boxes
-from refinemask.ops.boundary_refine import boundary_refine
-
-
-def boundary_refine_case(operators: Operators, rng: np.random.Generator, size: int) -> Case:
-    coarse, fine = _smooth(rng, 100, size), _smooth(rng, 100, 2 * size)
-    inputs = {"coarse_logits": coarse.numpy(), "fine_logits": fine.numpy()}
-    return Case(
-        f"BoundaryRefine, 100 masks, {size} to {2 * size}",
-        5.0,
-        4 * (coarse.numel() + 2 * fine.numel()),
-        {
-            OURS: operators.ours("BoundaryRefine", inputs, {"refined": "FLOAT"}, boundary_width=1),
-            "pytorch": lambda: boundary_refine(coarse, fine),
-        },
-        lambda ours, theirs: np.allclose(ours[0].numpy(), theirs.numpy(), atol=1e-5),
-    )
+from refinemask.benchmarks.operators.case import HEIGHT, WIDTH, Case, random_boxes
+from refinemask.benchmarks.operators.mask_logits import smooth_logits
+from refinemask.benchmarks.operators.onnx_sessions import Sessions
 
 
-def paste_masks_case(operators: Operators, rng: np.random.Generator) -> Case:
-    masks, boxes = _smooth(rng, 100, 112).sigmoid()[:, 0], random_boxes(rng, 100)
+def paste_masks_case(sessions: Sessions, rng: np.random.Generator) -> Case:
+    """100 masks of 112 × 112 thresholded on the canvas of the image."""
+    masks, boxes = smooth_logits(rng, 100, 112).sigmoid()[:, 0], random_boxes(rng, 100)
     inputs = {
         "masks": masks.numpy(),
         "boxes": boxes,
@@ -38,27 +25,21 @@ def paste_masks_case(operators: Operators, rng: np.random.Generator) -> Case:
         return int((ours[0].numpy() != theirs.numpy()).sum()) <= 100  # of a hundred million
 
     return Case(
-        f"PasteMasks, 100 masks of 112×112 into {HEIGHT}×{WIDTH}",
-        20.0,
-        masks.numel() * 4 + 100 * HEIGHT * WIDTH,
-        {
-            OURS: operators.ours("PasteMasks", inputs, {"pasted": "UINT8"}, threshold=0.5),
+        name=f"PasteMasks, 100 masks of 112×112 into {HEIGHT}×{WIDTH}",
+        target=20.0,
+        bytes=masks.numel() * 4 + 100 * HEIGHT * WIDTH,
+        ours=sessions.operator("PasteMasks", inputs, {"pasted": "UINT8"}, threshold=0.5),
+        baselines={
             "grid_sample, canvas": lambda: _paste_canvas(masks, torch.from_numpy(boxes)),
             "grid_sample, boxes": lambda: _paste_boxes(masks, torch.from_numpy(boxes)),
         },
-        same,
+        agree=same,
         shown_only=["grid_sample, boxes"],
     )
 
 
-def _smooth(rng: np.random.Generator, count: int, size: int) -> Tensor:
-    """Return logits (count, 1, size, size) of blobs a quarter of the map wide."""
-    coarse = torch.from_numpy(rng.standard_normal((count, 1, 6, 6), np.float32))
-    return interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True) * 4
-
-
 def _paste_canvas(masks: Tensor, boxes: Tensor) -> Tensor:
-    """Resample on the whole canvas, ten masks at a time: the grid of all takes 850 MB."""
+    """Resample on the whole canvas, ten masks at a time: a grid for all would take 850 MB."""
     pasted = torch.empty((len(masks), HEIGHT, WIDTH), dtype=torch.bool)
     for start in range(0, len(masks), 10):
         part = slice(start, start + 10)
@@ -67,7 +48,7 @@ def _paste_canvas(masks: Tensor, boxes: Tensor) -> Tensor:
 
 
 def _paste_boxes(masks: Tensor, boxes: Tensor) -> Tensor:
-    """Resample within one pixel of each box, as the official code does on a processor."""
+    """Resample within one pixel of each box, as the official code does on a CPU."""
     pasted = torch.zeros((len(masks), HEIGHT, WIDTH), dtype=torch.bool)
     low, high = boxes[:, :2].floor() - 1, boxes[:, 2:].ceil() + 1
     windows = torch.cat((low.clamp(min=0), high), 1).int().tolist()
