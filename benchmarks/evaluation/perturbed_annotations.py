@@ -1,4 +1,4 @@
-"""Detections to measure evaluators with: made from annotations, no model needed."""
+"""Detections to measure evaluators with, made from annotations without a model."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from refinemask.inference.rle import encode_rle
 
 PER_IMAGE = 100
 GOOD_COPIES = 2
-"""Copies of each annotation that stay near it; the rest of an image's detections go astray."""
+"""Copies of each annotation that stay near it; those after them move far away."""
 
 
 def perturbed_truth(truth: dict[str, Any], seed: int = 0) -> list[dict[str, Any]]:
     """Make `PER_IMAGE` detections for each image that has an annotation.
 
-    They are copies of its annotations in turn, moved (by up to 4 pixels, from the third copy of an
-    annotation on by up to 60) and grown or shrunk by up to 2 pixels. 30 % get a random class.
-    Scores are random.
+    They are copies of its annotations in turn, grown or shrunk by up to 2 pixels and moved: the
+    first two copies of an annotation by up to 4 pixels, later ones by up to 60. 30 % get a random
+    class. Scores are random.
 
     Args:
         truth: a COCO dataset.
-        seed: of all that is random.
+        seed: of the random numbers.
 
     Returns:
         COCO results.
@@ -42,12 +42,12 @@ def perturbed_truth(truth: dict[str, Any], seed: int = 0) -> list[dict[str, Any]
             place = number % len(annotations)
             reach = 4 if number < GOOD_COPIES * len(annotations) else 60
             mask = _perturb(masks[place], reach, rng)
-            astray = rng.random() < 0.3
+            random_class = rng.random() < 0.3
             results.append(
                 {
                     "image_id": image["id"],
                     "category_id": int(rng.choice(categories))
-                    if astray
+                    if random_class
                     else annotations[place]["category_id"],
                     "score": float(rng.random()),
                     "segmentation": encode_rle(mask),

@@ -2,14 +2,13 @@
 
 import json
 import os
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from refinemask.console import guarded, note
+from refinemask.benchmarks import command_line
+from refinemask.console import note
 
 
 def operators(
@@ -36,16 +35,14 @@ def operators(
     from refinemask.benchmarks.operators.onnx_sessions import Sessions
     from refinemask.benchmarks.operators.suite import cases
     from refinemask.benchmarks.operators.table import format_table
-    from refinemask.environment import measurement_setup
     from refinemask.files import write_text
     from refinemask.inference import native
 
     threads = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     path = library or native.require("ort", "measuring the operators")
-    command = shlex.join(["python", "-m", "refinemask.benchmarks.operators", *sys.argv[1:]])
     result: dict[str, Any] = {
-        "setup": measurement_setup(command),
+        "setup": command_line.setup("refinemask.benchmarks.operators"),
         "threads": threads,
         "iterations": iterations,
         "load_average": os.getloadavg()[0],
@@ -62,4 +59,4 @@ def operators(
 
 
 if __name__ == "__main__":
-    typer.run(guarded(operators))
+    command_line.run(operators)
