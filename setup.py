@@ -252,7 +252,10 @@ setup(
         "Topic :: Scientific/Engineering :: Image Recognition",
     ],
     cmdclass={"build": Build, "build_native": BuildNative, "bdist_wheel": Wheel},
-    packages=find_packages(include=["refinemask", "refinemask.*"]),
+    packages=find_packages(
+        include=["refinemask", "refinemask.*"],
+        exclude=["refinemask.benchmarks.figure1.deeplab_training"],  # runs in a checkout
+    ),
     package_data={
         "refinemask": ["weights/*.safetensors", "weights/*.md", "data/**/*.txt"],
     },

@@ -1,36 +1,31 @@
-"""DeepLabV3+ that tells foreground from background: the semantic baseline of Figure 1.
+"""DeepLabV3+ that separates foreground from background: the semantic baseline of Figure 1.
 
-The network is that of `segmentation-models-pytorch`. Its trunk is the EfficientNet-Lite0 of the
-small detectors with the same ImageNet weights, dilated to an output stride of 16, and images come
-in at the size that those detectors see.
+The network is that of `segmentation-models-pytorch`. Its encoder is the backbone of the small
+detectors, EfficientNet-Lite0, dilated to an output stride of 16, and images have the size that
+those detectors see.
 """
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from refinemask.checkpoints.native_format import write_tensors
+from refinemask.checkpoints.native_format import read_tensors, write_tensors
 from refinemask.configs.presets import refinemask_small
 from refinemask.errors import RefineMaskError
 from refinemask.inference.processing import prepare
 from refinemask.models.detector import normalise
-from refinemask.models.efficientnet_lite import EfficientNetLite
-from refinemask.models.layers import freeze_batch_norm
 
 ENCODER = "tu-efficientnet_lite0"
-"""The trunk by its name in segmentation-models-pytorch; padded symmetrically like ours."""
+"""The backbone's name in segmentation-models-pytorch; it pads symmetrically like ours."""
 
 _KEY = "refinemask-deeplab"
 _NORM_EPSILON = 1e-3
-_FROZEN = ("conv_stem", "bn1", "blocks.0", "blocks.1")
-"""Of the trunk: as many first stages as `EfficientNetLite` freezes."""
 
 
 class DeepLab(nn.Module):
@@ -53,23 +48,7 @@ class DeepLab(nn.Module):
         for module in self.network.encoder.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eps = _NORM_EPSILON
-        for name, parameter in self.network.encoder.named_parameters():
-            if name.removeprefix("model.").startswith(_FROZEN):
-                parameter.requires_grad_(False)
         self.eval()
-
-    def load_imagenet_weights(self) -> None:
-        """Load the trunk's ImageNet weights, those that the small detectors start from.
-
-        Raises:
-            RefineMaskError: the package that ships them is not installed.
-        """
-        trunk = EfficientNetLite()
-        trunk.load_imagenet_weights()
-        # Both networks are the same up to the names, so their tensors come in the same order.
-        names = self.network.encoder.state_dict()
-        tensors = trunk.state_dict().values()
-        self.network.encoder.load_state_dict(dict(zip(names, tensors, strict=True)))
 
     def forward(self, images: Tensor, image_sizes: Tensor) -> Tensor:
         """Return the logits of the foreground.
@@ -99,40 +78,6 @@ class DeepLab(nn.Module):
         valid = np.ascontiguousarray(logits[:height, :width])
         return cv2.resize(valid, (new_width, new_height), interpolation=cv2.INTER_LINEAR) >= 0
 
-    def train(self, mode: bool = True) -> Self:
-        """Switch mode; the trunk's norms and that of the pooled branch stay as they are.
-
-        The pooled branch has one value per image and channel: in a small batch its statistics would
-        be noise.
-        """
-        super().train(mode)
-        freeze_batch_norm(self.network.encoder)
-        freeze_batch_norm(self._pooled_branch)
-        return self
-
-    @torch.no_grad()
-    def calibrate(self, batches: list[tuple[Tensor, Tensor]]) -> None:
-        """Give the decoder's norms the average statistics of a few batches to start from.
-
-        Args:
-            batches: (images, image_sizes) as `forward` takes them.
-        """
-        norms = [m for m in self.network.decoder.modules() if isinstance(m, nn.BatchNorm2d)]
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.momentum = None  # a plain average
-            norm.reset_running_stats()
-        self.network.decoder.train()
-        for images, image_sizes in batches:
-            self(images, image_sizes)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-        self.train(self.training)
-
-    @property
-    def _pooled_branch(self) -> nn.Module:
-        return self.network.decoder.aspp[0].convs[-1]
-
 
 def save_deeplab(model: DeepLab, path: Path, training: dict[str, Any]) -> None:
     """Write weights, classes and provenance (JSON values) as safetensors, atomically."""
@@ -145,25 +90,24 @@ def load_deeplab(path: Path, device: str = "cpu") -> DeepLab:
     """Load what `save_deeplab` wrote; nothing in the file is executed.
 
     Raises:
-        RefineMaskError: there is no such file, or it is no checkpoint of this network.
+        RefineMaskError: the file does not exist or is not a checkpoint of this network.
     """
-    hint = "make one with: python -m refinemask.benchmarks.figure1.deeplab_training.train"
+    hint = (
+        "make one in a checkout of the repository with: "
+        "python -m refinemask.benchmarks.figure1.deeplab_training"
+    )
     if not path.is_file():
         raise RefineMaskError(f"checkpoint {path} does not exist; {hint}")
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        tensors, metadata = read_tensors(path)
+    except RefineMaskError as error:
+        raise RefineMaskError(f"{error}; {hint}") from error
+    if _KEY not in metadata:
         raise RefineMaskError(
-            f"{path} is no readable safetensors checkpoint ({error}); {hint}"
-        ) from error
-    if text is None:
-        raise RefineMaskError(
-            f"{path} is no checkpoint of DeepLabV3+ (detectors go with --model); {hint}"
+            f"{path} is not a checkpoint of DeepLabV3+ (give detectors with --model); {hint}"
         )
     try:
-        model = DeepLab(tuple(json.loads(text)["class_names"]))
+        model = DeepLab(tuple(json.loads(metadata[_KEY])["class_names"]))
         model.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).split("\n")[0]

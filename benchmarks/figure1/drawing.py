@@ -1,4 +1,4 @@
-"""Draw Figure 1: the bar chart, and crops of photographs side by side."""
+"""The pictures of Figure 1: the bar chart, and crops of photographs side by side."""
 
 import json
 import textwrap
@@ -15,6 +15,7 @@ from refinemask.benchmarks.figure1.measure import Crop
 from refinemask.evaluation.regions import Mask
 from refinemask.files import atomic_path, write_text
 from refinemask.inference.drawing import Image
+from refinemask.inference.images import save_image
 
 COLOURS = {"Mask R-CNN": "#9aa5b1", "RefineMask": "#d1495b", "DeepLabV3+": "#3d6f96"}
 _OTHER_COLOURS = ("#edae49", "#00798c", "#66a182", "#8d6a9f")
@@ -23,7 +24,7 @@ _GAP = 6
 _INK = (255, 0, 140)  # rare in photographs
 _FILL = 0.3
 _LINE_WIDTH = 4
-"""Of the outlines, in half pixels of a cell; they lie inside the masks."""
+"""Width of the outlines, which lie inside the masks, in half pixels of a cell."""
 
 
 def write_figure1(figures: dict[str, Any], crops: Sequence[Crop], output: Path) -> None:
@@ -32,7 +33,7 @@ def write_figure1(figures: dict[str, Any], crops: Sequence[Crop], output: Path) 
     Args:
         figures: what `measure` returned, with `dataset` and `score_threshold`.
         crops: what `measure` returned.
-        output: created if needed.
+        output: the folder; created if needed.
 
     Raises:
         RefineMaskError: the folder cannot be written.
@@ -40,7 +41,7 @@ def write_figure1(figures: dict[str, Any], crops: Sequence[Crop], output: Path) 
     draw_chart(figures, output / "figure1.png")
     if crops:
         names = [model["name"] for model in figures["models"]]
-        _save_jpeg(output / "figure1_crops.jpg", draw_crops(crops, names))
+        save_image(output / "figure1_crops.jpg", draw_crops(crops, names))
     write_text(output / "figure1.json", json.dumps(figures, indent=2) + "\n")
 
 
@@ -82,7 +83,7 @@ def draw_chart(figures: dict[str, Any], path: Path) -> None:
 
 
 def draw_crops(crops: Sequence[Crop], names: Sequence[str]) -> Image:
-    """Put each crop's photograph, ground truth and foregrounds in a row, with titles on top.
+    """Draw each crop as a row: photograph, ground truth and foregrounds, with titles on top.
 
     Args:
         crops: at least one.
@@ -101,19 +102,13 @@ def draw_crops(crops: Sequence[Crop], names: Sequence[str]) -> Image:
     return np.concatenate([np.concatenate(row, axis=1) for row in padded])[:-_GAP, :-_GAP]
 
 
-def _save_jpeg(path: Path, picture: Image) -> None:
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
-
-
 def _colours(models: Sequence[dict[str, Any]]) -> list[str]:
     spare = iter(_OTHER_COLOURS * len(models))
     return [COLOURS.get(model["name"]) or next(spare) for model in models]
 
 
 def _floor(models: Sequence[dict[str, Any]]) -> float:
-    """Start the axis at 50 %, what guessing reaches at a boundary, unless a bar is lower."""
+    """Start the axis at 50 %, the accuracy of guessing, unless a bar is lower."""
     lowest = min(
         model[region]["accuracy"] for model in models for region in ("boundary", "non_boundary")
     )
@@ -121,20 +116,21 @@ def _floor(models: Sequence[dict[str, Any]]) -> float:
 
 
 def _caption(figures: dict[str, Any], low: float) -> str:
-    least, median, most = figures["width_pixels"]
+    minimum, median, maximum = figures["width_pixels"]
     kinds = {model["kind"] for model in figures["models"]}
     rules = []
     if "instance" in kinds:
         rules.append(f"the union of detections with score ≥ {figures['score_threshold']:g}")
     if "semantic" in kinds:
-        rules.append("for DeepLabV3+ what has a probability ≥ 0.5")
+        rules.append("for DeepLabV3+ the pixels with probability ≥ 0.5")
     text = (
         f"Foreground against background in {figures['images']} images of {figures['dataset']} "
         f"({', '.join(figures['classes'][:3])}{', ...' if len(figures['classes']) > 3 else ''}), "
         "pixels of all images pooled. Boundary region: within "
-        f"{100 * figures['width']:g} % of the image's diagonal ({least} to {most} pixels, median "
-        f"{median}) of the ground truth's contour, on both sides; non-boundary region: the rest of "
-        f"each image. A model's foreground is {', '.join(rules)}. The axis starts at {low:g} %."
+        f"{100 * figures['width']:g} % of the image's diagonal ({minimum} to {maximum} pixels, "
+        f"median {median}) of the ground truth's contour, on both sides; non-boundary region: the "
+        f"rest of each image. A model's foreground is {', '.join(rules)}. "
+        f"The axis starts at {low:g} %."
     )
     return textwrap.fill(text, 112)
 

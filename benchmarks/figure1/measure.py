@@ -1,4 +1,4 @@
-"""RefineMask's Figure 1: how often models are right near outlines, and how often elsewhere."""
+"""Pixel accuracy of models near outlines and elsewhere: the figures of RefineMask's Figure 1."""
 
 import heapq
 import itertools
@@ -19,9 +19,9 @@ from refinemask.evaluation.regions import Counts, Mask, boundary_region, count, 
 from refinemask.inference.drawing import Image
 
 WIDTH = 0.02
-"""Width of the boundary region on either side of the contour, in image diagonals: boundary AP's."""
+"""Width of the boundary region on either side of the contour, in image diagonals (boundary AP)."""
 WIDTHS = (0.005, 0.01, 0.02, 0.04)
-"""What the result also gives, to show how much it depends on the width."""
+"""Other widths to report, which show how much the result depends on it."""
 REGIONS = ("boundary", "non_boundary")
 
 _CROP_SHARE = 0.3
@@ -32,14 +32,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of an image on whose outlines the models differ.
+    """Part of an image in which the models differ along outlines.
 
     Attributes:
-        image_id: the dataset's.
+        image_id: identifier of the image in the dataset.
         box: left, top, right, bottom in pixels of the image; the last two are exclusive.
-        disputed: pixels of the boundary region on which the models differ there.
+        disputed: number of its pixels in the boundary region on which the models differ.
         image: uint8 RGB (h, w, 3).
-        masks: bool (h, w) each: the ground truth, then what each model found.
+        masks: bool (h, w) each: the ground truth, then the foreground of each model.
     """
 
     image_id: int | str
@@ -58,14 +58,14 @@ def measure(
 ) -> tuple[dict[str, Any], list[Crop]]:
     """Count right and wrong pixels of every model in both regions of every image.
 
-    The boundary region is made from the contour of the union of an image's instances; the other
-    region is the rest of the image. Crowds count nowhere. Pixels of all images are pooled.
+    The boundary region surrounds the contour of the union of an image's instances; the other
+    region is the rest of the image. Crowd regions are ignored. Pixels of all images are pooled.
 
     Args:
         segmenters: the models.
         dataset: the images; its classes are the foreground.
-        width: of the boundary region on either side of the contour, in image diagonals.
-        crops: how many parts of different images to return, where the models differ most.
+        width: width of the boundary region on either side of the contour, in image diagonals.
+        crops: number of crops to return, from the images in which the models differ most.
         progress: called after each image with the number done and the total.
 
     Returns:
@@ -78,7 +78,7 @@ def measure(
     if not any(not entry["iscrowd"] for entries in annotations.values() for entry in entries):
         raise RefineMaskError(
             f"none of the {len(dataset)} images has an instance of "
-            f"{', '.join(dataset.class_names[:5])}, so there are no outlines to measure at; "
+            f"{', '.join(dataset.class_names[:5])}, so there are no outlines to measure; "
             "use an annotated dataset"
         )
     tally = _Tally([segmenter.name for segmenter in segmenters], width)
@@ -155,9 +155,9 @@ class _Tally:
         return accuracy
 
     def width_pixels(self) -> list[int]:
-        """Return the least, the median and the largest main width in pixels."""
-        middle = round(statistics.median(self.distances))
-        return [min(self.distances), middle, max(self.distances)]
+        """Return the minimum, median and maximum of the main width in pixels."""
+        median = round(statistics.median(self.distances))
+        return [min(self.distances), median, max(self.distances)]
 
     def figures(self, name: str) -> dict[str, Any]:
         """Return the figures of a model as JSON values.
@@ -188,9 +188,9 @@ def _by_image(dataset: InstanceDataset) -> dict[Any, list[dict[str, Any]]]:
 def _ground_truth(
     annotations: Sequence[dict[str, Any]], height: int, width: int
 ) -> tuple[Mask, Mask]:
-    """Return the union of an image's instances, and the pixels that count, bool (H, W) each.
+    """Return the union of an image's instances and the pixels to count, bool (H, W) each.
 
-    Only pixels of a crowd that no instance covers do not count.
+    Pixels of a crowd are ignored unless an instance covers them.
     """
     union = {False: np.zeros((height, width), bool), True: np.zeros((height, width), bool)}
     for annotation in annotations:
@@ -204,7 +204,7 @@ def _ground_truth(
 
 
 def _crop(image: Image, image_id: int | str, masks: Sequence[Mask], region: Mask) -> Crop:
-    """Cut out the square in whose boundary region the models differ most; masks: truth first."""
+    """Cut out the square whose boundary region the models dispute most; the truth is `masks[0]`."""
     height, width = region.shape
     side = min(max(round(_CROP_SHARE * max(height, width)), 32), height, width)
     weights: NDArray[np.float32] = region.astype(np.float32)

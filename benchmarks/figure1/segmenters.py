@@ -1,6 +1,6 @@
-"""Models that tell foreground from background, whatever they are.
+"""Foreground segmentation by models of any kind.
 
-An instance model answers by the union of its detections, a semantic one directly.
+The foreground of an instance model is the union of its detections; a semantic model predicts it.
 """
 
 import dataclasses
@@ -26,14 +26,14 @@ from refinemask.models import Detector
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A model that tells foreground from background.
+    """A model that separates foreground from background.
 
     Attributes:
-        name: what it is called in the figure.
-        source: the checkpoint or shipped name.
-        kind: how it answers.
-        class_names: what it knows.
-        foreground: maps uint8 RGB (H, W, 3) and the names of the classes that count to bool (H, W).
+        name: its name in the figure.
+        source: its checkpoint or shipped name.
+        kind: what it predicts.
+        class_names: the classes it knows.
+        foreground: maps uint8 RGB (H, W, 3) and the names of the foreground classes to bool (H, W).
     """
 
     name: str
@@ -55,8 +55,8 @@ def open_segmenters(
     Args:
         models: checkpoints of detectors, or names of shipped ones.
         semantic: a checkpoint of DeepLabV3+.
-        score_threshold: detections that score less are no foreground.
-        device: where the models go.
+        score_threshold: detections with lower scores are background.
+        device: where the models run.
         bn_eps: epsilon of the batch norms of those detectors whose checkpoints do not tell it.
 
     Raises:
@@ -75,7 +75,7 @@ def open_shared(spec: str, segmenters: Sequence[Segmenter]) -> InstanceDataset:
     """Open a dataset with the classes that every model knows.
 
     Raises:
-        RefineMaskError: it cannot be opened, or there is no such class.
+        RefineMaskError: it cannot be opened, or has no such class.
     """
     dataset = open_dataset(spec)
     known = [set(segmenter.class_names) for segmenter in segmenters]
@@ -90,7 +90,7 @@ def open_shared(spec: str, segmenters: Sequence[Segmenter]) -> InstanceDataset:
 
 
 def _numbered(segmenters: Sequence[Segmenter]) -> list[Segmenter]:
-    """Put a number behind names that several models share."""
+    """Append a number to names that several models share."""
     uses = Counter(segmenter.name for segmenter in segmenters)
     seen: Counter[str] = Counter()
     named = []

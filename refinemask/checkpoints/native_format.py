@@ -57,6 +57,22 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
             ) from error
 
 
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a safetensors file: its tensors, which live in the file, and its metadata.
+
+    Raises:
+        RefineMaskError: it cannot be read, or has another format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise RefineMaskError(
+            f"{path} is not a readable safetensors checkpoint (truncated or another kind): {error}"
+        ) from error
+
+
 def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Any]]:
     """Read a file that `save_checkpoint` wrote.
 
@@ -66,14 +82,8 @@ def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[st
     Raises:
         RefineMaskError: the file has another format or is damaged.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise RefineMaskError(
-            f"{path} is not a readable safetensors checkpoint (truncated or another kind): {error}"
-        ) from error
+    tensors, metadata = read_tensors(path)
+    text = metadata.get(_KEY)
     if text is None:
         raise RefineMaskError(
             f"{path} is a safetensors file without a RefineMask configuration; "

@@ -32,7 +32,8 @@ def figure1(
         Path | None,
         typer.Option(
             metavar="CHECKPOINT",
-            help="A DeepLabV3+ made by python -m refinemask.benchmarks.figure1.train_deeplab.",
+            help="A DeepLabV3+, trained in a checkout of the repository by "
+            "python -m refinemask.benchmarks.figure1.deeplab_training.",
         ),
     ] = None,
     width: Annotated[

@@ -80,6 +80,10 @@ def run(command: list[str | Path], folder: Path, **variables: str) -> str:
     return done.stdout
 
 
+LEFT_OUT = {"__pycache__", "deeplab_training"}
+"""Folders inside the package that wheels do not contain."""
+
+
 def package_files(package: Path) -> set[str]:
     """Return the files that belong to the package, through its links."""
     kept = (".py", ".safetensors", ".md", ".txt")
@@ -87,7 +91,7 @@ def package_files(package: Path) -> set[str]:
         str(Path(folder, name).relative_to(package))
         for folder, _, names in os.walk(package, followlinks=True)
         for name in names
-        if name.endswith(kept) and "__pycache__" not in folder
+        if name.endswith(kept) and not LEFT_OUT & set(Path(folder).parts)
     }
 
 
@@ -161,6 +165,15 @@ def test_wheel_without_libraries_is_of_any_platform(checkout: Path, tmp_path: Pa
     wheel = build_wheel(checkout, tmp_path, REFINEMASK_NATIVE="0")
     assert wheel.name.endswith("-py3-none-any.whl")
     assert not [name for name in names_in(wheel) if name.endswith(".so")]
+
+
+def test_what_trains_the_baseline_runs_in_a_checkout_only(checkout: Path, tmp_path: Path) -> None:
+    module = "refinemask.benchmarks.figure1.deeplab_training"
+    text = run([sys.executable, "-m", module, "--help"], checkout)
+    assert text.startswith(f"Usage: python -m {module} [OPTIONS]")
+    names = names_in(build_wheel(checkout, tmp_path, REFINEMASK_NATIVE="0"))
+    assert "refinemask/benchmarks/figure1/deeplab.py" in names
+    assert not [name for name in names if "deeplab_training" in name]
 
 
 NO_COMPILER = {"CXX": "/nonexistent/c++"}

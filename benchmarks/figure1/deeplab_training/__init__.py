@@ -1,1 +1,4 @@
-"""Trains the DeepLabV3+ of Figure 1; runs from a checkout and is not part of the wheel."""
+"""Training of the DeepLabV3+ of Figure 1; not part of the wheel.
+
+It runs in a checkout: `python -m refinemask.benchmarks.figure1.deeplab_training`.
+"""

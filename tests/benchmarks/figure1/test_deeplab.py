@@ -1,4 +1,4 @@
-"""DeepLabV3+ for Figure 1: its trunk, its training, its checkpoints."""
+"""DeepLabV3+ for Figure 1: its backbone, its training, its checkpoints."""
 
 import dataclasses
 import json
@@ -15,10 +15,11 @@ pytest.importorskip("segmentation_models_pytorch")
 
 import refinemask.benchmarks.figure1.deeplab_training.train as program
 from refinemask.benchmarks.figure1.deeplab import DeepLab, load_deeplab, save_deeplab
+from refinemask.benchmarks.figure1.deeplab_training.__main__ import deeplab
 from refinemask.benchmarks.figure1.deeplab_training.train import DeepLabOptions, train_deeplab
+from refinemask.benchmarks.figure1.deeplab_training.trainable import TrainableDeepLab
 from refinemask.benchmarks.figure1.segmenters import open_segmenters
 from refinemask.cli.main import app
-from refinemask.console import guarded
 from refinemask.data.batches import Batch, Target
 from refinemask.data.masks import BitmapMask
 from refinemask.data.open import open_dataset
@@ -45,8 +46,8 @@ def trained():
     return model, losses
 
 
-def test_the_trunk_is_that_of_the_small_detectors():
-    ours, model = EfficientNetLite().eval(), DeepLab(("person",))
+def test_the_backbone_is_that_of_the_small_detectors():
+    ours, model = EfficientNetLite().eval(), TrainableDeepLab(("person",))
     ours.load_imagenet_weights()
     model.load_imagenet_weights()
     images = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -64,7 +65,7 @@ def test_training_moves_what_is_not_frozen(trained):
     model, losses = trained
     assert [done for done, _ in losses] == [1, 2]
     assert all(0 < values["loss"] < 5 for _, values in losses)
-    start = DeepLab(())
+    start = TrainableDeepLab(())
     start.load_imagenet_weights()
     before = start.network.encoder.state_dict()
     after = model.network.encoder.state_dict()
@@ -140,7 +141,7 @@ def test_targets_are_the_union_of_the_instances_and_leave_padding_out():
     masks = tuple(BitmapMask(m) for m in mask)
     target = Target(torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64), masks, (4, 5))
     batch = Batch(torch.zeros(1, 8, 8, 3, dtype=torch.uint8), torch.tensor([[4, 5]]), [target])
-    foreground, valid = program._targets(batch)
+    foreground, valid = program.targets(batch)
     assert foreground.sum() == 3
     assert foreground[0, 0, :3].tolist() == [1, 1, 1]
     assert valid.sum() == 20
@@ -148,7 +149,7 @@ def test_targets_are_the_union_of_the_instances_and_leave_padding_out():
 
 
 def test_the_rate_warms_up_and_ends_near_nothing():
-    rates = [program._rate_at(i, 1000) for i in range(1000)]
+    rates = [program.rate_factor(i, 1000) for i in range(1000)]
     assert rates[0] == pytest.approx(0.001)
     assert rates[50] == pytest.approx(0.5 * rates[100], rel=0.05)
     assert max(rates) == rates[100]
@@ -159,14 +160,20 @@ def test_the_rate_warms_up_and_ends_near_nothing():
     ("change", "message"),
     [
         ({"datasets": ()}, "at least one --dataset"),
-        ({"iterations": 0}, "--iterations must be at least 1, got 0"),
-        ({"batch_size": 1}, "--batch-size must be at least 2, got 1"),
-        ({"seed": -1}, "--seed must be at least 0, got -1"),
+        ({"iterations": 0}, "--iterations must be >= 1, got 0"),
+        ({"batch_size": 1}, "--batch-size must be >= 2, got 1"),
+        ({"seed": -1}, "--seed must be >= 0, got -1"),
     ],
 )
 def test_wrong_options_are_an_error(change, message):
     with pytest.raises(RefineMaskError, match=message):
         dataclasses.replace(OPTIONS, **change)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_an_error(device):
+    with pytest.raises(RefineMaskError, match=f"--device {device} is not available"):
+        train_deeplab(dataclasses.replace(OPTIONS, device=device))
 
 
 def test_an_unknown_class_is_an_error():
@@ -178,7 +185,7 @@ def test_the_program_trains_a_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "SHORT_SIDES", (64,))
     monkeypatch.setattr(program, "LONG_SIDE", 96)
     app = typer.Typer()
-    app.command()(guarded(program.deeplab))
+    app.command()(deeplab)
     path = tmp_path / "runs" / "deeplab.safetensors"
     classes = open_dataset("shapes:4").class_names[:2]
     options = ["--dataset", "shapes:4", "--classes", ",".join(classes), "--iterations", "1"]
@@ -208,6 +215,6 @@ def test_figure1_compares_it_with_detectors(tmp_path):
 def test_training_does_not_replace_a_file(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_text("precious")
-    with pytest.raises(RefineMaskError, match="exists already"):
-        program.deeplab(["shapes:4"], path)
+    with pytest.raises(RefineMaskError, match="already exists"):
+        deeplab(["shapes:4"], path)
     assert path.read_text() == "precious"

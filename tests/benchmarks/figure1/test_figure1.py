@@ -203,7 +203,7 @@ def test_the_epsilon_is_for_checkpoints_that_do_not_tell_it(monkeypatch, tmp_pat
     [
         ("nowhere.safetensors", "does not exist"),
         ("text.safetensors", "not a readable safetensors"),
-        ("detector.safetensors", "detectors go with --model"),
+        ("detector.safetensors", "give detectors with --model"),
     ],
 )
 def test_a_wrong_semantic_checkpoint_is_an_error(tmp_path, semantic, message):
@@ -213,7 +213,7 @@ def test_a_wrong_semantic_checkpoint_is_an_error(tmp_path, semantic, message):
     (tmp_path / "detector.safetensors").symlink_to(find_checkpoint("maskrcnn_small"))
     with pytest.raises(RefineMaskError, match=message) as caught:
         open_segmenters([], tmp_path / semantic, 0.5, "cpu")
-    assert "python -m refinemask.benchmarks.figure1.deeplab_training.train" in str(caught.value)
+    assert "python -m refinemask.benchmarks.figure1.deeplab_training" in str(caught.value)
 
 
 @pytest.fixture
