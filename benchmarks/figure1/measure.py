@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.benchmarks.figure1.segmenters import Segmenter
-from refinemask.benchmarks.report.comparison import disputed_region
+from refinemask.benchmarks.report.disputed_region import disputed_region
 from refinemask.data.dataset import InstanceDataset
 from refinemask.data.masks import parse_segmentation
 from refinemask.errors import RefineMaskError

@@ -1,34 +1,35 @@
-"""How far models agree on one image: the detections they share, and how alike the masks are."""
+"""Agreement of models on one image: the objects they share, and the overlap of their masks."""
 
 from collections.abc import Sequence
 
 from refinemask.evaluation.boundary_iou import boundary_edges, edges_iou, mask_edges
-from refinemask.inference.pasting import rle_masks
-from refinemask.inference.structures import Detections, Rle
+from refinemask.inference.structures import Rle
 
 MATCH_IOU = 0.5
-"""Detections of two models are of the same object from this mask IoU."""
+"""Detections of two models show the same object if the IoU of their masks is at least this."""
 
 
-def shared_detections(
-    found: Sequence[Detections], class_names: Sequence[Sequence[str]]
+def shared_objects(
+    masks: Sequence[Sequence[Rle]], class_names: Sequence[Sequence[str]]
 ) -> list[tuple[int, ...]]:
-    """Find the objects that every model has detected, best score of the first model first.
+    """Find the objects that every model has detected, in the order of the first model's detections.
 
     Args:
-        found: what each model detected in one image; masks in any format.
-        class_names: the class names of each model; only classes of the same name match.
+        masks: for each model, the masks of its detections in one image.
+        class_names: for each model, the class of each detection; only equal names match.
 
     Returns:
-        for each object its index in each model's detections.
+        for each object, the index of its detection by each model.
     """
-    first, *others = [rle_masks(detections) for detections in found]
     partners = [
-        _partners(first, found[0], class_names[0], masks, detections, names)
-        for masks, detections, names in zip(others, found[1:], class_names[1:], strict=True)
+        _pair(masks[0], class_names[0], other, names)
+        for other, names in zip(masks[1:], class_names[1:], strict=True)
     ]
-    shared = [index for index in range(len(first)) if all(index in pairs for pairs in partners)]
-    return [(index, *(pairs[index] for pairs in partners)) for index in shared]
+    return [
+        (index, *(pairs[index] for pairs in partners))
+        for index in range(len(masks[0]))
+        if all(index in pairs for pairs in partners)
+    ]
 
 
 def mask_iou(first: Rle, second: Rle) -> float:
@@ -41,20 +42,15 @@ def boundary_iou(first: Rle, second: Rle) -> float:
     return edges_iou(boundary_edges(first), boundary_edges(second))
 
 
-def _partners(
-    masks: Sequence[Rle],
-    detections: Detections,
-    names: Sequence[str],
-    other_masks: Sequence[Rle],
-    other: Detections,
-    other_names: Sequence[str],
+def _pair(
+    masks: Sequence[Rle], names: Sequence[str], others: Sequence[Rle], other_names: Sequence[str]
 ) -> dict[int, int]:
-    """Pair detections one to one, the most alike first."""
+    """Pair detections of two models one to one, those with the highest IoU first."""
     candidates = [
-        (mask_iou(mask, other_mask), index, other_index)
+        (mask_iou(mask, other), index, other_index)
         for index, mask in enumerate(masks)
-        for other_index, other_mask in enumerate(other_masks)
-        if names[detections.labels[index]] == other_names[other.labels[other_index]]
+        for other_index, other in enumerate(others)
+        if names[index] == other_names[other_index]
     ]
     pairs: dict[int, int] = {}
     for iou, index, other_index in sorted(candidates, key=lambda one: (-one[0], one[1], one[2])):

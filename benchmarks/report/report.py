@@ -8,8 +8,9 @@ from typing import Any
 
 from refinemask.benchmarks.latency.targets import parse_target
 from refinemask.benchmarks.report import page, sections
-from refinemask.benchmarks.report.comparison import SCORE_THRESHOLD, Comparison, compare
+from refinemask.benchmarks.report.comparison import Comparison, compare
 from refinemask.benchmarks.report.photos import Photo
+from refinemask.benchmarks.report.pictures import SCORE_THRESHOLD
 from refinemask.configs.config import ModelConfig
 from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError

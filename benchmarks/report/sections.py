@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from refinemask.benchmarks.latency.bench import PHASES, STATISTICS
-from refinemask.benchmarks.report.comparison import SCORE_THRESHOLD, Comparison
+from refinemask.benchmarks.report.comparison import Comparison
 from refinemask.benchmarks.report.page import bars, figures, paragraph, section, subheading, table
 from refinemask.benchmarks.report.photos import Photo
+from refinemask.benchmarks.report.pictures import SCORE_THRESHOLD
 from refinemask.evaluation.metric_names import KINDS, METRICS
 from refinemask.export.parity import GATE
 

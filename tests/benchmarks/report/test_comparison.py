@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from refinemask.benchmarks.report.agreement import boundary_iou, mask_iou, shared_detections
-from refinemask.benchmarks.report.comparison import compare, disputed_region
+from refinemask.benchmarks.report.agreement import boundary_iou, mask_iou, shared_objects
+from refinemask.benchmarks.report.comparison import compare
+from refinemask.benchmarks.report.disputed_region import disputed_region
 from refinemask.inference.rle import encode_rle
-from refinemask.inference.structures import Detections, MaskFormat
+from refinemask.inference.structures import Detections, MaskFormat, Rle
 
 
 def detections(
@@ -52,23 +53,39 @@ class Fixed:
 LEFT, RIGHT, BELOW = [0, 0, 20, 20], [40, 0, 60, 20], [0, 40, 20, 60]
 
 
-def test_shared_detections_are_paired_one_to_one() -> None:
-    first = detections([LEFT, RIGHT, LEFT])
-    second = detections([BELOW, [41, 0, 60, 20], [0, 1, 20, 20]])
-    names = [("person",)] * 2
-    assert shared_detections([first, second], names) == [(0, 2), (1, 1)]
-    assert shared_detections([first, detections([])], names) == []
+def masks_of(*boxes: Sequence[int]) -> list[Rle]:
+    """Return encoded rectangles in an image of 60 × 80 pixels."""
+    masks = np.zeros((len(boxes), 60, 80), bool)
+    for mask, (left, top, right, bottom) in zip(masks, boxes, strict=True):
+        mask[top:bottom, left:right] = True
+    return [encode_rle(mask) for mask in masks]
+
+
+def test_detections_are_paired_one_to_one() -> None:
+    first = masks_of(LEFT, RIGHT, LEFT)
+    second = masks_of(BELOW, [41, 0, 60, 20], [0, 1, 20, 20])
+    assert shared_objects([first, second], [["person"] * 3] * 2) == [(0, 2), (1, 1)]
+    assert shared_objects([first, []], [["person"] * 3, []]) == []
 
 
 def test_classes_are_compared_by_name() -> None:
-    first, second = detections([LEFT], [0]), detections([LEFT], [1])
-    assert shared_detections([first, second], [("cat",), ("cat", "dog")]) == []
-    assert shared_detections([first, second], [("dog",), ("cat", "dog")]) == [(0, 0)]
+    masks = [masks_of(LEFT), masks_of(LEFT)]
+    assert shared_objects(masks, [["cat"], ["dog"]]) == []
+    assert shared_objects(masks, [["dog"], ["dog"]]) == [(0, 0)]
+
+
+def test_labels_of_models_with_other_classes_are_translated() -> None:
+    image = np.full((60, 80, 3), 100, np.uint8)
+    first, second = Fixed(detections([LEFT], [0])), Fixed(detections([LEFT], [1]))
+    first.class_names, second.class_names = ("dog",), ("cat", "dog")
+    assert compare([first, second], image).shared == 1
+    second.class_names = ("dog", "cat")
+    assert compare([first, second], image).shared == 0
 
 
 def test_an_object_is_shared_only_if_all_have_it() -> None:
-    found = [detections([LEFT, RIGHT]), detections([RIGHT, LEFT]), detections([RIGHT])]
-    assert shared_detections(found, [("person",)] * 3) == [(1, 0, 0)]
+    masks = [masks_of(LEFT, RIGHT), masks_of(RIGHT, LEFT), masks_of(RIGHT)]
+    assert shared_objects(masks, [["person"] * 2, ["person"] * 2, ["person"]]) == [(1, 0, 0)]
 
 
 def test_overlap_of_hand_made_masks() -> None:
