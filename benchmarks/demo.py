@@ -1,11 +1,9 @@
-"""The whole way in one command: `python -m refinemask.benchmarks.demo --output demo`.
+"""Everything in one command: `python -m refinemask.benchmarks.demo --output demo`.
 
-Both shipped models are exported to ONNX, checked against PyTorch, run with ONNX Runtime on
-photographs that installed packages ship, and compared; the report is `report.html`.
+The models that ship are exported to ONNX, verified against PyTorch, run with ONNX Runtime on
+photographs that installed packages contain, and compared; the result is `report.html`.
 """
 
-import shlex
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,38 +11,41 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refinemask.cli.options import SHIPPED_NAMES
-from refinemask.console import guarded, note, progress
+from refinemask.benchmarks import command_line
+from refinemask.console import note, progress
 
 if TYPE_CHECKING:
+    from refinemask.benchmarks.report.contents import Subject
     from refinemask.benchmarks.report.photos import Photo
-    from refinemask.benchmarks.report.report import Subject
 
 TITLE = "RefineMask and Mask R-CNN, exported and compared"
 
 Output = Annotated[
-    Path, typer.Option(metavar="DIR", help="Where artifacts, pictures and report go.")
+    Path, typer.Option(metavar="DIR", help="Folder for artifacts, pictures and the report.")
 ]
 Models = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
         metavar="CHECKPOINT|NAME",
-        help="What to compare, the baseline first; may be repeated. By default what ships.",
+        help="A model to compare, the baseline first; may be repeated. Default: those that ship.",
     ),
 ]
 Iterations = Annotated[int, typer.Option(min=1, help="Measured runs of each.")]
 
 
 def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> None:
-    """Export, check, run and compare the models that ship."""
+    """Export, verify, run and compare the models that ship."""
     start = time.monotonic()
     from refinemask.benchmarks.latency.bench import bench
+    from refinemask.benchmarks.report.contents import Report, compare_photos
+    from refinemask.benchmarks.report.page import render
     from refinemask.benchmarks.report.photos import demo_photos
-    from refinemask.benchmarks.report.report import Report, compare_photos, summary, write_report
-    from refinemask.environment import measurement_setup
+    from refinemask.benchmarks.report.summary import summarise
+    from refinemask.checkpoints import shipped_models
+    from refinemask.files import write_text
 
-    models = model or list(reversed(SHIPPED_NAMES))
+    models = model or shipped_models()
     photos = demo_photos()
     exported = [
         _export(name, output / f"{stem}.onnx", photos)
@@ -68,21 +69,29 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
         latency=result,
         parity={subject.name: figures for subject, figures in exported},
         accuracy={},
-        setup=measurement_setup(
-            shlex.join(["python", "-m", "refinemask.benchmarks.demo", *sys.argv[1:]])
-        ),
+        setup=command_line.setup("refinemask.benchmarks.demo"),
     )
-    write_report(output / "report.html", report)
-    typer.echo(f"{_table(result)}\n\n{summary(report)}")
+    write_text(output / "report.html", render(report))
+    typer.echo(f"{format_table(result)}\n\n{summarise(report)}")
     note(f"wrote {output / 'report.html'}: {time.monotonic() - start:.0f} s in all")
 
 
+def format_table(result: dict[str, Any]) -> str:
+    """Return the main figures of a result of `bench`, one line for each target."""
+    lines = [f"{'':<30}{'median ms':>10}{'ratio':>8}{'images/s':>10}{'peak MiB':>10}"]
+    for entry in result["artifacts"]:
+        lines.append(
+            f"{entry['name']:<30}{entry['end_to_end']['median']:>10.1f}{entry['ratio']:>8.2f}"
+            f"{entry['throughput']:>10.2f}{entry['peak_memory_bytes'] / 2**20:>10.0f}"
+        )
+    return "\n".join(lines)
+
+
 def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject, dict[str, Any]]":
-    """Export a model and verify it over all photos; return it and the figures of its parity."""
+    """Export a model and verify it on all photos; return it and its parity figures."""
     from refinemask import engines
-    from refinemask.benchmarks.report.report import Subject
-    from refinemask.checkpoints import load_model
-    from refinemask.checkpoints.shipped import find_checkpoint
+    from refinemask.benchmarks.report.contents import Subject
+    from refinemask.checkpoints import find_checkpoint, load_model
     from refinemask.errors import GateFailed
     from refinemask.export import export_model, verify_artifact
 
@@ -92,7 +101,7 @@ def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject,
     with progress(f"{name}: verifying") as advance:
         parity = verify_artifact(artifact, model, [p.path for p in photos], progress=advance)
     if not parity.passed:
-        raise GateFailed(f"{artifact} does not give the numbers of {name}:\n{parity.table()}")
+        raise GateFailed(f"{artifact} does not match {name} in PyTorch:\n{parity.table()}")
     parameters = sum(parameter.numel() for parameter in model.parameters())
     subject = Subject(artifact.stem, engines.open(artifact), artifact, parameters)
     return subject, parity.to_dict()
@@ -105,22 +114,12 @@ def _predict(subject: "Subject", photos: "list[Photo]", folder: Path) -> None:
         predict_images(subject.engine, [photo.path for photo in photos], folder, progress=advance)
 
 
-def _table(result: dict[str, Any]) -> str:
-    lines = [f"{'':<30}{'median ms':>10}{'ratio':>8}{'images/s':>10}{'peak MiB':>10}"]
-    for entry in result["artifacts"]:
-        lines.append(
-            f"{entry['name']:<30}{entry['end_to_end']['median']:>10.1f}{entry['ratio']:>8.2f}"
-            f"{entry['throughput']:>10.2f}{entry['peak_memory_bytes'] / 2**20:>10.0f}"
-        )
-    return "\n".join(lines)
-
-
 def _stems(models: list[str]) -> list[str]:
-    """Name the artifacts after the models, with numbers where these share a name."""
+    """Name the artifacts after the models, numbered if models share a name."""
     stems = [Path(name).stem for name in models]
     uses = Counter(stems)
     return [stem if uses[stem] == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, 1)]
 
 
 if __name__ == "__main__":
-    typer.run(guarded(demo))
+    command_line.run(demo)

@@ -87,9 +87,10 @@ def report(
 ) -> None:
     """Measure as `bench` does and write a page with pictures to look at."""
     targets = _targets(artifact, model)
+    from refinemask.benchmarks.report.contents import read_evaluation, report_on
+    from refinemask.benchmarks.report.page import render
     from refinemask.benchmarks.report.photos import plain_photos
-    from refinemask.benchmarks.report.report import read_evaluation, report_on, write_report
-    from refinemask.files import check_destination
+    from refinemask.files import check_destination, write_text
     from refinemask.inference.images import list_images
 
     # What can fail at once comes before what takes long.
@@ -97,7 +98,7 @@ def report(
     shown = plain_photos(list_images(images)[:photos])
     accuracy = {name: read_evaluation(path) for name, path in _named(evaluation or []).items()}
     result = _measure(targets, images, runtime, warm_up, iterations, device, threads)
-    write_report(output, report_on(title, result, shown, accuracy, setup()))
+    write_text(output, render(report_on(title, result, shown, accuracy, setup())))
     typer.echo(f"wrote {output}")
 
 

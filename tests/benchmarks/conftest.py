@@ -15,8 +15,8 @@ __all__ = ["artifacts", "make_artifact", "metadata", "photographs"]
 
 @pytest.fixture
 def artifacts(make_artifact: Callable[..., Path], tmp_path: Path) -> list[str]:
-    """Two toy artifacts, which detect a class whose name is markup."""
-    first = make_artifact(class_names=("<b>cat & dog</b>",))
+    """Two toy artifacts, which detect a class whose name is a script."""
+    first = make_artifact(class_names=("<script>cat & dog</script>",))
     second = tmp_path / "second.onnx"
     shutil.copy(first, second)
     return [f"{first}@onnxruntime", f"{second}@onnxruntime"]
@@ -25,7 +25,7 @@ def artifacts(make_artifact: Callable[..., Path], tmp_path: Path) -> list[str]:
 @pytest.fixture
 def photographs(tmp_path: Path) -> list[Path]:
     """A bright image, in which the toy detects something, and a dark one."""
-    paths = [tmp_path / "bright.png", tmp_path / "dark.png"]
+    paths = [tmp_path / "<script>bright.png", tmp_path / "dark.png"]
     for path, value in zip(paths, (200, 10), strict=True):
         noise = np.random.default_rng(value).integers(0, 20, (64, 96, 3), np.uint8)
         cv2.imwrite(str(path), noise + np.uint8(value))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from refinemask.cli.bench import _named
 from refinemask.cli.main import app
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS, METRICS
+from refinemask.export.parity import ParityReport
 
-MARKUP = "<b>cat & dog</b>"
+SCRIPT = "<script>cat & dog</script>"
 
 
 class Page(HTMLParser):
@@ -52,7 +54,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def evaluation(tmp_path: Path) -> Path:
     figures = dict.fromkeys(METRICS, 0.5) | {"APs": -1.0, "AP": 0.4321}
-    path = tmp_path / "people.json"
+    path = tmp_path / "<script>$people$.json"
     path.write_text(json.dumps({"images": 25} | dict.fromkeys(KINDS, figures)))
     return path
 
@@ -70,7 +72,7 @@ def page(artifacts: list[str], photographs: list[Path], evaluation: Path, tmp_pa
     arguments = [value for artifact in artifacts for value in ("--artifact", artifact)]
     arguments += [value for path in photographs for value in ("--images", str(path))]
     code, said = report(
-        *arguments, "--output", str(output), "--title", MARKUP, "--eval", str(evaluation)
+        *arguments, "--output", str(output), "--title", SCRIPT, "--eval", str(evaluation)
     )
     assert code == 0, said
     return output.read_text(encoding="utf-8")
@@ -80,7 +82,7 @@ def test_the_page_is_whole_and_fetches_nothing(page: str) -> None:
     parsed = Page(page)
     assert parsed.opened == []
     tags = {tag for tag, _ in parsed.tags}
-    assert not tags & {"script", "link", "iframe", "object", "base", "b"}
+    assert not tags & {"script", "link", "iframe", "object", "base", "use"}
     images = [attributes for tag, attributes in parsed.tags if tag == "img"]
     # Two pictures where there is a detection, and three of a region; one where there is none.
     assert len(images) == 2 + 3 + 1
@@ -94,15 +96,20 @@ def test_the_page_is_whole_and_fetches_nothing(page: str) -> None:
 
 
 def test_text_is_escaped(page: str) -> None:
-    assert MARKUP not in page
+    assert "<script>" not in page
     parsed = Page(page)
     # The title twice, and the class that each of the two models has.
-    assert parsed.text.count(MARKUP) == 4
+    assert parsed.text.count(SCRIPT) == 4
+    captions = [attributes["alt"] for tag, attributes in parsed.tags if tag == "img"]
+    assert "toy onnxruntime: 1 detection" in captions
+    assert "<script>bright.png" in parsed.text
+    # The evaluation in the chart, the table and the note below it.
+    assert parsed.text.count("<script>$people$") == 2 * len(KINDS) + 1
 
 
 def test_figures_are_on_the_page(page: str) -> None:
     text = Page(page).text
-    assert "bright.png" in text
+    assert "dark.png" in text
     assert "toy onnxruntime detects 1 and second onnxruntime detects 1" in text
     assert "0.432" in text
     assert "–" in text
@@ -111,13 +118,27 @@ def test_figures_are_on_the_page(page: str) -> None:
     assert "Parity" not in text
 
 
+def test_one_model_has_nothing_to_agree_with(
+    make_artifact: Callable[..., Path], photographs: list[Path], tmp_path: Path
+) -> None:
+    figures = ParityReport(images=3, detections=1234).to_dict()
+    artifact, output = make_artifact(parity=figures), tmp_path / "report.html"
+    arguments = ["--artifact", str(artifact), "--images", str(photographs[0])]
+    code, said = report(*arguments, "--output", str(output))
+    assert code == 0, said
+    text = Page(output.read_text(encoding="utf-8")).text
+    assert "Agreement" not in text and "They share" not in text
+    assert "Parity with PyTorch holds for refinemask_small" in text
+    assert "1234" in text and "verdict" in text and "passed" in text
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "cannot read"),
-        ("{", "not a result of an evaluation"),
-        ("[]", "not a result of an evaluation"),
-        ('{"images": 3}', "not a result of an evaluation"),
+        ("{", "not the result of an evaluation"),
+        ("[]", "not the result of an evaluation"),
+        ('{"images": 3}', "not the result of an evaluation"),
     ],
 )
 def test_what_is_no_evaluation_is_refused(
@@ -170,10 +191,10 @@ def test_artifacts_of_the_demo_have_names_of_their_own() -> None:
     assert demo._stems(["x/a.safetensors", "y/a.safetensors"]) == ["a_1", "a_2"]
 
 
-def test_the_demo_prints_a_line_for_each_that_it_measured(
+def test_the_demo_prints_a_line_for_each_target(
     artifacts: list[str], photographs: list[Path]
 ) -> None:
-    table = demo._table(bench(artifacts, photographs, warm_up=0, iterations=1)).splitlines()
+    table = demo.format_table(bench(artifacts, photographs, warm_up=0, iterations=1)).splitlines()
     assert table[0].split() == ["median", "ms", "ratio", "images/s", "peak", "MiB"]
     assert [len(line.split()) for line in table[1:]] == [6, 6]
     assert len({len(line) for line in table}) == 1
