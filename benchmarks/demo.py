@@ -42,7 +42,7 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
     from refinemask.benchmarks.report.page import render
     from refinemask.benchmarks.report.photos import demo_photos
     from refinemask.benchmarks.report.summary import summarise
-    from refinemask.checkpoints import shipped_models
+    from refinemask.checkpoints.shipped import shipped_models
     from refinemask.files import write_text
 
     models = model or shipped_models()
@@ -91,7 +91,8 @@ def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject,
     """Export a model and verify it on all photos; return it and its parity figures."""
     from refinemask import engines
     from refinemask.benchmarks.report.contents import Subject
-    from refinemask.checkpoints import find_checkpoint, load_model
+    from refinemask.checkpoints import load_model
+    from refinemask.checkpoints.shipped import find_checkpoint
     from refinemask.errors import GateFailed
     from refinemask.export import export_model, verify_artifact
 

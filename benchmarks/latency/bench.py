@@ -1,7 +1,7 @@
-"""How fast artifacts and models are, side by side: phases, throughput and peak memory.
+"""Latency of each phase, throughput and peak memory of artifacts and models, side by side.
 
-What is compared takes turns in one process, image by image, so that a busy or throttled machine
-slows all of it alike. One image at a time; decoding the files is not measured.
+The targets take turns in one process, image by image, so that a busy or throttled machine slows
+all of them alike. One image at a time; decoding the files is not measured.
 """
 
 import os
@@ -40,18 +40,18 @@ def bench(
     threads: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure what `targets` name on `images`.
+    """Measure targets on images.
 
     Args:
         targets: `FILE[@RUNTIME]`: artifacts, or with the runtime torch checkpoints and shipped
             models; ratios are to the first.
         images: image files; each iteration takes the next one, and they repeat.
-        runtime: what runs a target that names no runtime.
+        runtime: the runtime of targets that name none.
         warm_up: runs of each target before measuring; None for one of each image that is measured,
             as runtimes are slower at the first image of a size.
         iterations: measured runs of each target, one image each.
-        device: where all of it runs: "cpu", "cuda" or "cuda:N".
-        threads: processor threads of one inference; None leaves it to the runtime.
+        device: the device of all targets: "cpu", "cuda" or "cuda:N".
+        threads: CPU threads of one inference; None for the runtime's default.
         progress: called with a line of text now and then.
 
     Returns:
@@ -62,25 +62,25 @@ def bench(
         medians to the first target, `peak_memory_bytes` (see `peak_memory`).
 
     Raises:
-        RefineMaskError: nothing to measure, or a target or an image that cannot be opened.
+        RefineMaskError: there is nothing to measure, or a target or an image cannot be opened.
     """
     warm_up = min(len(images), iterations) if warm_up is None else warm_up
     _check(targets, images, warm_up, iterations)
-    tell = progress or (lambda _: None)
+    note = progress or (lambda _: None)
     parsed = [parse_target(target, runtime) for target in targets]
     used = list(images[: max(warm_up, iterations)])
     pictures = [load_image(path) for path in used]
     opened = [target.open(device, threads) for target in parsed]
     names = target_names(parsed, [engine.metadata.preset for engine in opened])
     load_average = os.getloadavg()[0]
-    tell(f"measuring latency: {iterations} iterations, {len(opened)} in turn")
+    note(f"measuring latency: {iterations} iterations, {len(opened)} in turn")
     samples = interleave(opened, pictures, warm_up, iterations)
     medians = [float(np.median(one["end_to_end"])) for one in samples]
     entries = []
     for target, engine, name, times, median in zip(
         parsed, opened, names, samples, medians, strict=True
     ):
-        tell(f"measuring memory: {name}")
+        note(f"measuring memory: {name}")
         entries.append(
             {
                 "target": str(target),
@@ -138,7 +138,7 @@ def summarise(seconds: Sequence[float]) -> dict[str, float]:
 
 def format_table(result: dict[str, Any]) -> str:
     """Return the result of `bench` as text."""
-    threads = result["threads"] or "as the runtime chooses"
+    threads = result["threads"] or "default of the runtime"
     lines = [
         f"{result['iterations']} iterations over {result['images']} images after "
         f"{result['warm_up']} to warm up; device: {result['device']}; threads: {threads}; "
@@ -165,9 +165,9 @@ def _check(targets: Sequence[str], images: Sequence[Path], warm_up: int, iterati
     if not images:
         raise RefineMaskError("no images to measure with; give at least one image")
     if iterations < 1:
-        raise RefineMaskError(f"iterations must be at least 1, got {iterations}")
+        raise RefineMaskError(f"iterations must be >= 1, got {iterations}")
     if warm_up < 0:
-        raise RefineMaskError(f"warm-up must be at least 0, got {warm_up}")
+        raise RefineMaskError(f"warm-up must be >= 0, got {warm_up}")
 
 
 def _run(

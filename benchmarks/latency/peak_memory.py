@@ -1,7 +1,7 @@
-"""Peak memory of one target, measured in a process of its own.
+"""Peak memory of one target, measured in a separate process.
 
-`python -m refinemask.benchmarks.latency.peak_memory` is that process: it takes its work as JSON on
-standard input and answers with the number of bytes.
+`python -m refinemask.benchmarks.latency.peak_memory` is that process: it reads what to run as JSON
+from standard input and prints the number of bytes.
 """
 
 import json
@@ -21,8 +21,8 @@ def peak_memory(
     """Return the peak resident memory of a process that loads `target` and predicts `images`.
 
     It includes everything in the process: Python, NumPy, OpenCV, the runtime's libraries, the
-    model, one decoded image at a time, and the masks as run-length encodings. The memory of a GPU
-    is not in it.
+    model, one decoded image at a time, and the masks as run-length encodings, but not the memory
+    of a GPU.
 
     Returns:
         bytes.
@@ -43,7 +43,7 @@ def peak_memory(
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise RefineMaskError(
             f"the process that measures the memory of {target} failed: {reason}; "
-            "see if `refinemask predict` runs it, and if the machine has enough memory"
+            "check that `refinemask predict` runs it and that the machine has enough memory"
         )
     return int(done.stdout)
 
@@ -57,17 +57,17 @@ def _main() -> None:
 
 
 def peak_resident() -> int:
-    """Return the largest resident memory that this process has had, in bytes.
+    """Return the peak resident memory of this process in bytes.
 
     Raises:
-        RefineMaskError: the system does not tell.
+        RefineMaskError: the system does not report it.
     """
     # Not `resource.getrusage`: its maximum survives `exec`, so that a small child of a large
-    # process reports the size of its parent. The high-water mark in /proc starts anew.
+    # process would report the size of its parent. The high-water mark in /proc starts anew.
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
-    raise RefineMaskError("this system does not tell peak memory: /proc/self/status has no VmHWM")
+    raise RefineMaskError("this system does not report peak memory: /proc/self/status has no VmHWM")
 
 
 if __name__ == "__main__":

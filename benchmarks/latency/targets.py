@@ -1,4 +1,4 @@
-"""What `bench` and `report` compare: an artifact or a checkpoint, and the runtime that runs it."""
+"""Targets of `bench` and `report`: an artifact or a checkpoint, and the runtime that runs it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Target:
         """Return the artifact or checkpoint, also of a shipped model.
 
         Raises:
-            RefineMaskError: there is no such checkpoint.
+            RefineMaskError: the checkpoint does not exist.
         """
         if self.runtime != "torch":
             return Path(self.path)
@@ -37,10 +37,10 @@ class Target:
 
 
 def parse_target(text: str, runtime: str) -> Target:
-    """Read `FILE[@RUNTIME]`; `runtime` is for a text that names none.
+    """Parse `FILE[@RUNTIME]`; `runtime` is the default.
 
     Raises:
-        RefineMaskError: what follows the @ is no runtime.
+        RefineMaskError: the part after the @ is not a runtime.
     """
     path, separator, suffix = text.rpartition("@")
     if separator and path and suffix in engines.RUNTIMES:
@@ -54,10 +54,10 @@ def parse_target(text: str, runtime: str) -> Target:
 
 
 def target_names(targets: Sequence[Target], presets: Sequence[str]) -> list[str]:
-    """Return a short name for each target that tells it from the others.
+    """Return a short name for each target, different from the others.
 
     Args:
-        targets: what is compared.
+        targets: the targets.
         presets: the preset of each target's model.
     """
     candidates = (

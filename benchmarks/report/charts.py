@@ -86,13 +86,13 @@ def draw_bars(bars: Sequence[Bar], legend: Mapping[str, str] | None = None) -> M
     for row, bar in enumerate(bars):
         end = 0.0
         for length, colour in bar.parts:
-            axes.barh(row + 0.72, length, 0.42, end, color=colour, clip_on=False)
+            axes.barh(row + 0.74, length, 0.36, end, color=colour, clip_on=False)
             end += length
         axes.annotate(
-            bar.label, (end, row + 0.72), (6, 0), textcoords="offset points", va="center_baseline"
+            bar.label, (end, row + 0.74), (6, 0), textcoords="offset points", va="center_baseline"
         )
         # Names of files are not formulas, whatever dollars they contain.
-        axes.text(0, row + 0.42, bar.title, va="baseline", parse_math=False)
+        axes.text(0, row + 0.4, bar.title, va="baseline", parse_math=False)
     if legend:
         figure.legend(
             handles=[Patch(color=colour, label=name) for name, colour in legend.items()],

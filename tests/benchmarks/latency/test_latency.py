@@ -117,8 +117,8 @@ def test_images_beyond_the_iterations_are_left_out(
     [
         ({"targets": []}, "nothing to measure"),
         ({"images": []}, "no images"),
-        ({"iterations": 0}, "iterations must be at least 1, got 0"),
-        ({"warm_up": -1}, "warm-up must be at least 0, got -1"),
+        ({"iterations": 0}, "iterations must be >= 1, got 0"),
+        ({"warm_up": -1}, "warm-up must be >= 0, got -1"),
         ({"threads": 0}, "threads must be >= 1, got 0"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"targets": ["nowhere.onnx"]}, "nowhere.onnx does not exist"),
