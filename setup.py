@@ -196,7 +196,8 @@ TRAIN = [
 DEMO = [
     *RUNTIME,
     *TORCH,
-    "matplotlib>=3.9",  # ships a portrait, one of the demo's photographs
+    "jinja2>=3.1",  # renders the report
+    "matplotlib>=3.9",  # draws its charts, and ships one of the demo's photographs
     "scikit-learn>=1.5",  # ships another
 ]
 
@@ -258,6 +259,7 @@ setup(
     ),
     package_data={
         "refinemask": ["weights/*.safetensors", "weights/*.md", "data/**/*.txt"],
+        "refinemask.benchmarks.report": ["templates/*"],
     },
     install_requires=BASE,
     extras_require={

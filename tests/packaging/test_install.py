@@ -86,7 +86,7 @@ LEFT_OUT = {"__pycache__", "deeplab_training"}
 
 def package_files(package: Path) -> set[str]:
     """Return the files that belong to the package, through its links."""
-    kept = (".py", ".safetensors", ".md", ".txt")
+    kept = (".py", ".safetensors", ".md", ".txt", ".jinja", ".css")
     return {
         str(Path(folder, name).relative_to(package))
         for folder, _, names in os.walk(package, followlinks=True)
@@ -119,6 +119,7 @@ def test_every_file_is_installed(install: Install, tmp_path: Path) -> None:
     assert any(package.is_relative_to(folder) for folder in folders)
     expected = package_files(install.checkout / "refinemask")
     assert {"export/__main__.py", "engines/onnxruntime.py", "benchmarks/__init__.py"} <= expected
+    assert "benchmarks/report/templates/report.html.jinja" in expected
     assert expected <= package_files(package)
 
 
@@ -170,7 +171,7 @@ def test_wheel_without_libraries_is_of_any_platform(checkout: Path, tmp_path: Pa
 def test_what_trains_the_baseline_runs_in_a_checkout_only(checkout: Path, tmp_path: Path) -> None:
     module = "refinemask.benchmarks.figure1.deeplab_training"
     text = run([sys.executable, "-m", module, "--help"], checkout)
-    assert text.startswith(f"Usage: python -m {module} [OPTIONS]")
+    assert text.startswith(f"Usage: python -m {module}")
     names = names_in(build_wheel(checkout, tmp_path, REFINEMASK_NATIVE="0"))
     assert "refinemask/benchmarks/figure1/deeplab.py" in names
     assert not [name for name in names if "deeplab_training" in name]
