@@ -65,7 +65,7 @@ def rle_masks(detections: Detections) -> list[Rle]:
         return [encode_rle(mask) for mask in masks]
     return [
         paste_rle(probs, box, *detections.image_size)
-        for probs, box in zip(masks.astype(np.float32), detections.boxes, strict=True)
+        for probs, box in zip(masks.astype(np.float32, copy=False), detections.boxes, strict=True)
     ]
 
 
