@@ -315,5 +315,5 @@ def test_json_in_a_file_comes_with_the_table(
 
 def test_json_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match=r"cannot write .* is no folder; choose another path"):
+    with pytest.raises(RefineMaskError, match=r"cannot write .* is not a folder; choose another"):
         show("a table", [], str(tmp_path / "file" / "result.json"))

@@ -116,7 +116,7 @@ def test_keep_failed_keeps_it(no_tracing, failing, model, tmp_path):
 
 def test_output_that_cannot_be_written(no_tracing, model, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RefineMaskError, match="is no folder; choose another path"):
+    with pytest.raises(RefineMaskError, match="is not a folder; choose another path"):
         export_model(model, tmp_path / "file" / "model.onnx")
     with pytest.raises(RefineMaskError, match=r"is a folder; give a file, such as .*model\.onnx"):
         export_model(model, tmp_path)
