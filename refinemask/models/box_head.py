@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from refinemask.configs.config import MMDETECTION, Conventions
 from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small
 from refinemask.models.fpn import STRIDES
+from refinemask.models.layers import at_least_float32
 from refinemask.models.rpn import MAX_PROPOSALS
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
@@ -87,9 +88,10 @@ def select_detections(
     """
     batch = image_sizes.shape[0]
     image_of_roi = rois[:, 0].long()
-    scores = logits.float().softmax(1)[:, :-1]
+    scores = at_least_float32(logits).softmax(1)[:, :-1]
     sizes = image_sizes[image_of_roi]
-    decoded = decode_boxes(rois[:, None, 1:], deltas.float(), BOX_STD, conventions.limit_shrinking)
+    deltas = at_least_float32(deltas)
+    decoded = decode_boxes(rois[:, None, 1:], deltas, BOX_STD, conventions.limit_shrinking)
     boxes = clip_boxes(decoded, sizes)
     scores = drop_small(scores, boxes, conventions.min_detection_side)
     table = _slots(image_of_roi, batch)

@@ -7,6 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """Return float16 and bfloat16 as float32; leave float32 and float64 as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class DilatedConv2d(nn.Conv2d):
     """A convolution that autocast leaves in float32 on a processor.
 

@@ -15,6 +15,7 @@ from refinemask.models.boxes import (
     grid_anchors,
 )
 from refinemask.models.fpn import STRIDES
+from refinemask.models.layers import at_least_float32
 from refinemask.ops.batched_nms import batched_nms
 
 NMS_IOU = 0.7
@@ -86,8 +87,9 @@ def propose(
     """
     scores, boxes = [], []
     for level_logits, level_deltas, level_boxes in zip(logits, deltas, anchors, strict=True):
-        level_scores, index = _top(level_logits.float(), pre_nms, conventions.rank_logits)
-        selected = level_deltas.float().gather(1, index[..., None].expand(-1, -1, 4))
+        level_scores, index = _top(at_least_float32(level_logits), pre_nms, conventions.rank_logits)
+        level_deltas = at_least_float32(level_deltas)
+        selected = level_deltas.gather(1, index[..., None].expand(-1, -1, 4))
         decoded = decode_boxes(
             level_boxes[index], selected, limit_shrinking=conventions.limit_shrinking
         )

@@ -20,7 +20,7 @@ def boundary_region(mask: Tensor, width: int) -> Tensor:
     """
     size = 2 * width + 1
     # Not avg_pool2d, which some runtimes of exported graphs refuse for N = 0.
-    window = torch.ones((1, 1, size, size), device=mask.device)
+    window = torch.ones((1, 1, size, size), dtype=torch.float32, device=mask.device)
     foreground = F.conv2d(mask.float(), window, padding=width) / size**2
     return torch.where(mask, 1 - foreground, foreground) > 0.1
 

@@ -15,6 +15,7 @@ from refinemask.models.boxes import encode_boxes
 from refinemask.models.detector import Detector, make_rois
 from refinemask.models.fcn_mask_head import FCNMaskHead
 from refinemask.models.fpn import STRIDES
+from refinemask.models.layers import at_least_float32
 from refinemask.models.refine_mask_head import STAGE_SIZES
 from refinemask.models.rpn import level_anchors, propose
 from refinemask.training.assignment import IGNORED, Choose, assign, sample
@@ -57,8 +58,8 @@ def detector_losses(
     """Compute the losses of a batch.
 
     Under `torch.autocast` the networks compute in its type, and all that follows their outputs is
-    float32. Of several processes, each gets losses whose mean over the processes is that of the
-    whole batch, see `mean_count`.
+    float32; a model in float64 is trained in float64 throughout. Of several processes, each gets
+    losses whose mean over the processes is that of the whole batch, see `mean_count`.
 
     Args:
         model: the detector, in training mode.
@@ -75,7 +76,7 @@ def detector_losses(
     with torch.set_grad_enabled(not masks_only):
         features = model.features(images)
         logits, deltas = model.rpn_head(features)
-    logits, deltas = [x.float() for x in logits], [x.float() for x in deltas]
+    logits, deltas = (list(map(at_least_float32, outputs)) for outputs in (logits, deltas))
     conventions = model.config.conventions
     anchors = level_anchors(features, conventions)
     with torch.no_grad():
@@ -112,7 +113,7 @@ def _rpn_losses(
         labels += [torch.ones(len(positives)), torch.zeros(len(negatives))]
         predicted.append(all_deltas[index, positives])
         expected.append(encode_boxes(all_anchors[positives], target.boxes[assigned[positives]]))
-    score, label = torch.cat(scores), torch.cat(labels).to(all_logits.device)
+    score, label = torch.cat(scores), torch.cat(labels).to(all_logits)
     count = mean_count(len(score), score.device)
     return {
         "rpn_score": F.binary_cross_entropy_with_logits(score, label, reduction="sum") / count,
@@ -148,7 +149,7 @@ def _box_losses(
     targets: Sequence[Target],
 ) -> Losses:
     rois = _rois([s.boxes for s in sampled])
-    logits, deltas = (x.float() for x in model.roi_head.bbox_head(features, rois))
+    logits, deltas = map(at_least_float32, model.roi_head.bbox_head(features, rois))
     background = model.config.num_classes
     labels, positive, boxes, expected = [], [], [], []
     for s, target in zip(sampled, targets, strict=True):
@@ -199,16 +200,16 @@ def _mask_losses(
     head, config = model.roi_head.mask_head, model.config.mask_head
     if isinstance(head, FCNMaskHead):
         (logits,) = head(features, rois, labels)
-        return {"mask": fcn_mask_loss(logits.float(), stage_target(28))}
+        return {"mask": fcn_mask_loss(at_least_float32(logits), stage_target(28))}
     assert not isinstance(config, FCNMaskConfig)
     output = head(features, rois, labels)
     losses = {}
     if output.semantic is not None:
         expected = _semantic(targets, features[0], canvas)
-        losses["semantic"] = semantic_loss(output.semantic.float(), expected)
+        losses["semantic"] = semantic_loss(at_least_float32(output.semantic), expected)
     with torch.autocast(rois.device.type, enabled=False):
         losses["mask"] = boundary_aware_loss(
-            [stage.float() for stage in output.stages],
+            [at_least_float32(stage) for stage in output.stages],
             [stage_target(size) for size in STAGE_SIZES],
             config.loss_weights,
             config.boundary_width,

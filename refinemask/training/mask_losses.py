@@ -17,7 +17,7 @@ def fcn_mask_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 def mean_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Return the binary cross-entropy per element, over the batches of all processes."""
-    total = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+    total = F.binary_cross_entropy_with_logits(logits, target.to(logits), reduction="sum")
     return total / mean_count(logits.numel(), logits.device)
 
 
@@ -53,7 +53,7 @@ def boundary_aware_loss(
             outlined = boundary_region(targets[stage - 1][:, None] >= 0.5, boundary_width)
             region = _grow(boundary_region(predicted, boundary_width) | outlined, size)
             pixel_loss = F.binary_cross_entropy_with_logits(
-                stage_logits, target[:, None], reduction="none"
+                stage_logits, target[:, None].to(stage_logits), reduction="none"
             )
             loss = (pixel_loss * region).sum() / mean_count(region.sum())
             predicted = _compose(predicted, logits[stage - 1].detach(), stage_logits.detach())

@@ -34,7 +34,7 @@ def mask_targets(
     limits = torch.tensor([width, height, width, height], dtype=torch.float32)
     clipped = boxes.detach().float().cpu().clamp(min=0).minimum(limits)
     owners = indices.cpu().numpy()
-    targets = torch.zeros(len(clipped), size, size)
+    targets = torch.zeros(len(clipped), size, size, dtype=torch.float32)
     for owner in np.unique(owners).tolist():
         rows = torch.from_numpy(np.flatnonzero(owners == owner))
         mask = masks[owner]
@@ -63,7 +63,7 @@ def semantic_target(
         float32 0/1 (rows, columns).
     """
     height, width = image_size
-    union = torch.zeros(1, 1, *canvas)
+    union = torch.zeros(1, 1, *canvas, dtype=torch.float32)
     for mask in masks:
         bitmap = torch.from_numpy(mask.to_bitmap(height, width))
         union[0, 0, :height, :width].masked_fill_(bitmap.bool(), 1)
