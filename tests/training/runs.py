@@ -1,4 +1,4 @@
-"""Short runs on the embedded shapes, on images of 96 x 128."""
+"""Short runs on the embedded shapes, on images of 48 x 64."""
 
 import json
 
@@ -18,9 +18,9 @@ def options(output, **changes):
         "classes": CLASSES,
         "iterations": 4,
         "batch_size": 1,
-        "short_sides": (96,),
-        "long_side": 128,
-        "canvas": 128,
+        "short_sides": (48,),
+        "long_side": 64,
+        "canvas": 64,
         "rois": 16,
         "mask_rois": 2,
         "warm_up": 2,
