@@ -8,16 +8,27 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def shared_folder() -> Path:
+    return Path(os.environ.get("REFINEMASK_SHARED") or ROOT.parent / "shared")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of golden vectors and data: $REFINEMASK_SHARED, else beside the checkout.
 
     Without it the test skips, but on CI, where it must be there, the test fails.
     """
-    folder = Path(os.environ.get("REFINEMASK_SHARED") or ROOT.parent / "shared")
+    folder = shared_folder()
     if folder.is_dir():
         return folder
     reason = f"no shared folder at {folder}; set REFINEMASK_SHARED to where it is"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """Return the folder of golden vectors: all of them, or the subset in the repository."""
+    folder = shared_folder() / "golden"
+    return folder if folder.is_dir() else Path(__file__).parent / "golden" / "subset"

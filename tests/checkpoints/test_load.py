@@ -199,9 +199,9 @@ def test_a_caffe_model_names_the_file(write):
         ("mask_rcnn_r50_coco", presets.maskrcnn_r50),
     ],
 )
-def test_official_sizes(shared, write, name, preset):
+def test_official_sizes(vectors, write, name, preset):
     """The official names and shapes, from their lists and not from our modules."""
-    expected = golden.official_model(shared, name, preset())
+    expected = golden.official_model(vectors, name, preset())
     weights = {f"module.{key}": value for key, value in expected.state_dict().items()}
     model = load_model(write({"meta": {}, "state_dict": weights}))
     assert model.config == preset()

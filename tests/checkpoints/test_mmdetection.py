@@ -24,8 +24,8 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_configurations_are_recognised(shared, name):
-    assert recognise(golden.official_shapes(shared, name)) == PUBLISHED[name]()
+def test_published_configurations_are_recognised(vectors, name):
+    assert recognise(golden.official_shapes(vectors, name)) == PUBLISHED[name]()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from refinemask.configs.presets import maskrcnn_r50, refinemask_small
 from refinemask.errors import RefineMaskError
 from refinemask.inference.structures import RawOutputs
 from refinemask.models import build_model
-from tests import golden
+from tests.golden.image import make_image
 
 TOLERANCE: dict[str, Any] = {"atol": 1e-4, "rtol": 2**-23}
 """Relative: neighbouring floats above 1,024 pixels are 1.2e-4 apart. With three classes, the box
@@ -84,11 +84,9 @@ def assert_same(models, images, sizes, least: int):
     torch.testing.assert_close(found.masks.sigmoid(), expected.masks, **TOLERANCE)
 
 
-def batch(shared, sizes, padded):
+def batch(sizes, padded):
     """Return normalised images (B, 3, H, W), zero outside of their sizes."""
-    make_image = golden.recipe(shared).make_image
-    images = [make_image(4 + i, *size, *padded) for i, size in enumerate(sizes)]
-    return torch.stack([torch.from_numpy(image) for image in images])
+    return torch.stack([make_image(4 + i, h, w, padded) for i, (h, w) in enumerate(sizes)])
 
 
 @pytest.mark.parametrize(
@@ -102,8 +100,8 @@ def batch(shared, sizes, padded):
         pytest.param([(1333, 800), (1200, 790)], (1344, 800), marks=pytest.mark.slow),
     ],
 )
-def test_detections_are_those_of_torchvision(shared, models, sizes, padded):
-    images = batch(shared, sizes, padded)
+def test_detections_are_those_of_torchvision(models, sizes, padded):
+    images = batch(sizes, padded)
     assert_same(models, images, sizes, 20 * len(sizes))
 
 

@@ -45,7 +45,7 @@ def name(request):
 @pytest.fixture(scope="session")
 def graph_as(shared, name):
     """Return a function that exports the model of that name in a form, once."""
-    model = golden.official_model(shared, name, MODELS[name]()).eval()
+    model = golden.official_model(shared / "golden", name, MODELS[name]()).eval()
     return cache(lambda form: export_graph(model, form=form, normalized_input=True))
 
 

@@ -10,8 +10,8 @@ from tests import golden
 
 
 @pytest.fixture(scope="module")
-def official(shared):
-    return golden.tensors(shared / "golden" / "losses" / "generate_block_target.npz")
+def official(vectors):
+    return golden.tensors(vectors / "losses" / "generate_block_target.npz")
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])

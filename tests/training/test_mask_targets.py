@@ -72,8 +72,8 @@ def test_semantic_targets_match_the_official_ones(golden, kind, grid):
 
 
 @pytest.fixture(scope="module")
-def golden(shared):
-    with np.load(shared / "golden" / "losses" / "get_targets.npz") as file:
+def golden(vectors):
+    with np.load(vectors / "losses" / "get_targets.npz") as file:
         return dict(file)
 
 
