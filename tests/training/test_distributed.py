@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,17 +64,17 @@ def whole_batch(output, **changes):
 def torchrun(
     output: Path,
     *more: str,
+    changes: Mapping[str, str | int] | None = None,
     program: tuple[str, ...] = ("-m", "refinemask"),
-    environment: dict[str, str] | None = None,
-    **changes: object,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Run two processes; return the exit code and what they wrote to standard error."""
-    values = RUN | {name.replace("_", "-"): value for name, value in changes.items()}
+    values = {**RUN, **(changes or {})}
     words = [word for name, value in values.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [*program, "train", "--output", str(output), *words, *more]
     done = subprocess.run(
-        command, stderr=subprocess.PIPE, text=True, env=os.environ | (environment or {})
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
     )
     return done.returncode, done.stderr
 
@@ -170,21 +170,21 @@ def test_an_error_of_one_process_ends_both_with_one_message(tmp_path):
         ],
     }
     (tmp_path / "squares.json").write_text(json.dumps(content))
-    changes = {
+    changes: dict[str, str | int] = {
         "dataset": f"{tmp_path / 'squares.json'}@{tmp_path}",
         "classes": "square",
         "preset": "maskrcnn_small",
         "batch-size": 2,
         "short-sides": 48,
     }
-    code, errors = torchrun(tmp_path / "run", **changes)
+    code, errors = torchrun(tmp_path / "run", changes=changes)
     assert code != 0
     messages = [line for line in errors.splitlines() if line.startswith(("error", "interrupted"))]
     assert len(messages) == 1 and "1.png" in messages[0], errors
     done = len(metrics(tmp_path / "run"))
     assert 0 < done < 3
     (tmp_path / "1.png").write_bytes(whole)
-    code, errors = torchrun(tmp_path / "run", "--resume", **changes)
+    code, errors = torchrun(tmp_path / "run", "--resume", changes=changes)
     assert code == 0, errors
     assert [line["iteration"] for line in metrics(tmp_path / "run")] == [1, 2, 3]
 
@@ -208,7 +208,7 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
     assert second.own_device("auto") == second.own_device("cuda") == "cuda:1"
     assert second.own_device("cpu") == "cpu"
     assert World().own_device("cuda:0") == "cuda:0"
-    with pytest.raises(RefineMaskError, match="a GPU of its own, so --device must be auto"):
+    with pytest.raises(RefineMaskError, match="takes its own GPU, so --device must be auto"):
         second.own_device("cuda:0")
     with pytest.raises(RefineMaskError, match=r"PyTorch sees 2; use --nproc-per-node 2 or"):
         World(rank=2, size=4, local_rank=2).own_device("auto")

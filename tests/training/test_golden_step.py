@@ -1,4 +1,7 @@
-"""One training step against the official one: samples, targets, losses and every gradient."""
+"""One training step against the official one: samples, targets, losses and every gradient.
+
+The proposals are computed in float64, where no rounding error decides which of them are sampled.
+"""
 
 import json
 from typing import Any
@@ -10,9 +13,11 @@ from refinemask.configs.presets import maskrcnn_r50, refinemask_r50, refinemask_
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
 from refinemask.models.refine_mask_head import STAGE_SIZES
+from refinemask.models.rpn import level_anchors, propose
 from refinemask.training import losses as training_losses
 from refinemask.training.losses import SamplingOptions, detector_losses
 from tests import golden
+from tests.golden.image import make_image
 
 MODELS = {
     "refinemask_r50_coco": refinemask_r50,
@@ -22,8 +27,9 @@ MODELS = {
 CANVAS = (256, 320)
 SIZES = torch.tensor([[250, 310], [250, 310]])
 
-GRADIENT_NORM = 2e-3
-"""Relative. One thread keeps to 2e-4; two, which sum in another order, have moved one by 5.5e-4."""
+GRADIENT_NORM = 5e-3
+"""Relative. Our float64 differs from the official float32 by up to 2e-3, because rounding turns a
+few ReLUs over; the float32 of another CPU may differ as much to the other side."""
 
 
 class Spy:
@@ -44,26 +50,25 @@ class Spy:
 class Step:
     """The losses of one step, what the heads were given, and the official numbers."""
 
-    def __init__(self, shared, name, monkeypatch):
-        folder = shared / "golden" / "losses"
+    def __init__(self, vectors, name, proposals, monkeypatch):
+        folder = vectors / "losses"
         self.name = name
         self.official = golden.tensors(folder / "train_step_refinemask_r50_coco.npz")
         # Both RefineMask heads have the same targets, which are recorded once.
-        self.own = self.official | golden.tensors(folder / f"train_step_{name}.npz")
+        self.own = self.official.joined(golden.tensors(folder / f"train_step_{name}.npz"))
         self.expected = json.loads((folder / "train_step.json").read_text())[name]
-        self.model = golden.official_model(shared, name, MODELS[name]()).train()
+        self.model = golden.official_model(vectors, name, MODELS[name]()).train()
         self.spies = {
             function: Spy(monkeypatch, training_losses, function)
             for function in ("encode_boxes", "boundary_aware_loss", "fcn_mask_loss")
         }
+        monkeypatch.setattr(training_losses, "propose", lambda *_: proposals)
         self.class_loss = Spy(monkeypatch, torch.nn.functional, "cross_entropy")
         heads = self.model.roi_head
         heads.bbox_head.register_forward_pre_hook(self.record("box_rois"))
         heads.mask_head.register_forward_pre_hook(self.record("mask_rois"))
-        recipe = golden.recipe(shared)
-        images = torch.stack([torch.from_numpy(recipe.make_image(seed)) for seed in (4, 5)])
         self.losses = detector_losses(
-            self.model, images, SIZES, self.targets(), SamplingOptions(), [choose_first] * 2
+            self.model, images(), SIZES, self.targets(), SamplingOptions(), [choose_first] * 2
         )
 
     def record(self, name):
@@ -92,18 +97,33 @@ class Step:
         return [Target(boxes[i], labels[i], masks(i, len(boxes[i])), CANVAS) for i in (0, 1)]
 
 
+def images():
+    return torch.stack([make_image(seed) for seed in (4, 5)])
+
+
 def choose_first(indices, count):
     return indices[:count]
 
 
+@pytest.fixture(scope="module")
+def proposals(vectors):
+    """Return image index, boxes and scores; the three models have the same."""
+    model = golden.official_model(vectors, "mask_rcnn_r50_coco", maskrcnn_r50()).double()
+    with torch.no_grad():
+        features = model.features(images().double())
+        logits, deltas = model.rpn_head(features)
+        image, boxes, scores = propose(logits, deltas, level_anchors(features), SIZES, 2000)
+    return image, boxes.float(), scores.float()
+
+
 @pytest.fixture(scope="module", params=MODELS)
-def step(request, shared):
+def step(request, vectors, proposals):
     with pytest.MonkeyPatch.context() as monkeypatch:
-        return Step(shared, request.param, monkeypatch)
+        return Step(vectors, request.param, proposals, monkeypatch)
 
 
 def test_sampled_rois(step):
-    # Proposals of nearly equal score change places, so these are compared as sets.
+    # Of nearly equal scores the official float32 may have exchanged two: compared as sets.
     distances = torch.cdist(step.box_rois, step.official["bbox_rois"], p=float("inf"))
     assert distances.amin(0).max() < golden.BOXES["atol"]
     assert distances.amin(1).max() < golden.BOXES["atol"]

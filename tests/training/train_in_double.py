@@ -13,31 +13,23 @@ import torch
 from refinemask.cli.main import app
 from refinemask.training.metrics import MetricsLog
 
+write = MetricsLog.write
 
-def press_ctrl_c_after_the_first_iteration() -> None:
-    """Interrupt torchrun, which passes it on, and train on when this process has received it."""
-    write = MetricsLog.write
 
-    def write_and_interrupt(log, values):
-        write(log, values)
-        received = []
-
-        def receive(number, frame):
-            received.append(number)
-            handler(number, frame)
-
-        handler = signal.signal(signal.SIGINT, receive)
-        os.kill(os.getppid(), signal.SIGINT)
-        while not received:
-            time.sleep(0.01)
-        signal.signal(signal.SIGINT, handler)
-        MetricsLog.write = write
-
-    MetricsLog.write = write_and_interrupt
+def write_and_interrupt(log: MetricsLog, values: dict[str, object]) -> None:
+    """Log, interrupt torchrun, and return when it has passed that on to this process."""
+    write(log, values)
+    received = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    os.kill(os.getppid(), signal.SIGINT)
+    while not received:
+        time.sleep(0.01)
+    signal.signal(signal.SIGINT, previous)
+    signal.raise_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
     if os.environ.get("PRESS_CTRL_C"):
-        press_ctrl_c_after_the_first_iteration()
+        MetricsLog.write = write_and_interrupt  # type: ignore[method-assign]
     app(prog_name="refinemask")
