@@ -201,8 +201,8 @@ def short(tmp_path_factory):
     [
         ({"preset": "refinemask_small"}, "--preset refinemask_small"),
         ({"preset": None, "init": "maskrcnn_small"}, "--init maskrcnn_small"),
-        ({"datasets": ("shapes:5",)}, "the run knows|shapes:5"),
-        ({"datasets": ("shapes:9",), "classes": CLASSES[:1]}, "the run knows 2 classes"),
+        ({"datasets": ("shapes:5",)}, "the run has|shapes:5"),
+        ({"datasets": ("shapes:9",), "classes": CLASSES[:1]}, "the run has 2 classes"),
     ],
 )
 def test_resume_with_another_model_or_data(short, changes, message):

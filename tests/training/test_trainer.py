@@ -104,7 +104,7 @@ def test_backbone_factor_zero_keeps_the_trunk(detector, tmp_path):
         ({"classes": ("star", "cat")}, "cat"),
         ({"datasets": ("nowhere.json",)}, "nowhere.json"),
         ({"resume": True}, "nothing to resume: .* start without --resume"),
-        ({"canvas": 96}, "does not fit the canvas"),
+        ({"canvas": 32}, "does not fit the canvas"),
     ],
 )
 def test_errors_before_training(tmp_path, changes, message):
@@ -154,7 +154,7 @@ def test_init_with_other_classes(detector, tmp_path, classes, caplog):
     assert set(read_checkpoint(path).provenance["reinitialised"]) == OF_CLASSES
     assert set(metrics(tmp_path)[0]["reinitialised"]) == OF_CLASSES
     names = ", ".join(classes)
-    told = f"knows 2 classes (star, ring), the data set {len(classes)} classes ({names}); init"
+    told = f"has 2 classes (star, ring), the data set {len(classes)} classes ({names}); init"
     assert told in caplog.text and "roi_head.bbox_head.fc_cls.weight" in caplog.text
 
 
@@ -219,21 +219,23 @@ def test_a_loss_that_is_not_finite(tmp_path):
 
 
 def test_losses_fall_on_one_image(tmp_path):
-    totals = []
+    """With four seeds they fell to at most 0.16, 0.45, 0.40 and 0.64 of their start."""
+    steps = []
     chosen = options(
         tmp_path,
         datasets=("shapes:1",),
         classes=None,
         preset="refinemask_small",
         optimizer="adamw",
-        iterations=15,
+        learning_rate=1e-3,
+        iterations=24,
         rois=32,
         mask_rois=4,
     )
-    train(chosen, lambda number, total, losses: totals.append(losses))
-    assert sum(t["total"] for t in totals[-4:]) < 0.75 * sum(t["total"] for t in totals[:4])
-    assert totals[-1]["semantic"] < 0.5 * totals[0]["semantic"]
-    assert totals[-1]["rpn_score"] < 0.5 * totals[0]["rpn_score"]
+    train(chosen, lambda number, total, losses: steps.append(losses))
+    for name, share in (("rpn_score", 0.4), ("class", 0.7), ("semantic", 0.6), ("total", 0.8)):
+        first, last = (sum(losses[name] for losses in some) for some in (steps[:4], steps[-4:]))
+        assert last < share * first, name
 
 
 def test_an_error_in_a_worker_is_one_line(tmp_path):
