@@ -7,6 +7,7 @@ first iteration.
 import os
 import signal
 import time
+from unittest.mock import patch
 
 import torch
 
@@ -31,5 +32,5 @@ def write_and_interrupt(log: MetricsLog, values: dict[str, object]) -> None:
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
     if os.environ.get("PRESS_CTRL_C"):
-        MetricsLog.write = write_and_interrupt  # type: ignore[method-assign]
+        patch.object(MetricsLog, "write", write_and_interrupt).start()
     app(prog_name="refinemask")
