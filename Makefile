@@ -2,6 +2,7 @@
 #   make           the environment alone
 #   make demo      both models exported, checked, run and compared: demo/report.html
 #   make test      the fast tests
+#   make test-isa  those of them that compute, with AVX2 and with SSE 4 as newest instruction set
 #   make lint      style and types
 #   make native    the native libraries again, after a change of plugins/
 #   make sanitize  the C++ tests, and Python's calls into C++, under ASan and UBSan
@@ -17,11 +18,14 @@ FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 NATIVE := .venv/.native
+# Tests whose numbers depend on the instruction set.
+NUMERICS := $(addprefix tests/,golden models ops plugins training export/forms export/test_golden.py \
+	checkpoints/test_synthetic.py checkpoints/test_torchvision.py inference/test_pasting.py)
 PLUGINS := $(shell find plugins -type f -not -path '*/__pycache__/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := install
-.PHONY: install demo native test lint sanitize fuzz clean
+.PHONY: install demo native test test-isa lint sanitize fuzz clean
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -48,6 +52,15 @@ $(NATIVE): $(INSTALLED) $(PLUGINS)
 
 test: $(NATIVE)
 	$(BIN)/python -m pytest
+
+# PyTorch's kernels, those of oneDNN and MKL below them, and NumPy's.
+test-isa: $(NATIVE)
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+		NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR" \
+		$(BIN)/python -m pytest $(NUMERICS)
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
+		NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" \
+		$(BIN)/python -m pytest $(NUMERICS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
