@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("tests", deadline=None)  # a slow machine is no error
+settings.load_profile("tests")
 
 
 def shared_folder() -> Path:

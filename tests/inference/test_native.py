@@ -51,7 +51,7 @@ def library_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 
 @needs_library
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     box=BOX,
     size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
@@ -68,7 +68,7 @@ def test_pasting_equals_numpy(box, size, cells, seed):
 
 
 @needs_library
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(boxes=st.lists(BOX, max_size=4), seed=st.integers(0, 2**32 - 1))
 def test_pasting_special_probabilities_equals_numpy(boxes, seed):
     random = np.random.default_rng(seed)

@@ -51,7 +51,7 @@ def blobs(seed, size):
     return np.ascontiguousarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(COORDINATE, min_size=4, max_size=4),
     st.sampled_from([1, 2, 28, 112]),
@@ -106,7 +106,7 @@ def test_paste_mask_in_strips_equals_the_whole(monkeypatch):
     assert paste_rle(blobs(2, 112), box, 48, 64) == encode_rle(whole)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(COORDINATE, min_size=4, max_size=4),
     st.integers(1, 70),

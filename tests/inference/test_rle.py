@@ -9,7 +9,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference.rle import decode_rle, encode_rle, run_lengths
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.integers(0, 99))
 def test_rle_round_trip(height, width, density, seed):
     coco = pytest.importorskip("pycocotools.mask")

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from refinemask.models.boxes import (
@@ -87,7 +87,6 @@ def test_boxes_with_a_short_side_lose_their_score():
 
 
 @given(boxes, boxes)
-@settings(deadline=None)
 def test_decoding_inverts_encoding(anchor, target):
     anchor, target = torch.tensor([anchor]), torch.tensor([target])
     size = anchor[:, 2:] - anchor[:, :2]

@@ -40,7 +40,7 @@ def greedy(boxes, scores, iou_threshold, score_threshold, max_per_image):
     max_shifted=st.sampled_from([None, 0, 8]),
     first_shift=st.sampled_from([0, 1]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_matches_the_definition(
     shape, seed, iou_threshold, score_threshold, limit, max_shifted, first_shift
 ):

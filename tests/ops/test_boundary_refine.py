@@ -30,7 +30,7 @@ def test_regions_match_the_official_ones(official, size, width):
     seed=st.integers(0, 2**32 - 1),
     share=st.floats(0, 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_regions_match_the_definition(size, width, seed, share):
     generator = torch.Generator().manual_seed(seed)
     mask = torch.rand(1, 1, size, size, generator=generator) < share

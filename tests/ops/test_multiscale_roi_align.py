@@ -70,7 +70,7 @@ def test_level_follows_the_area():
 
 @pytest.mark.parametrize("sampling_ratio", [0, 2])
 @given(rows=rois)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_roi_is_pooled_from_its_level(pyramid, sampling_ratio, rows):
     found = multiscale_roi_align(as_rois(rows), pyramid, 7, STRIDES[:4], sampling_ratio)
     assert found.shape == (len(rows), 3, 7, 7)

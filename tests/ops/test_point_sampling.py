@@ -78,7 +78,7 @@ coordinate = st.floats(-60, 200, width=32)
 extent = st.one_of(st.floats(0, 3, width=32), st.floats(0, 260, width=32))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(st.integers(0, BATCH - 1), coordinate, coordinate, extent, extent),
