@@ -4,7 +4,7 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """Compute in one thread: two take longer over maps this small, and far longer on a busy CPU."""
     threads = torch.get_num_threads()
