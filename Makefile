@@ -1,4 +1,4 @@
-# Needs Python 3.11 to 3.13, a C++ compiler and make; everything else goes into .venv.
+# Needs Python 3.11 to 3.14, a C++ compiler and make; everything else goes into .venv.
 #   make           the environment alone
 #   make demo      both models exported, checked, run and compared: demo/report.html
 #   make test      the fast tests
@@ -10,7 +10,7 @@
 #   make clean     remove what the others made, .venv included
 
 PYTHON ?= python3
-# Exact versions; `make CONSTRAINTS=/dev/null` takes the newest that setup.py allows.
+# Exact versions; `make CONSTRAINTS=/dev/null` takes the newest that pyproject.toml allows.
 CONSTRAINTS ?= constraints.txt
 
 FUZZ_SECONDS ?= 60
@@ -36,7 +36,7 @@ $(INSTALLED): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) \
 		--editable '.[demo,figure1,openvino,tensorrt-rtx,train,evaluators,dev]'
-	# What these two require would overwrite OpenCV and shadow a module of Python; setup.py has more.
+	# What these two require would overwrite OpenCV and shadow a module of Python: see pyproject.toml.
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps \
 		lvis cityscapesScripts
 	touch $@

@@ -5,12 +5,15 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from refinemask.console import EXTRAS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,7 +89,7 @@ LEFT_OUT = {"__pycache__", "deeplab_training"}
 
 def package_files(package: Path) -> set[str]:
     """Return the files that belong to the package, through its links."""
-    kept = (".py", ".safetensors", ".md", ".txt", ".jinja", ".css")
+    kept = (".py", ".typed", ".safetensors", ".md", ".txt", ".jinja", ".css")
     return {
         str(Path(folder, name).relative_to(package))
         for folder, _, names in os.walk(package, followlinks=True)
@@ -118,8 +121,8 @@ def test_every_file_is_installed(install: Install, tmp_path: Path) -> None:
     folders = (install.checkout, install.environment)
     assert any(package.is_relative_to(folder) for folder in folders)
     expected = package_files(install.checkout / "refinemask")
-    assert {"export/__main__.py", "engines/onnxruntime.py", "benchmarks/__init__.py"} <= expected
-    assert "benchmarks/report/templates/report.html.jinja" in expected
+    assert {"export/__main__.py", "engines/base.py", "benchmarks/__init__.py"} <= expected
+    assert {"py.typed", "benchmarks/report/templates/report.html.jinja"} <= expected
     assert expected <= package_files(package)
 
 
@@ -147,6 +150,11 @@ def build_wheel(checkout: Path, folder: Path, **variables: str) -> Path:
     run([*command, "--no-build-isolation", "--wheel-dir", folder, checkout], folder, **variables)
     (wheel,) = folder.glob("*.whl")
     return wheel
+
+
+def test_extras_in_error_messages_exist(checkout: Path) -> None:
+    project = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(EXTRAS.values()) <= set(project["optional-dependencies"])
 
 
 def names_in(wheel: Path) -> set[str]:
