@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refinemask.benchmarks import command_line
-from refinemask.console import note, progress
+from refinemask.configs.options import Option
+from refinemask.console import note, progress_bar
 
 if TYPE_CHECKING:
     from refinemask.benchmarks.report.contents import Subject
@@ -20,24 +21,25 @@ if TYPE_CHECKING:
 
 TITLE = "RefineMask and Mask R-CNN, exported and compared"
 
-Output = Annotated[
-    Path, typer.Option(metavar="DIR", help="Folder for artifacts, pictures and the report.")
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--model",
-        metavar="CHECKPOINT|NAME",
-        help="A model to compare, the baseline first; may be repeated. Default: those that ship.",
-    ),
-]
-Iterations = Annotated[int, typer.Option(min=1, help="Measured runs of each.")]
 
-
-def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> None:
+def demo(
+    output: Annotated[
+        Path, Option(metavar="DIR", help="Folder for artifacts, pictures and the report.")
+    ],
+    model: Annotated[
+        tuple[str, ...],
+        Option(
+            metavar="CHECKPOINT|NAME",
+            help="A model to compare, the baseline first; may be repeated; default: the shipped "
+            "models.",
+        ),
+    ] = (),
+    iterations: Annotated[int, Option(min=1, help="Measured runs of each.")] = 20,
+) -> None:
     """Export, verify, run and compare the models that ship."""
     start = time.monotonic()
     from refinemask.benchmarks.latency.bench import bench
+    from refinemask.benchmarks.latency.options import BenchOptions
     from refinemask.benchmarks.report.contents import Report, compare_photos
     from refinemask.benchmarks.report.page import render
     from refinemask.benchmarks.report.photos import demo_photos
@@ -45,7 +47,7 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
     from refinemask.checkpoints.shipped import shipped_models
     from refinemask.files import write_text
 
-    models = model or shipped_models()
+    models = list(model or shipped_models())
     photos = demo_photos()
     exported = [
         _export(name, output / f"{stem}.onnx", photos)
@@ -54,13 +56,13 @@ def demo(output: Output, model: Models = None, iterations: Iterations = 20) -> N
     subjects = [subject for subject, _ in exported]
     for subject in subjects:
         _predict(subject, photos, output / "pictures" / subject.file.stem)
-    result = bench(
-        [f"{subject.file}@onnxruntime" for subject in subjects]
-        + [f"{name}@torch" for name in models],
-        [photo.path for photo in photos],
+    options = BenchOptions(
+        images=tuple(photo.path for photo in photos),
+        artifacts=tuple(f"{subject.file}@onnxruntime" for subject in subjects),
+        models=tuple(models),
         iterations=iterations,
-        progress=note,
     )
+    result = bench(options, note)
     report = Report(
         title=TITLE,
         subjects=subjects,
@@ -99,7 +101,7 @@ def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject,
     note(f"{name}: exporting")
     model = load_model(name)
     export_model(model, artifact, checkpoint=find_checkpoint(name), progress=note)
-    with progress(f"{name}: verifying") as advance:
+    with progress_bar(f"{name}: verifying") as advance:
         parity = verify_artifact(artifact, model, [p.path for p in photos], progress=advance)
     if not parity.passed:
         raise GateFailed(f"{artifact} does not match {name} in PyTorch:\n{parity.table()}")
@@ -109,10 +111,13 @@ def _export(name: str, artifact: Path, photos: "list[Photo]") -> "tuple[Subject,
 
 
 def _predict(subject: "Subject", photos: "list[Photo]", folder: Path) -> None:
+    from refinemask.inference.options import PredictOptions
     from refinemask.inference.prediction import predict_images
 
-    with progress(f"{subject.name}: predicting") as advance:
-        predict_images(subject.engine, [photo.path for photo in photos], folder, progress=advance)
+    with progress_bar(f"{subject.name}: predicting") as advance:
+        predict_images(
+            subject.engine, [photo.path for photo in photos], PredictOptions(folder), advance
+        )
 
 
 def _stems(models: list[str]) -> list[str]:

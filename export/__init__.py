@@ -7,17 +7,18 @@ from refinemask.lazy import lazy_attributes
 if TYPE_CHECKING:
     from refinemask.export.artifact import export_model
     from refinemask.export.graph import export_graph
+    from refinemask.export.options import ExportOptions
     from refinemask.export.parity import ParityReport
     from refinemask.export.verify import verify_artifact
 
-
-__all__ = ["ParityReport", "export_graph", "export_model", "verify_artifact"]
+__all__ = ["ExportOptions", "ParityReport", "export_graph", "export_model", "verify_artifact"]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "export_model": "artifact",
         "export_graph": "graph",
+        "ExportOptions": "options",
         "ParityReport": "parity",
         "verify_artifact": "verify",
     },

@@ -11,10 +11,12 @@ import onnx
 
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.graph import export_graph
+from refinemask.export.options import ExportOptions
 from refinemask.export.parity import ParityReport
 from refinemask.export.verify import verify_artifact, verify_on_photographs
 from refinemask.files import atomic_path, sha256
 from refinemask.inference import native
+from refinemask.inference.images import list_images
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, InputLimits, sidecar_path
 from refinemask.models import Detector
 from refinemask.version import __version__
@@ -25,15 +27,10 @@ Progress = Callable[[str], None]
 def export_model(
     model: Detector,
     output: Path,
+    options: ExportOptions | None = None,
     *,
-    form: str = "portable",
     weights: Literal["trained", "synthetic"] = "trained",
     checkpoint: Path | None = None,
-    batch: int | None = None,
-    height: int | None = None,
-    width: int | None = None,
-    images: list[Path] | None = None,
-    keep_failed: bool = False,
     progress: Progress | None = None,
 ) -> ArtifactMetadata:
     """Write the ONNX artifact of a model and its metadata, after verifying it against PyTorch.
@@ -43,15 +40,9 @@ def export_model(
     Args:
         model: what is exported; it is put in evaluation mode.
         output: the ONNX file; its metadata goes into the file and to `sidecar_path(output)`.
-        form: form of the graph, see `export_graph`.
+        options: the form of the graph and what it is verified on; defaults if None.
         weights: "synthetic" if nobody has trained the model.
         checkpoint: the file the weights come from, for its SHA-256.
-        batch: number of images of a batch; None keeps it dynamic, as for the next two.
-        height: padded height in pixels, a multiple of 32 from 32 to 2048.
-        width: padded width in pixels, likewise.
-        images: photographs to verify on; by default those that packages ship, see
-            `verify_on_photographs`.
-        keep_failed: also write an artifact that failed the gate.
         progress: called with one line of text about every step.
 
     Returns:
@@ -64,6 +55,9 @@ def export_model(
             little in the images to decide anything.
     """
     say = progress or (lambda line: None)
+    options = options or ExportOptions()
+    form, batch, height, width = options.form, options.batch, options.height, options.width
+    images = list_images(options.images)
     output = Path(output)
     if form == "fused":  # before minutes of tracing, not after
         native.require("ort", "verifying an artifact of the fused form")
@@ -95,7 +89,7 @@ def export_model(
         if report.passed:
             say(report.table())
         metadata = dataclasses.replace(metadata, parity=report.to_dict())
-        if not (report.passed or keep_failed):
+        if not (report.passed or options.keep_failed):
             raise _failure(output, report, "it was not written; --keep-failed keeps it")
         _save(graph, metadata, file)
         sidecar.write_text(metadata.to_json() + "\n", encoding="utf-8")

@@ -7,17 +7,16 @@ all of them alike. One image at a time; decoding the files is not measured.
 import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.benchmarks.latency.options import BenchOptions
 from refinemask.benchmarks.latency.peak_memory import peak_memory
 from refinemask.benchmarks.latency.targets import parse_target, target_names
 from refinemask.engines import Engine
-from refinemask.errors import RefineMaskError
-from refinemask.inference.images import load_image
+from refinemask.inference.images import list_images, load_image
 from refinemask.inference.processing import postprocess
 
 PHASES = ("preprocess", "inference", "postprocess", "end_to_end")
@@ -29,29 +28,11 @@ Samples = dict[str, list[float]]
 """Seconds that each run took, by phase."""
 
 
-def bench(
-    targets: Sequence[str],
-    images: Sequence[Path],
-    *,
-    runtime: str = "onnxruntime",
-    warm_up: int | None = None,
-    iterations: int = 20,
-    device: str = "cpu",
-    threads: int | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
-    """Measure targets on images.
+def bench(options: BenchOptions, progress: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """Measure artifacts and models.
 
     Args:
-        targets: `FILE[@RUNTIME]`: artifacts, or with the runtime torch checkpoints and shipped
-            models; ratios are to the first.
-        images: image files; each iteration takes the next one, and they repeat.
-        runtime: the runtime of targets that name none.
-        warm_up: runs of each target before measuring; None for one of each image that is measured,
-            as runtimes are slower at the first image of a size.
-        iterations: measured runs of each target, one image each.
-        device: the device of all targets: "cpu", "cuda" or "cuda:N".
-        threads: CPU threads of one inference; None for the runtime's default.
+        options: what is measured and how; images repeat if there are more iterations than images.
         progress: called with a line of text now and then.
 
     Returns:
@@ -62,12 +43,13 @@ def bench(
         medians to the first target, `peak_memory_bytes` (see `peak_memory`).
 
     Raises:
-        RefineMaskError: there is nothing to measure, or a target or an image cannot be opened.
+        RefineMaskError: a target or an image cannot be opened.
     """
-    warm_up = min(len(images), iterations) if warm_up is None else warm_up
-    _check(targets, images, warm_up, iterations)
+    images, iterations = list_images(options.images), options.iterations
+    warm_up = min(len(images), iterations) if options.warm_up is None else options.warm_up
+    device, threads = options.device, options.threads
     note = progress or (lambda _: None)
-    parsed = [parse_target(target, runtime) for target in targets]
+    parsed = [parse_target(target, options.runtime) for target in options.targets]
     used = list(images[: max(warm_up, iterations)])
     pictures = [load_image(path) for path in used]
     opened = [target.open(device, threads) for target in parsed]
@@ -157,17 +139,6 @@ def format_table(result: dict[str, Any]) -> str:
             row = "".join(f"{entry[phase][name]:>10.2f}" for name in STATISTICS)
             lines.append(f"  {phase.replace('_', ' '):<14}{row}")
     return "\n".join(lines)
-
-
-def _check(targets: Sequence[str], images: Sequence[Path], warm_up: int, iterations: int) -> None:
-    if not targets:
-        raise RefineMaskError("nothing to measure; give at least one artifact or model")
-    if not images:
-        raise RefineMaskError("no images to measure with; give at least one image")
-    if iterations < 1:
-        raise RefineMaskError(f"iterations must be >= 1, got {iterations}")
-    if warm_up < 0:
-        raise RefineMaskError(f"warm-up must be >= 0, got {warm_up}")
 
 
 def _run(

@@ -1,32 +1,27 @@
 """How fast the operators are: `python -m refinemask.benchmarks.operators`."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from refinemask.benchmarks import command_line
-from refinemask.console import note
+from refinemask.configs.options import Option
+from refinemask.configs.shared_options import Json
+from refinemask.console import note, write_result
 
 
 def operators(
-    iterations: Annotated[int, typer.Option(min=1, help="Measured runs of each.")] = 15,
+    iterations: Annotated[int, Option(min=1, help="Measured runs of each.")] = 15,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of each; default: all cores.")
+        int | None, Option(min=1, help="Threads of each; default: all cores.")
     ] = None,
     only: Annotated[
-        str, typer.Option(metavar="TEXT", help="Measure only cases with this in their name.")
+        str, Option(metavar="TEXT", help="Measure only cases with this in their name.")
     ] = "",
     library: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The operator library; default: the package's."),
+        Path | None, Option(metavar="FILE", help="The operator library; default: the package's.")
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Also write the result as JSON."),
-    ] = None,
+    json: Json = None,
 ) -> None:
     """Measure the operators against torchvision, PyTorch and ONNX Runtime."""
     import torch
@@ -35,7 +30,6 @@ def operators(
     from refinemask.benchmarks.operators.onnx_sessions import Sessions
     from refinemask.benchmarks.operators.suite import cases
     from refinemask.benchmarks.operators.table import format_table
-    from refinemask.files import write_text
     from refinemask.inference import native
 
     threads = threads or len(os.sched_getaffinity(0))
@@ -53,9 +47,7 @@ def operators(
         if only in case.name:
             note(case.name)
             result["cases"].append(measure(case, iterations, result["copy_bytes_per_second"]))
-    typer.echo(format_table(result))
-    if json_file is not None:
-        write_text(json_file, json.dumps(result, indent=2) + "\n")
+    write_result(format_table(result), result, json)
 
 
 if __name__ == "__main__":

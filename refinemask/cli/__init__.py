@@ -1,5 +1,5 @@
-"""The commands of the command line, one module each; `refinemask.cli.main` puts them together.
+"""The commands, one module each; `refinemask.cli.main` puts them together.
 
-Only the standard library and typer are imported at the top of these modules: everything heavy is
-imported inside the commands, so that `refinemask --help` answers at once.
+These modules import only the standard library, typer and modules as light at the top; commands
+import everything else inside, so that `--help` is instant.
 """

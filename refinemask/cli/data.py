@@ -1,19 +1,19 @@
-"""`refinemask data`: turn a download of Penn-Fudan or COCO into our splits."""
+"""`refinemask data`: convert a download of Penn-Fudan or COCO into our splits."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from refinemask.configs.options import Option
+
 
 def data(
-    dataset: Annotated[
-        Literal["pennfudan", "coco-mini"], typer.Argument(help="Which dataset the download is.")
-    ],
-    source: Annotated[Path, typer.Option(metavar="DIR", help="The download, unpacked.")],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Where the splits go.")],
+    dataset: Annotated[Literal["pennfudan", "coco-mini"], typer.Argument(help="The dataset.")],
+    source: Annotated[Path, Option(metavar="DIR", help="The unpacked download.")],
+    output: Annotated[Path, Option(metavar="DIR", help="Folder for the splits.")],
 ) -> None:
-    """Convert your download of a dataset into the splits that our figures are made on."""
+    """Convert a downloaded dataset into the splits that our figures are measured on."""
     from refinemask.data.splits import convert
 
     convert(dataset, source, output)

@@ -2,69 +2,18 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from refinemask.cli import options
-from refinemask.cli.selection import ModelChoice, open_predictor
-from refinemask.console import keep_inputs, progress, setup, show
+from refinemask.cli.selection import PredictorChoice
+from refinemask.configs.shared_options import Json
+from refinemask.console import current_setup, progress_bar, refuse_to_overwrite, write_result
+from refinemask.evaluation.options import EvalOptions
 
 if TYPE_CHECKING:
     from refinemask.data.dataset import EvaluationDataset
 
 
-def evaluate(
-    dataset: Annotated[
-        str,
-        typer.Option(
-            metavar="SPEC",
-            help="ANNOTATIONS.json, ANNOTATIONS.json@IMAGES_DIR, ROOT/gtFine/SPLIT, shapes or "
-            "shapes:COUNT.",
-        ),
-    ],
-    model: options.Model = None,
-    bn_eps: options.BnEps = None,
-    preset: options.Preset = None,
-    weights: options.Weights = None,
-    num_classes: options.NumClasses = None,
-    artifact: options.Artifact = None,
-    runtime: options.Runtime = None,
-    device: options.Device = "auto",
-    results: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.json", help="COCO results to measure instead of a model."),
-    ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,...",
-            help="Classes to evaluate; by default those that model and dataset share.",
-        ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many images.")] = None,
-    protocol: Annotated[
-        Literal["coco", "lvis", "cityscapes"] | None,
-        typer.Option(help="How to measure; by default as the dataset's own benchmark does."),
-    ] = None,
-    lvis_as_coco: Annotated[
-        bool,
-        typer.Option(
-            "--lvis-as-coco",
-            help="AP*: a model with COCO's classes on LVIS annotations of these classes.",
-        ),
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Write predictions.jsonl image by image, and metrics.json."
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the predictions in --output.")
-    ] = False,
-    json: options.Json = None,
-) -> None:
+def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -> None:
     """Measure accuracy by the protocol of the dataset.
 
     COCO: AP of boxes, masks and boundaries. LVIS: AP of boxes and masks, also of rare, common and
@@ -75,57 +24,52 @@ def evaluate(
     Cityscapes: "protocol", "mask": {"AP", "AP50"}, "classes": {NAME: {"AP", "AP50"}}. Fractions,
     -1 where undefined.
     """
-    choice = ModelChoice(model, preset, weights, num_classes, bn_eps)
-    choice.check([("--artifact", artifact), ("--results", results)])
-    if results is not None and (output is not None or runtime is not None):
-        raise typer.BadParameter("--output and --runtime go with a model or an artifact")
-    if resume and output is None:
-        raise typer.BadParameter("--resume goes with --output DIR")
-    keep_inputs([dataset, dataset.rpartition("@")[0] or None, artifact, model, results], [json])
-    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    choice.check(results=options.results)
+    annotations = [options.dataset, options.dataset.rpartition("@")[0] or None]
+    refuse_to_overwrite([*annotations, choice.artifact, choice.model, options.results], [json])
     from refinemask import evaluation
-    from refinemask.data.open import open_dataset
 
-    images: EvaluationDataset = open_dataset(
-        dataset, None if lvis_as_coco else names, with_images=results is None
-    )
-    if lvis_as_coco:
-        images = evaluation.LvisAsCoco(images, names)
-    if results is not None:
-        result = evaluation.measure_file(results, images, limit, protocol, names is not None)
-        show(evaluation.format_table(result), result, json)
-        return
-    predictor = open_predictor(choice, artifact, runtime, device)
-    log, made_by = None, {}
-    if output is not None:
-        description = {"name": dataset, **evaluation.describe_images(images, limit)}
-        made_by = {"model": _identity(choice, artifact, runtime), "dataset": description}
-        log = evaluation.PredictionLog(output, made_by, resume)
-    with log or nullcontext(), progress("images") as advance:
-        result = evaluation.evaluate(
-            predictor, images, limit=limit, progress=advance, protocol=protocol, log=log
+    images = _open(options)
+    if options.results is not None:
+        chosen = options.classes is not None
+        result = evaluation.measure_file(
+            options.results, images, options.limit, options.protocol, chosen
         )
-    if output is not None:
-        _keep(output / "metrics.json", result | {"made_by": made_by})
-    show(evaluation.format_table(result), result, json)
+        write_result(evaluation.format_table(result), result, json)
+        return
+    predictor = choice.open()
+    log, made_by = None, {}
+    if options.output is not None:
+        limited = evaluation.describe_images(images, options.limit)
+        made_by = {"model": choice.identity(), "dataset": {"name": options.dataset, **limited}}
+        log = evaluation.PredictionLog(options.output, made_by, options.resume)
+    with log or nullcontext(), progress_bar("images") as advance:
+        result = evaluation.evaluate(
+            predictor,
+            images,
+            limit=options.limit,
+            progress=advance,
+            protocol=options.protocol,
+            log=log,
+        )
+    if options.output is not None:
+        _write_metrics(options.output / "metrics.json", result | {"made_by": made_by})
+    write_result(evaluation.format_table(result), result, json)
 
 
-def _identity(choice: ModelChoice, artifact: Path | None, runtime: str | None) -> dict[str, Any]:
-    """Return what tells a model or an artifact from others, wherever its file is."""
-    from refinemask.files import sha256
+def _open(options: EvalOptions) -> "EvaluationDataset":
+    from refinemask.data.open import open_dataset
+    from refinemask.evaluation import LvisAsCoco
 
-    if artifact is not None:
-        return {"artifact": sha256(artifact), "runtime": runtime or "onnxruntime"}
-    checkpoint = choice.checkpoint()
-    if checkpoint is not None:
-        told = {} if choice.bn_eps is None else {"bn_eps": choice.bn_eps}
-        return {"checkpoint": sha256(checkpoint)} | told
-    return {"preset": choice.preset, "weights": choice.weights, "num_classes": choice.num_classes}
+    with_images = options.results is None
+    if not options.lvis_as_coco:
+        return open_dataset(options.dataset, options.classes, with_images=with_images)
+    return LvisAsCoco(open_dataset(options.dataset, with_images=with_images), options.classes)
 
 
-def _keep(path: Path, result: dict[str, Any]) -> None:
+def _write_metrics(path: Path, result: dict[str, Any]) -> None:
     from json import dumps
 
     from refinemask.files import write_text
 
-    write_text(path, dumps(result | {"setup": setup()}, indent=2) + "\n")
+    write_text(path, dumps(result | {"setup": current_setup()}, indent=2) + "\n")

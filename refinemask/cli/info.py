@@ -1,4 +1,4 @@
-"""`refinemask info`: what a checkpoint or an artifact is."""
+"""`refinemask info`: describe a checkpoint or an artifact."""
 
 import json as json_module
 import re
@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from refinemask.cli import options
-from refinemask.console import show
+from refinemask.configs.options import Option
+from refinemask.configs.shared_options import Json
+from refinemask.console import write_result
+from refinemask.errors import WrongUsage
 
 _FORMATS = {
     "refinemask": "checkpoint of refinemask train",
@@ -23,33 +25,34 @@ _HEADS = {
 _SHOWN_CLASSES = 5
 
 
-def info(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE|NAME", help="A checkpoint, a shipped model, an artifact.")
-    ],
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HEIGHTxWIDTH",
-            help="Padded size that multiply-adds are counted for; by default the model's largest.",
-        ),
-    ] = None,
-    rois: Annotated[int, typer.Option(min=1, help="Detections whose masks are counted.")] = 100,
-    json: options.Json = None,
-) -> None:
-    """Say what a file is: architecture, classes, size, multiply-adds, provenance."""
-    sides = None if size is None else _sides(size)
-    from refinemask.cli.file_description import describe_file
-
-    description = describe_file(file, sides, rois)
-    show(_table(description), description, json)
-
-
-def _sides(text: str) -> tuple[int, int]:
+def _read_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     if not found:
-        raise typer.BadParameter(f"--size takes HEIGHTxWIDTH, such as 800x1344, got {text!r}")
+        raise WrongUsage(f"--size must be HEIGHTxWIDTH, such as 800x1344, got {text!r}")
     return int(found[1]), int(found[2])
+
+
+def info(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE|NAME", help="A checkpoint, a shipped model, or an artifact."),
+    ],
+    size: Annotated[
+        tuple[int, int] | None,
+        Option(
+            metavar="HEIGHTxWIDTH",
+            read=_read_size,
+            help="Padded size to count multiply-adds for; default: the model's largest.",
+        ),
+    ] = None,
+    rois: Annotated[int, Option(min=1, help="Number of detections to count masks for.")] = 100,
+    json: Json = None,
+) -> None:
+    """Describe a file: architecture, classes, size, multiply-adds, provenance."""
+    from refinemask.cli.file_description import describe_file
+
+    description = describe_file(file, size, rois)
+    write_result(_table(description), description, json)
 
 
 def _table(description: dict[str, Any]) -> str:
@@ -62,15 +65,15 @@ def _table(description: dict[str, Any]) -> str:
         "format": _FORMATS[description["format"]],
         "SHA-256": description["sha256"],
         "preset": description["preset"],
-        "trunk": f"{config['backbone']}, FPN of {config['fpn_channels']} channels",
+        "backbone": f"{config['backbone']}, FPN of {config['fpn_channels']} channels",
         "masks": f"{_HEADS[masks['type']]}, {masks['channels']} channels",
         "classes": f"{len(names)}: {', '.join(names[:_SHOWN_CLASSES])}{dots}",
         "input": f"shorter side {sizes['short_side']}, longer side up to {sizes['long_side']}",
     }
     if description["mismatch"]:
         rows["does not fit"] = description["mismatch"]
-    told = description["provenance"].items()
-    rows |= {key: v if isinstance(v, str) else json_module.dumps(v) for key, v in told}
+    provenance = description["provenance"].items()
+    rows |= {key: v if isinstance(v, str) else json_module.dumps(v) for key, v in provenance}
     width = max(map(len, rows)) + 2
     lines = [f"{name:{width}}{value}" for name, value in rows.items()]
     return "\n".join([*lines, "", *_costs(description)])

@@ -19,7 +19,7 @@ from refinemask.cli.info import info
 from refinemask.cli.predict import predict
 from refinemask.cli.train import train
 from refinemask.cli.verify import verify
-from refinemask.console import guarded
+from refinemask.commands import new_program
 from refinemask.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -49,26 +49,12 @@ def export_main() -> None:
 
 
 def _terminate_like_ctrl_c() -> None:
-    """Let SIGTERM clean up as an interruption does: nothing half-written, a run to resume."""
+    """Let SIGTERM clean up like Ctrl-C: no half-written file, and a run that can be resumed."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _typer() -> typer.Typer:
-    return typer.Typer(
-        no_args_is_help=True,
-        add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
-
-
-app = _typer()
-export_app = _typer()
-
-for _name, _command in COMMANDS.items():
-    app.command(_name)(guarded(_command))
-export_app.command()(guarded(export))
+app = new_program(**COMMANDS)
+export_app = new_program(export=export)
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,7 +67,9 @@ def _print_version(wanted: bool) -> None:
 def program(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Train, export, run and compare RefineMask and Mask R-CNN."""

@@ -1,38 +1,76 @@
-"""Which model a command works with: exactly one of a model, a preset and an artifact."""
+"""The model that a command works with: exactly one of a model, a preset and an artifact."""
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
-from refinemask.errors import RefineMaskError
+from refinemask.checkpoints.shipped import find_checkpoint, shipped_models
+from refinemask.configs.options import Option, check_options
+from refinemask.configs.shared_options import BnEps, Device
+from refinemask.engines.runtimes import RUNTIMES
+from refinemask.errors import WrongUsage
+from refinemask.models.device import engine_device, torch_device
 
 if TYPE_CHECKING:
     from refinemask.inference.structures import Predictor
     from refinemask.models import Detector
 
+_DEFAULT_RUNTIME = next(iter(RUNTIMES))
+
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The options that name a PyTorch model: a checkpoint or shipped name, or a preset."""
+    """A PyTorch model: a checkpoint, a shipped model or a preset."""
 
-    model: str | None = None
-    preset: str | None = None
+    model: Annotated[
+        str | None,
+        Option(
+            metavar="CHECKPOINT|NAME",
+            help="A checkpoint (of this package, RefineMask, mmdetection or torchvision), "
+            f"or a shipped model: {', '.join(shipped_models())}.",
+        ),
+    ] = None
+    bn_eps: BnEps = None
+    preset: Annotated[str | None, Option(metavar="NAME")] = None
+    """A configuration by name, with `weights` synthetic."""
     weights: Literal["synthetic"] | None = None
-    num_classes: int | None = None
-    bn_eps: float | None = None
+    """Weights of `preset`: deterministic ones, for measurements."""
+    num_classes: Annotated[int | None, Option(min=1)] = None
+    """Number of classes of `preset`; default: the preset's own."""
 
-    def load(self, device: str) -> "Detector":
-        """Load the model on `device` (auto, cpu or cuda:N).
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def check(self, **others: object) -> None:
+        """Check that exactly one of `model`, `preset` and `others` (files by option) is given.
 
         Raises:
-            typer.BadParameter: the options name no model, more than one, or no device.
-            RefineMaskError: the model or the device is not to be had.
+            WrongUsage: none or several are given, or an option lacks the one that it goes with.
         """
-        self.check([])
+        given = {"model": self.model, "preset": self.preset} | others
+        named = [f"--{option}" for option, value in given.items() if value is not None]
+        if len(named) != 1:
+            wanted = ["--model CHECKPOINT|NAME", "--preset NAME --weights synthetic"]
+            wanted += [f"--{option} FILE" for option in others]
+            raise WrongUsage(
+                f"give exactly one of {'; '.join(wanted)}: got {' and '.join(named) or 'none'}"
+            )
+        if self.preset is not None and self.weights is None:
+            raise WrongUsage(
+                "--preset requires --weights synthetic; trained weights come with --model"
+            )
+        if self.preset is None and (self.weights, self.num_classes) != (None, None):
+            raise WrongUsage("--weights and --num-classes require --preset")
+        if self.model is None and self.bn_eps is not None:
+            raise WrongUsage("--bn-eps requires --model")
+
+    def load(self, device: str) -> "Detector":
+        """Load the model on a device (auto, cpu or cuda:N).
+
+        Raises:
+            WrongUsage: there is no such preset or kind of device.
+            RefineMaskError: the model cannot be loaded, or the device is not available.
+        """
         device = torch_device(device)
         if self.model is not None:
             from refinemask.checkpoints import load_model
@@ -50,84 +88,52 @@ class ModelChoice:
         Raises:
             RefineMaskError: it does not exist.
         """
-        if self.model is None:
-            return None
-        from refinemask.checkpoints.shipped import find_checkpoint
+        return None if self.model is None else find_checkpoint(self.model)
 
-        return find_checkpoint(self.model)
 
-    def check(self, others: Sequence[tuple[str, object]]) -> None:
-        """Check that exactly one of `--model`, `--preset` and `others` (option, value) is given.
+@dataclass(frozen=True)
+class PredictorChoice(ModelChoice):
+    """A PyTorch model, or an artifact and its runtime."""
+
+    artifact: Annotated[Path | None, Option(metavar="FILE")] = None
+    """An exported model, instead of `model`."""
+    runtime: Annotated[str | None, Option(choices=tuple(RUNTIMES))] = None
+    """What runs `artifact`; default: onnxruntime."""
+    device: Device = "auto"
+
+    def check(self, **others: object) -> None:
+        """Check that exactly one model, artifact or other file (by option) is given.
 
         Raises:
-            typer.BadParameter: none or several are given, or `--preset` lacks its weights.
+            WrongUsage: as `ModelChoice.check`.
         """
-        options = [("--model", self.model), ("--preset", self.preset), *others]
-        given = [name for name, value in options if value is not None]
-        if len(given) != 1:
-            wanted = ["--model CHECKPOINT|NAME", "--preset NAME --weights synthetic"]
-            wanted += [f"{name} FILE" for name, _ in others]
-            raise typer.BadParameter(
-                f"give exactly one of {'; '.join(wanted)}: got {' and '.join(given) or 'none'}"
-            )
-        if self.preset is not None and self.weights is None:
-            raise typer.BadParameter(
-                "--preset needs --weights synthetic; trained weights come with --model"
-            )
-        if self.preset is None and (self.weights, self.num_classes) != (None, None):
-            raise typer.BadParameter("--weights and --num-classes go with --preset only")
-        if self.model is None and self.bn_eps is not None:
-            raise typer.BadParameter("--bn-eps goes with --model only")
+        super().check(artifact=self.artifact, **others)
+        if self.artifact is None and self.runtime is not None:
+            raise WrongUsage("--runtime requires --artifact; a model runs in PyTorch")
 
+    def open(self) -> "Predictor":
+        """Load the model, or open the artifact in its runtime.
 
-def open_predictor(
-    choice: ModelChoice, artifact: Path | None, runtime: str | None, device: str
-) -> "Predictor":
-    """Open what `predict` and `eval` run: a PyTorch model, or an artifact in an engine.
+        Raises:
+            RefineMaskError: that is not possible.
+        """
+        if self.artifact is None:
+            return self.load(self.device)
+        runtime = self.runtime or _DEFAULT_RUNTIME
+        on_torch = runtime == "torch"
+        device = torch_device(self.device) if on_torch else engine_device(self.device)
+        from refinemask import engines
 
-    Raises:
-        typer.BadParameter: the options name nothing to run, or more than one thing.
-        RefineMaskError: it cannot be opened.
-    """
-    choice.check([("--artifact", artifact)])
-    if artifact is None:
-        if runtime is not None:
-            raise typer.BadParameter("--runtime goes with --artifact; a model runs in PyTorch")
-        return choice.load(device)
-    runtime = runtime or "onnxruntime"
-    device = torch_device(device) if runtime == "torch" else engine_device(device)
-    from refinemask import engines
+        return engines.open(self.artifact, runtime, device)
 
-    return engines.open(artifact, runtime, device)
+    def identity(self) -> dict[str, Any]:
+        """Return what distinguishes the model or artifact, wherever its file is."""
+        from refinemask.files import sha256
 
-
-def engine_device(device: str) -> str:
-    """Return where an engine runs; auto is the processor, as not every runtime knows GPUs.
-
-    Raises:
-        typer.BadParameter: not auto, cpu, cuda or cuda:N.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise typer.BadParameter(f"--device takes auto, cpu or cuda:N, got {device!r}")
-    return "cpu" if device == "auto" else device
-
-
-def torch_device(device: str) -> str:
-    """Return the PyTorch name of `--device`, after checking that it is there.
-
-    Raises:
-        typer.BadParameter: not auto, cpu, cuda or cuda:N.
-        RefineMaskError: PyTorch sees no such GPU.
-    """
-    if engine_device(device) == device == "cpu":
-        return device
-    import torch
-
-    count = torch.cuda.device_count()
-    if device == "auto":
-        return "cuda:0" if count else "cpu"
-    if int(device.partition(":")[2] or 0) >= count:
-        raise RefineMaskError(
-            f"--device {device}: PyTorch sees {count} CUDA devices here; use --device cpu or auto"
-        )
-    return device
+        if self.artifact is not None:
+            return {"artifact": sha256(self.artifact), "runtime": self.runtime or _DEFAULT_RUNTIME}
+        checkpoint = self.checkpoint()
+        if checkpoint is not None:
+            settings = {} if self.bn_eps is None else {"bn_eps": self.bn_eps}
+            return {"checkpoint": sha256(checkpoint)} | settings
+        return {"preset": self.preset, "weights": self.weights, "num_classes": self.num_classes}

@@ -1,57 +1,51 @@
-"""`refinemask verify`: the parity gate for an artifact and the model it came from."""
+"""`refinemask verify`: the parity gate for an artifact and the model it was exported from."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import typer
-
-from refinemask.cli import options
-from refinemask.cli.selection import ModelChoice, engine_device
-from refinemask.console import keep_inputs, progress, show
+from refinemask.cli.selection import ModelChoice
+from refinemask.configs.options import Option
+from refinemask.configs.shared_options import Json
+from refinemask.console import counted, progress_bar, refuse_to_overwrite, write_result
+from refinemask.engines.runtimes import ARTIFACT_RUNTIMES
 from refinemask.errors import GateFailed
 from refinemask.inference.metadata import sidecar_path
+from refinemask.models.device import engine_device
 
 
 def verify(
-    artifact: Annotated[Path, typer.Option(metavar="FILE", help="The artifact to check.")],
+    artifact: Annotated[Path, Option(metavar="FILE", help="The artifact to check.")],
     images: Annotated[
-        list[Path],
-        typer.Option(metavar="DIR", help="A folder of images, or an image; may be repeated."),
+        tuple[Path, ...],
+        Option(metavar="DIR", help="An image, or a folder of images; may be repeated."),
     ],
-    model: options.Model = None,
-    bn_eps: options.BnEps = None,
-    preset: options.Preset = None,
-    weights: options.Weights = None,
-    num_classes: options.NumClasses = None,
+    choice: ModelChoice,
     runtime: Annotated[
-        Literal["onnxruntime", "openvino"], typer.Option(help="What runs the artifact.")
-    ] = "onnxruntime",
+        str, Option(choices=ARTIFACT_RUNTIMES, help="What runs the artifact.")
+    ] = ARTIFACT_RUNTIMES[0],
     device: Annotated[
         str,
-        typer.Option(
-            metavar="cpu|cuda:N", help="Where the artifact runs; PyTorch runs on the processor."
-        ),
+        Option(metavar="cpu|cuda:N", help="Where the artifact runs; PyTorch runs on the CPU."),
     ] = "cpu",
-    json: options.Json = None,
+    json: Json = None,
 ) -> None:
     """Compare an artifact with its PyTorch model; exit with 3 if they differ too much."""
-    choice = ModelChoice(model, preset, weights, num_classes, bn_eps)
-    choice.check([])
+    choice.check()
     device = engine_device(device)
     from refinemask.inference.images import list_images
 
     paths = list_images(images)
-    keep_inputs([*paths, artifact, sidecar_path(artifact), model], [json])
+    refuse_to_overwrite([*paths, artifact, sidecar_path(artifact), choice.model], [json])
     reference = choice.load("cpu")
     from refinemask.export.verify import verify_artifact
 
-    with progress("images") as advance:
+    with progress_bar("images") as advance:
         report = verify_artifact(
             artifact, reference, paths, runtime=runtime, device=device, progress=advance
         )
-    show(report.table(), report.to_dict(), json)
+    write_result(report.table(), report.to_dict(), json)
     if not report.passed:
         raise GateFailed(
-            f"{artifact} does not give the numbers of its model on {len(paths)} images; "
-            "see the table, and export it again"
+            f"{artifact} does not give the numbers of its model on "
+            f"{counted(len(paths), 'image')}; see the table, and export it again"
         )

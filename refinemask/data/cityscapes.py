@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from refinemask.configs.classes import CITYSCAPES_CLASSES
+from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.coco import CocoDataset
-from refinemask.data.dataset import EvaluationProtocol
 from refinemask.data.masks import BitmapMask, InstanceMask
 
 IMAGE_SUFFIX = "_leftImg8bit.png"

@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.coco_json import unpacked
-from refinemask.data.dataset import MIN_IMAGE_SIDE, EvaluationProtocol, Sample
+from refinemask.data.dataset import MIN_IMAGE_SIDE, Sample
 from refinemask.data.image_folders import find_images
 from refinemask.data.masks import InstanceMask, is_empty, parse_segmentation
 from refinemask.errors import RefineMaskError

@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.masks import InstanceMask
 
 MIN_IMAGE_SIDE = 32
 """Training leaves out images with a shorter side, in pixels (numerics 14)."""
-
-EvaluationProtocol = Literal["coco", "lvis", "cityscapes"]
-"""Whose rules apply: which regions are ignored and which classes are annotated."""
 
 
 @dataclass(frozen=True)

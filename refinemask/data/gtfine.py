@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.configs.classes import CITYSCAPES_CATEGORY_IDS, CITYSCAPES_CLASSES
+from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.cityscapes import IMAGE_SUFFIX, MAP_SUFFIX, SPLITS
-from refinemask.data.dataset import MIN_IMAGE_SIDE, EvaluationProtocol, Sample
+from refinemask.data.dataset import MIN_IMAGE_SIDE, Sample
 from refinemask.data.image_folders import find_images
 from refinemask.data.masks import BitmapMask
 from refinemask.errors import RefineMaskError

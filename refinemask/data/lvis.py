@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.coco import CocoDataset
-from refinemask.data.dataset import EvaluationProtocol
 from refinemask.errors import RefineMaskError
 
 _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.configs.classes import COCO_CATEGORY_IDS, COCO_CLASSES
-from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
+from refinemask.configs.protocols import EvaluationProtocol
+from refinemask.data.dataset import EvaluationDataset
 from refinemask.errors import RefineMaskError
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
+from refinemask.configs.protocols import EvaluationProtocol
+from refinemask.data.dataset import EvaluationDataset
 from refinemask.data.masks import is_empty
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.cityscapes import cityscapes_metrics

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from refinemask.configs.classes import COCO_CLASSES, numbered_classes
-from refinemask.data.dataset import EvaluationDataset, EvaluationProtocol
+from refinemask.configs.protocols import EvaluationProtocol
+from refinemask.data.dataset import EvaluationDataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.measure import check_masks, first_images, measure
 from refinemask.evaluation.packed_results import PackedResults

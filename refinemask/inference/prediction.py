@@ -9,6 +9,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.files import check_writable
 from refinemask.inference.drawing import draw
 from refinemask.inference.images import load_image, save_image
+from refinemask.inference.options import PredictOptions
 from refinemask.inference.results import to_coco_results
 from refinemask.inference.structures import Predictor
 
@@ -16,11 +17,7 @@ from refinemask.inference.structures import Predictor
 def predict_images(
     predictor: Predictor,
     images: Sequence[Path],
-    output: Path | None = None,
-    *,
-    score_threshold: float = 0.0,
-    draw_threshold: float = 0.5,
-    max_detections: int | None = None,
+    options: PredictOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Detect objects in image files, one after the other.
@@ -30,20 +27,19 @@ def predict_images(
     Args:
         predictor: a model or an engine.
         images: the files.
-        output: folder for one picture per image, `<stem>.png`, numbered where stems are equal.
-        score_threshold: detections with lower scores are left out.
-        draw_threshold: detections with lower scores are not drawn.
-        max_detections: keep this many of the highest scores of each image; None keeps all.
+        options: which detections are kept and drawn, and where; defaults if None. Pictures are
+            numbered where stems are equal.
         progress: called with the numbers of finished and of all images.
 
     Returns:
         COCO results; `image_id` is the file name, or the path where several files have that name.
 
     Raises:
-        RefineMaskError: an image cannot be read, `output` cannot be written, or a picture would
+        RefineMaskError: an image cannot be read, a picture cannot be written, or it would
             replace one of the images.
     """
-    pictures = _picture_paths(images, output) if output else [None] * len(images)
+    options = options or PredictOptions()
+    pictures = _picture_paths(images, options.output) if options.output else [None] * len(images)
     results: list[dict[str, Any]] = []
     image_ids = _image_ids(images)
     for done, (path, image_id, picture) in enumerate(
@@ -51,10 +47,10 @@ def predict_images(
     ):
         image = load_image(path)
         # Probabilities give the drawing finer outlines than a bitmap.
-        found = predictor.predict(image, "probs", score_threshold, max_detections)
+        found = predictor.predict(image, "probs", options.score_threshold, options.max_detections)
         results += to_coco_results(found, image_id, predictor.category_ids)
         if picture is not None:
-            save_image(picture, draw(image, found, predictor.class_names, draw_threshold))
+            save_image(picture, draw(image, found, predictor.class_names, options.draw_threshold))
         if progress is not None:
             progress(done, len(images))
     return results

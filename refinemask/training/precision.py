@@ -1,11 +1,8 @@
-"""Mixed precision: networks in a shorter type, coordinates, targets and losses in float32."""
-
-from typing import Literal, get_args
+"""Mixed precision: networks in a shorter type; coordinates, targets and losses in float32."""
 
 import torch
 
-Precision = Literal["float32", "bfloat16", "float16"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+from refinemask.training.options import Precision
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
@@ -16,5 +13,5 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
 
 
 def gradient_scaler(precision: Precision, device: torch.device) -> torch.amp.GradScaler:
-    """Return what keeps small gradients from vanishing in float16; elsewhere it does nothing."""
+    """Return the scaler that keeps small float16 gradients from vanishing; otherwise a no-op."""
     return torch.amp.GradScaler(device.type, enabled=precision == "float16")

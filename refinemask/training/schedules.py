@@ -1,23 +1,25 @@
-"""The published schedules (numerics 14), as values of training options that others override."""
+"""The published schedules (numerics 14): sets of training options."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from refinemask.training.options import CURVES, TrainOptions, flag, shown
+from refinemask.configs.options import flag
+from refinemask.errors import WrongUsage
+from refinemask.training.options import CURVES, TrainOptions, shown
 
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a published configuration sets; the fields are those of `TrainOptions`."""
+    """The options that a published configuration sets, named as in `TrainOptions`."""
 
     epochs: int
     steps: tuple[int, ...]
     short_sides: tuple[int, ...]
     long_side: int
     learning_rate: float = 0.02
-    """For SGD at the published batch; other batches get it in proportion."""
+    """For SGD with 16 images per batch; scaled in proportion for other batch sizes."""
     warm_up: int = 500
     batch_size: int = _BATCH
     repeat: int = 1
@@ -32,33 +34,33 @@ PUBLISHED = {
 }
 
 
-def resolve(schedule: str | None, given: dict[str, Any]) -> TrainOptions:
-    """Return the options of a run.
+def resolve(schedule: str, given: dict[str, Any]) -> TrainOptions:
+    """Return the options of a run; explicit options take precedence over a published schedule.
 
     Args:
-        schedule: a published one, a curve of the learning rate, or None for the default.
-        given: options that were given explicitly, by name; None stands for one that was not.
+        schedule: a published schedule, or a curve of the learning rate.
+        given: the options that were given explicitly, by name.
 
     Raises:
-        RefineMaskError: options do not go together.
+        WrongUsage: the schedule is unknown, or options contradict one another.
     """
-    explicit = {name: value for name, value in given.items() if value is not None}
     if schedule in CURVES:
-        explicit["schedule"] = schedule
+        return TrainOptions(**given | {"schedule": schedule})
     if schedule not in PUBLISHED:
-        return TrainOptions(**explicit)
+        allowed = " or ".join((*CURVES, *PUBLISHED))
+        raise WrongUsage(f"--schedule must be {allowed}, got {schedule!r}")
     values = asdict(PUBLISHED[schedule])
-    values["learning_rate"] *= explicit.get("batch_size", _BATCH) / _BATCH
-    if explicit.get("optimizer", "sgd") != "sgd":
+    values["learning_rate"] *= given.get("batch_size", _BATCH) / _BATCH
+    if given.get("optimizer", "sgd") != "sgd":
         del values["learning_rate"]
-    epochs = explicit.get("epochs", values["epochs"])
+    epochs = given.get("epochs", values["epochs"])
     if epochs != values["epochs"]:
         values["steps"] = tuple(step * epochs / values["epochs"] for step in values["steps"])
-    return TrainOptions(**values | explicit)
+    return TrainOptions(**values | given)
 
 
 def schedule_flags(options: TrainOptions) -> str:
-    """Return the schedule of a run as the options that give it."""
+    """Return the schedule of a run as command-line options."""
     names = ("optimizer", "schedule", *(field.name for field in fields(Schedule)), "iterations")
     values = options.to_dict()
     return " ".join(

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 import refinemask.checkpoints
 import refinemask.training
 from refinemask.cli.main import COMMANDS, app, export_app
-from refinemask.console import guarded, show
+from refinemask.console import exit_on_error, write_result
 from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
 from refinemask.training import TrainOptions
 
@@ -55,11 +55,11 @@ def test_refinemask_export_is_refinemask_export() -> None:
     [
         ("export --output x.onnx", "give exactly one of --model"),
         ("export --output x.onnx --model a --preset b", "got --model and --preset"),
-        ("export --output x.onnx --preset refinemask_r50", "needs --weights synthetic"),
+        ("export --output x.onnx --preset refinemask_r50", "requires --weights synthetic"),
         ("export --output x.onnx --preset refinemask_r50 --weights best", "best"),
-        ("export --output x.onnx --model a --weights synthetic", "go with --preset only"),
-        ("export --output x.onnx --model a --num-classes 2", "go with --preset only"),
-        ("eval --dataset shapes:1 --artifact a --bn-eps 0", "--bn-eps goes with --model only"),
+        ("export --output x.onnx --model a --weights synthetic", "require --preset"),
+        ("export --output x.onnx --model a --num-classes 2", "require --preset"),
+        ("eval --dataset shapes:1 --artifact a --bn-eps 0", "--bn-eps requires --model"),
         ("eval --dataset shapes:1 --model a --bn-eps -1", "--bn-eps"),
         ("export --output x.onnx --model a --width 100", "--width must be a multiple of 32"),
         ("export --output x.onnx --model a --height 4096", "2048"),
@@ -70,21 +70,21 @@ def test_refinemask_export_is_refinemask_export() -> None:
         ("predict x.png --output out", "--artifact FILE: got none"),
         ("predict x.png --output out --model a --artifact b", "got --model and --artifact"),
         ("predict x.png --output out --model a --score-threshold 2", "--score-threshold"),
-        ("eval --dataset shapes:1 --model a --runtime torch", "--runtime goes with --artifact"),
-        ("eval --dataset shapes:1 --model a --device tpu", "--device takes auto, cpu or cuda:N"),
-        ("eval --dataset shapes:1 --artifact a --device cuda:x", "--device takes"),
+        ("eval --dataset shapes:1 --model a --runtime torch", "--runtime requires --artifact"),
+        ("eval --dataset shapes:1 --model a --device tpu", "--device must be auto, cpu or cuda:N"),
+        ("eval --dataset shapes:1 --artifact a --device cuda:x", "--device must be"),
         ("eval --dataset shapes:1 --artifact a --runtime pytorch", "pytorch"),
         ("eval --model a", "--dataset"),
         ("verify --artifact a --images .", "give exactly one of --model"),
         ("bench --images .", "give at least one --artifact FILE or --model"),
         ("report --images . --output x.html", "give at least one --artifact FILE or --model"),
         ("info", "FILE|NAME"),
-        ("info a.onnx --size 800", "--size takes HEIGHTxWIDTH"),
+        ("info a.onnx --size 800", "--size must be HEIGHTxWIDTH"),
         ("data cityscapes --source . --output out", "cityscapes"),
         ("train --dataset shapes:1 --output out --schedule 3x", "cityscapes"),
         ("train --dataset shapes:1 --output out --precision half", "bfloat16"),
         ("train --dataset shapes:1 --output out --short-sides 9..8", "as N,N,... or A..B"),
-        ("train --dataset shapes:1 --output out --steps 8,x", "--steps takes numbers as N,N"),
+        ("train --dataset shapes:1 --output out --steps 8,x", "--steps must be numbers as N,N"),
         ("frobnicate", "frobnicate"),
     ],
 )
@@ -115,7 +115,7 @@ def test_failures_are_one_line_and_an_exit_code(error: BaseException, code: int,
         raise error
 
     app = typer.Typer()
-    app.command()(guarded(fail))
+    app.command()(exit_on_error(fail))
     done = invoke(app=app)
     assert (done.exit_code, done.stderr, done.stdout) == (code, line, "")
 
@@ -245,7 +245,7 @@ def test_outputs_that_would_destroy_something_are_refused(
     before = photograph.read_bytes()
     done = invoke(*arguments.replace("IT", photograph.name).split())
     assert done.exit_code == 2, done.output
-    assert re.search("is read by this command|it is a folder", done.stderr)
+    assert re.search("is an input of this command|it is a folder", done.stderr)
     assert photograph.read_bytes() == before
 
 
@@ -296,24 +296,26 @@ class _Model:
 def test_json_on_standard_output_takes_the_place_of_the_table(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show("a table", {"images": 3}, "-")
+    write_result("a table", {"images": 3}, "-")
     result = json.loads(capsys.readouterr().out)
     assert result["images"] == 3
     assert result["setup"].keys() == {"command", "versions", "machine"}
     assert "numpy" in result["setup"]["versions"]
-    show("a table", [1, 2], "-")
+    write_result("a table", [1, 2], "-")
     assert json.loads(capsys.readouterr().out) == [1, 2]
 
 
 def test_json_in_a_file_comes_with_the_table(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    show("a table", [{"score": 0.5}], str(tmp_path / "new" / "result.json"))
+    write_result("a table", [{"score": 0.5}], str(tmp_path / "new" / "result.json"))
     assert capsys.readouterr().out == "a table\n"
     assert json.loads((tmp_path / "new" / "result.json").read_text()) == [{"score": 0.5}]
 
 
 def test_json_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RefineMaskError, match=r"cannot write .* is not a folder; choose another"):
-        show("a table", [], str(tmp_path / "file" / "result.json"))
+    with pytest.raises(
+        RefineMaskError, match=r"cannot write .* is not a folder; choose another path"
+    ):
+        write_result("a table", [], str(tmp_path / "file" / "result.json"))

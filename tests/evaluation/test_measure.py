@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from refinemask.cli.evaluate import _identity
 from refinemask.cli.main import app
-from refinemask.cli.selection import ModelChoice
+from refinemask.cli.selection import PredictorChoice
 from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate, format_table, measure_file
@@ -291,7 +290,7 @@ def test_output_of_a_real_model(tmp_path, shared):
 
 def test_another_epsilon_is_another_model():
     def identity(bn_eps):
-        return _identity(ModelChoice("refinemask_small", bn_eps=bn_eps), None, None)
+        return PredictorChoice("refinemask_small", bn_eps=bn_eps).identity()
 
     assert identity(None) == identity(None)
     assert identity(None) != identity(0.0) != identity(1e-3)
@@ -301,8 +300,8 @@ def test_another_epsilon_is_another_model():
     ("arguments", "message"),
     [
         ("--model a --results b", "got --model and --results"),
-        ("--results b --output c", "--output and --runtime go with a model"),
-        ("--model a --resume", "--resume goes with --output DIR"),
+        ("--results b --output c", "--output requires a model or an artifact"),
+        ("--model a --resume", "--resume requires --output DIR"),
         ("--model a --protocol voc", "voc"),
     ],
 )

@@ -12,6 +12,7 @@ from refinemask import engines
 from refinemask.configs.presets import maskrcnn_small, refinemask_small
 from refinemask.engines import Engine
 from refinemask.export import artifact, export_graph, export_model
+from refinemask.export.options import ExportOptions
 from refinemask.inference import native
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.models import Detector
@@ -107,7 +108,7 @@ def exported_as(
                 graph = request.getfixturevalue("fused_graph")
                 patch.setattr(artifact, "export_graph", lambda model, **options: copied(graph))
             metadata = export_model(
-                model, path, form=form, weights="synthetic", progress=lines.append
+                model, path, ExportOptions(form=form), weights="synthetic", progress=lines.append
             )
         return Exported(path, metadata, tuple(lines))
 

@@ -18,6 +18,7 @@ from refinemask.checkpoints import synthetic_model
 from refinemask.configs.presets import refinemask_small
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export import artifact, export_model, verify_artifact
+from refinemask.export.options import ExportOptions
 from refinemask.export.parity import Comparison, ParityReport
 from refinemask.export.photographs import shipped_photographs
 from refinemask.export.verify import verify_on_photographs
@@ -95,13 +96,13 @@ def test_checkpoint_is_named_by_its_hash(no_tracing, model, tmp_path):
 
 def test_a_failed_gate_leaves_what_was_there(no_tracing, failing, model, tmp_path):
     path = tmp_path / "model.onnx"
-    photographs = shipped_photographs()[:1]
+    photographs = tuple(shipped_photographs()[:1])
     with pytest.raises(GateFailed, match=r"(?s)not written.*unmatched detections +3 .*FAILED"):
-        export_model(model, path, images=photographs)
+        export_model(model, path, ExportOptions(images=photographs))
     assert list(tmp_path.iterdir()) == []
     path.write_text("an older artifact")
     with pytest.raises(GateFailed):
-        export_model(model, path, images=photographs)
+        export_model(model, path, ExportOptions(images=photographs))
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
     assert path.read_text() == "an older artifact"
 
@@ -109,7 +110,8 @@ def test_a_failed_gate_leaves_what_was_there(no_tracing, failing, model, tmp_pat
 def test_keep_failed_keeps_it(no_tracing, failing, model, tmp_path):
     path = tmp_path / "model.onnx"
     with pytest.raises(GateFailed, match="was kept all the same"):
-        export_model(model, path, images=shipped_photographs()[:1], keep_failed=True)
+        options = ExportOptions(images=tuple(shipped_photographs()[:1]), keep_failed=True)
+        export_model(model, path, options)
     assert engines.open(path).metadata.parity["passed"] is False
     assert json.loads(sidecar_path(path).read_text())["parity"]["unmatched"] == 3
 
@@ -145,7 +147,7 @@ def test_too_few_detections_is_an_error_that_names_the_way_out(no_tracing, model
     blind = synthetic_model(dataclasses.replace(model.config, score_threshold=0.999999))
     output = tmp_path / "out" / "model.onnx"
     with pytest.raises(RefineMaskError, match="needs at least 5; give photographs") as raised:
-        export_model(blind, output, images=[black])
+        export_model(blind, output, ExportOptions(images=(black,)))
     assert not isinstance(raised.value, GateFailed)
     assert not list(output.parent.iterdir())
 

@@ -13,6 +13,7 @@ from refinemask import engines
 from refinemask.configs.config import RefineMaskConfig
 from refinemask.errors import RefineMaskError
 from refinemask.export import export_graph, export_model
+from refinemask.export.options import ExportOptions
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
@@ -146,7 +147,7 @@ def test_a_missing_library_is_said_before_anything_is_traced(model, tmp_path, mo
     monkeypatch.setenv("REFINEMASK_LIBRARY_DIR", str(tmp_path))
     monkeypatch.setattr("refinemask.export.artifact.export_graph", lambda *a, **b: pytest.fail())
     with pytest.raises(RefineMaskError, match=r"needs librefinemask_ort\.so, which is missing; b"):
-        export_model(model, tmp_path / "out" / "model.onnx", form="fused")
+        export_model(model, tmp_path / "out" / "model.onnx", ExportOptions(form="fused"))
     assert not list(tmp_path.iterdir())
 
 

@@ -13,6 +13,7 @@ from refinemask import engines
 from refinemask.engines.torch import TorchEngine
 from refinemask.errors import RefineMaskError
 from refinemask.export import export_graph, export_model
+from refinemask.export.options import ExportOptions
 from tests.export.small import assert_parity, photo
 
 
@@ -167,9 +168,8 @@ def fixed(maskrcnn, tmp_path_factory):
     @cache
     def export(form):
         path = tmp_path_factory.mktemp("fixed") / "model.onnx"
-        metadata = export_model(
-            maskrcnn, path, form=form, weights="synthetic", batch=2, height=256, width=320
-        )
+        options = ExportOptions(form=form, batch=2, height=256, width=320)
+        metadata = export_model(maskrcnn, path, options, weights="synthetic")
         return path, metadata
 
     return export

@@ -13,6 +13,7 @@ from refinemask.configs.config import TORCHVISION, RefineMaskConfig, SimpleRefin
 from refinemask.configs.presets import PRESETS, preset, refinemask_small
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_model
+from refinemask.export.options import ExportOptions
 from tests.export.graphs import TARGETS, assert_fused
 from tests.export.small import assert_parity, calibrated, photo
 
@@ -51,7 +52,8 @@ def artifact_as(narrow, tmp_path_factory):
     @cache
     def export(form):
         path = tmp_path_factory.mktemp(form) / "model.onnx"
-        assert export_model(narrow, path, form=form, weights="synthetic").parity["passed"]
+        metadata = export_model(narrow, path, ExportOptions(form=form), weights="synthetic")
+        assert metadata.parity["passed"]
         return path
 
     return export
@@ -83,7 +85,8 @@ def test_each_preset(name, form, tmp_path, request):
     if form == "fused":
         request.getfixturevalue("operators")
     path = tmp_path / "model.onnx"
-    metadata = export_model(synthetic_model(preset(name)), path, form=form, weights="synthetic")
+    model = synthetic_model(preset(name))
+    metadata = export_model(model, path, ExportOptions(form=form), weights="synthetic")
     assert metadata.parity["passed"]
     # A gate on a handful of detections would say little.
     assert metadata.parity["detections"] >= 5
@@ -95,7 +98,7 @@ def test_each_preset(name, form, tmp_path, request):
 def test_torchvision_of_full_width(operators, tmp_path):
     model = gentle(replace(preset("maskrcnn_r50", 90), conventions=TORCHVISION))
     path = tmp_path / "model.onnx"
-    metadata = export_model(model, path, form="fused", weights="synthetic")
+    metadata = export_model(model, path, ExportOptions(form="fused"), weights="synthetic")
     assert metadata.parity["passed"]
     assert metadata.parity["detections"] >= 5
     assert_fused(onnx.load(path), "fcn")

@@ -5,6 +5,7 @@ import pytest
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image, save_image
+from refinemask.inference.options import PredictOptions
 from refinemask.inference.prediction import predict_images
 from refinemask.inference.processing import postprocess, prepare
 from refinemask.inference.rle import decode_rle
@@ -61,9 +62,9 @@ def test_rle_equals_that_of_the_predictor(folder):
 
 def test_thresholds_and_limits(folder):
     paths = [folder / "white.png"]
-    assert len(predict_images(OneBox(), paths, score_threshold=0.5)) == 1
-    assert len(predict_images(OneBox(), paths, max_detections=1)) == 1
-    assert predict_images(OneBox(), paths, score_threshold=0.95) == []
+    assert len(predict_images(OneBox(), paths, PredictOptions(score_threshold=0.5))) == 1
+    assert len(predict_images(OneBox(), paths, PredictOptions(max_detections=1))) == 1
+    assert predict_images(OneBox(), paths, PredictOptions(score_threshold=0.95)) == []
     assert predict_images(OneBox(), []) == []
 
 
@@ -73,8 +74,8 @@ def test_pictures(folder, tmp_path):
     predict_images(
         OneBox(),
         [folder / "white.png", folder / "black.png"],
-        output,
-        progress=lambda done, total: seen.append((done, total)),
+        PredictOptions(output),
+        lambda done, total: seen.append((done, total)),
     )
     assert sorted(path.name for path in output.iterdir()) == ["black.png", "white.png"]
     assert seen == [(1, 2), (2, 2)]
@@ -88,7 +89,7 @@ def test_equal_names_are_told_apart(folder, tmp_path):
     jpeg = tmp_path / "other" / "white.jpg"
     save_image(jpeg, np.full((10, 10, 3), 255, np.uint8))
     images = [folder / "white.png", other, jpeg]
-    results = predict_images(OneBox(), images, tmp_path / "out", max_detections=1)
+    results = predict_images(OneBox(), images, PredictOptions(tmp_path / "out", max_detections=1))
     assert [result["image_id"] for result in results] == [str(images[0]), str(other), "white.jpg"]
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["white.png", "white_2.png", "white_3.png"]
@@ -99,7 +100,7 @@ def test_a_broken_image_ends_it_and_keeps_what_is_done(folder, tmp_path):
     broken.write_bytes((folder / "white.png").read_bytes()[:60])
     paths = [folder / "white.png", broken, folder / "black.png"]
     with pytest.raises(RefineMaskError, match=r"broken\.png is truncated"):
-        predict_images(OneBox(), paths, tmp_path / "out")
+        predict_images(OneBox(), paths, PredictOptions(tmp_path / "out"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["white.png"]
 
 
@@ -107,14 +108,14 @@ def test_nothing_is_left_where_the_first_image_is_broken(folder, tmp_path):
     broken = folder / "broken.png"
     broken.write_bytes((folder / "white.png").read_bytes()[:60])
     with pytest.raises(RefineMaskError, match="truncated"):
-        predict_images(OneBox(), [broken], tmp_path / "a" / "out")
+        predict_images(OneBox(), [broken], PredictOptions(tmp_path / "a" / "out"))
     assert not (tmp_path / "a").exists()
 
 
 def test_inputs_are_never_replaced(folder):
     before = (folder / "white.png").read_bytes()
     with pytest.raises(RefineMaskError, match="would replace an input image"):
-        predict_images(OneBox(), [folder / "white.png"], folder)
+        predict_images(OneBox(), [folder / "white.png"], PredictOptions(folder))
     assert (folder / "white.png").read_bytes() == before
 
 
@@ -122,4 +123,4 @@ def test_unwritable_output(folder, tmp_path):
     (tmp_path / "file").touch()
     for output in (tmp_path / "file", tmp_path / "file" / "folder"):
         with pytest.raises(RefineMaskError, match=r"cannot create the folder .*file"):
-            predict_images(OneBox(), [folder / "white.png"], output)
+            predict_images(OneBox(), [folder / "white.png"], PredictOptions(output))

@@ -8,6 +8,7 @@ from refinemask.configs.presets import preset
 from refinemask.engines.tensorrt.build import build_engine
 from refinemask.engines.tensorrt.profile import Profile
 from refinemask.export import export_graph, export_model
+from refinemask.export.options import ExportOptions
 from tests.plugins.operators import operator_library
 from tests.tensorrt.engine_bytes import serialised_fields
 
@@ -57,7 +58,8 @@ def test_one_file_for_both_runtimes(rtx_plugins, tmp_path):
     operator_library()
     path = tmp_path / "model.onnx"
     model = synthetic_model(preset("refinemask_r50"))
-    assert export_model(model, path, form="fused", weights="synthetic").parity["passed"]
+    metadata = export_model(model, path, ExportOptions(form="fused"), weights="synthetic")
+    assert metadata.parity["passed"]
     check(onnx.load(path), build_engine(path, PROFILE, rtx_plugins), 112)
 
 

@@ -1,12 +1,14 @@
 """The published schedules (SPEC 3.14), and options that override them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from refinemask.training import resolve, schedule_flags
+from refinemask.errors import WrongUsage
+from refinemask.training import TrainOptions, resolve, schedule_flags
 
-BASE = {"output": Path("run"), "datasets": ("shapes",), "preset": "refinemask_r50"}
+BASE: dict[str, Any] = {"output": Path("run"), "datasets": ("shapes",), "preset": "refinemask_r50"}
 
 
 def resolved(schedule, **given):
@@ -34,7 +36,7 @@ def test_published(schedule, epochs, steps, rate, short_sides, long_side, repeat
     assert factors == pytest.approx([1, 0.1, 0.1, 0.01][: 2 * len(steps)])
 
 
-def test_given_options_win():
+def test_explicit_options_take_precedence():
     found = resolved("cityscapes", batch_size=8, short_sides=(512,), repeat=1, warm_up=0)
     assert (found.short_sides, found.long_side, found.repeat) == ((512,), 2048, 1)
     assert (found.batch_size, found.warm_up, found.epochs) == (8, 0, 8)
@@ -49,10 +51,15 @@ def test_steps_follow_the_epochs():
 
 
 def test_without_a_published_schedule_the_defaults_hold():
-    assert resolved(None) == resolved("step")
-    found = resolved("cosine", epochs=None, batch_size=4)
+    assert resolved("step") == TrainOptions(**BASE)
+    found = resolved("cosine", batch_size=4)
     assert (found.schedule, found.epochs, found.batch_size) == ("cosine", 12, 4)
     assert found.base_learning_rate == pytest.approx(0.005)
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(WrongUsage, match="--schedule must be step or cosine or 1x"):
+        resolved("3x")
 
 
 def test_description_and_what_is_saved():

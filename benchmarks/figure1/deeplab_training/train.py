@@ -6,7 +6,6 @@ detectors (see their model card), so that Figure 1 compares networks and not rec
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,11 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from refinemask.benchmarks.figure1.deeplab_training.options import DeepLabOptions
 from refinemask.benchmarks.figure1.deeplab_training.trainable import TrainableDeepLab
 from refinemask.data.batches import Batch, Batches
 from refinemask.data.open import open_dataset
 from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
+from refinemask.models.device import torch_device
 
 Report = Callable[[int, int, dict[str, float]], None]
 
@@ -30,37 +31,6 @@ WEIGHT_DECAY = 0.01
 WARM_UP = 100
 CLIP_NORM = 10.0
 _CALIBRATION_BATCHES = 8
-
-
-@dataclass(frozen=True)
-class DeepLabOptions:
-    """One training run; equal options give equal weights on the same machine.
-
-    Attributes:
-        datasets: training sets, drawn from in turn.
-        classes: names of the classes that make up the foreground; None takes all of the first set.
-        iterations: length of the run.
-        batch_size: images of an iteration, at least 2: a single image has no statistics to
-            initialise the norm of the pooled branch with.
-        seed: of weights, order and augmentation.
-        device: PyTorch's name of the device.
-    """
-
-    datasets: tuple[str, ...]
-    classes: tuple[str, ...] | None = None
-    iterations: int = 1680
-    batch_size: int = 2
-    seed: int = 0
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        if not self.datasets:
-            raise RefineMaskError("training needs at least one --dataset")
-        for name, minimum in (("iterations", 1), ("batch_size", 2), ("seed", 0)):
-            value = getattr(self, name)
-            if value < minimum:
-                flag = name.replace("_", "-")
-                raise RefineMaskError(f"--{flag} must be >= {minimum}, got {value}")
 
 
 def train_deeplab(options: DeepLabOptions, report: Report | None = None) -> TrainableDeepLab:
@@ -77,17 +47,17 @@ def train_deeplab(options: DeepLabOptions, report: Report | None = None) -> Trai
         RefineMaskError: the data cannot be used, the device is not available, or the loss is not
             finite.
     """
+    device = torch_device(options.device)
     torch.manual_seed(options.seed)
-    _check_device(options.device)
     classes, data = _open_data(options)
-    model = _initialise(classes, data, options.device)
+    model = _initialise(classes, data, device)
     optimizer = _optimizer(model)
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     model.train()
     for index in range(options.iterations):
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * rate_factor(index, options.iterations)
-        loss = _loss(model, data[index], options.device)
+        loss = _loss(model, data[index], device)
         if not torch.isfinite(loss):
             raise RefineMaskError(
                 f"the loss is not finite at iteration {index + 1}; try another --seed"
@@ -118,16 +88,6 @@ def targets(batch: Batch) -> tuple[Tensor, Tensor]:
             bitmap = torch.from_numpy(mask.to_bitmap(height, width)).bool()
             foreground[index, :height, :width].masked_fill_(bitmap, 1)
     return foreground, valid
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.zeros(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).split("\n")[0]
-        raise RefineMaskError(
-            f"--device {device} is not available ({reason}); use cpu or cuda:N"
-        ) from error
 
 
 def _open_data(options: DeepLabOptions) -> tuple[tuple[str, ...], Batches]:

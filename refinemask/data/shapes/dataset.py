@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.data.dataset import EvaluationProtocol, Sample
+from refinemask.configs.protocols import EvaluationProtocol
+from refinemask.data.dataset import Sample
 from refinemask.data.masks import BitmapMask
 from refinemask.data.shapes.outlines import SHAPE_NAMES
 from refinemask.data.shapes.scene import Shape, layout, paint

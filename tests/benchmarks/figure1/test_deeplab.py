@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-import typer
 from safetensors import safe_open
 from typer.testing import CliRunner
 
@@ -16,10 +15,12 @@ pytest.importorskip("segmentation_models_pytorch")
 import refinemask.benchmarks.figure1.deeplab_training.train as program
 from refinemask.benchmarks.figure1.deeplab import DeepLab, load_deeplab, save_deeplab
 from refinemask.benchmarks.figure1.deeplab_training.__main__ import deeplab
-from refinemask.benchmarks.figure1.deeplab_training.train import DeepLabOptions, train_deeplab
+from refinemask.benchmarks.figure1.deeplab_training.options import DeepLabOptions
+from refinemask.benchmarks.figure1.deeplab_training.train import train_deeplab
 from refinemask.benchmarks.figure1.deeplab_training.trainable import TrainableDeepLab
 from refinemask.benchmarks.figure1.segmenters import open_segmenters
 from refinemask.cli.main import app
+from refinemask.commands import new_program
 from refinemask.data.batches import Batch, Target
 from refinemask.data.masks import BitmapMask
 from refinemask.data.open import open_dataset
@@ -27,7 +28,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from tests.benchmarks.figure1.test_figure1 import SQUARE, write_dataset
 
-OPTIONS = DeepLabOptions(("shapes:4",), iterations=2)
+OPTIONS = DeepLabOptions(("shapes:4",), classes=None, iterations=2)
 
 
 def train_small(options, report=None):
@@ -170,9 +171,12 @@ def test_wrong_options_are_an_error(change, message):
         dataclasses.replace(OPTIONS, **change)
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
-def test_a_device_that_is_not_there_is_an_error(device):
-    with pytest.raises(RefineMaskError, match=f"--device {device} is not available"):
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("cuda:99", "cuda:99 is not available"), ("abacus", "--device must be auto, cpu or cuda:N")],
+)
+def test_a_device_that_is_not_there_is_an_error(device, message):
+    with pytest.raises(RefineMaskError, match=message):
         train_deeplab(dataclasses.replace(OPTIONS, device=device))
 
 
@@ -184,12 +188,10 @@ def test_an_unknown_class_is_an_error():
 def test_the_program_trains_a_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "SHORT_SIDES", (64,))
     monkeypatch.setattr(program, "LONG_SIDE", 96)
-    app = typer.Typer()
-    app.command()(deeplab)
     path = tmp_path / "runs" / "deeplab.safetensors"
     classes = open_dataset("shapes:4").class_names[:2]
     options = ["--dataset", "shapes:4", "--classes", ",".join(classes), "--iterations", "1"]
-    done = CliRunner().invoke(app, [*options, "--output", str(path)])
+    done = CliRunner().invoke(new_program(deeplab=deeplab), [*options, "--output", str(path)])
     assert done.exit_code == 0, done.output
     assert done.stdout == f"wrote {path}\n"
     assert load_deeplab(path).class_names == classes
@@ -216,5 +218,5 @@ def test_training_does_not_replace_a_file(tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_text("precious")
     with pytest.raises(RefineMaskError, match="already exists"):
-        deeplab(["shapes:4"], path)
+        deeplab(OPTIONS, path)
     assert path.read_text() == "precious"

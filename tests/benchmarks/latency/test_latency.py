@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from refinemask.benchmarks.latency.bench import (
     interleave,
     summarise,
 )
+from refinemask.benchmarks.latency.options import BenchOptions
 from refinemask.cli.main import app
 from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError
@@ -74,9 +76,13 @@ def test_phases_lie_between_the_readings_of_the_clock(metadata) -> None:
     assert times == dict(zip(PHASES, expected, strict=True))
 
 
+def measured(targets: list[str], images: list[Path], **changes: Any) -> BenchOptions:
+    return BenchOptions(tuple(images), tuple(targets), **changes)
+
+
 def test_the_result_is_as_documented(artifacts: list[str], photographs: list[Path]) -> None:
     lines: list[str] = []
-    result = bench(artifacts, photographs, warm_up=1, iterations=3, progress=lines.append)
+    result = bench(measured(artifacts, photographs, warm_up=1, iterations=3), lines.append)
     json.dumps(result, allow_nan=False)
     assert [result[name] for name in ("images", "warm_up", "iterations")] == [2, 1, 3]
     assert (result["device"], result["threads"]) == ("cpu", None)
@@ -105,32 +111,35 @@ def test_the_result_is_as_documented(artifacts: list[str], photographs: list[Pat
 def test_images_beyond_the_iterations_are_left_out(
     artifacts: list[str], photographs: list[Path], tmp_path: Path
 ) -> None:
-    missing = tmp_path / "missing.png"
-    result = bench(artifacts[:1], [photographs[0], missing], warm_up=0, iterations=1)
+    broken = tmp_path / "broken.png"
+    broken.write_text("not an image")
+    once = {"warm_up": 0, "iterations": 1}
+    result = bench(measured(artifacts[:1], [photographs[0], broken], **once))
     assert result["images"] == 1
-    with pytest.raises(RefineMaskError, match=r"missing\.png does not exist"):
-        bench(artifacts[:1], [missing], warm_up=0, iterations=1)
+    with pytest.raises(RefineMaskError, match=r"broken\.png"):
+        bench(measured(artifacts[:1], [broken], **once))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"targets": []}, "nothing to measure"),
+        ({"targets": []}, "give at least one --artifact FILE or --model"),
         ({"images": []}, "no images"),
-        ({"iterations": 0}, "iterations must be >= 1, got 0"),
-        ({"warm_up": -1}, "warm-up must be >= 0, got -1"),
-        ({"threads": 0}, "threads must be >= 1, got 0"),
+        ({"iterations": 0}, "--iterations must be >= 1, got 0"),
+        ({"warm_up": -1}, "--warm-up must be >= 0, got -1"),
+        ({"runtime": "caffe"}, "--runtime must be onnxruntime or openvino or torch, got 'caffe'"),
+        ({"threads": 0}, "--threads must be >= 1, got 0"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"targets": ["nowhere.onnx"]}, "nowhere.onnx does not exist"),
         ({"targets": ["m.onnx@caffe"]}, "unknown runtime 'caffe'"),
     ],
 )
 def test_what_cannot_be_measured_is_an_error(
-    changes: dict[str, object], message: str, artifacts: list[str], photographs: list[Path]
+    changes: dict[str, Any], message: str, artifacts: list[str], photographs: list[Path]
 ) -> None:
     arguments = {"targets": artifacts, "images": photographs, **changes}
     with pytest.raises(RefineMaskError, match=message):
-        bench(**arguments)  # type: ignore[arg-type]
+        bench(measured(**arguments))
 
 
 def test_the_command_writes_json(artifacts: list[str], photographs: list[Path]) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from refinemask.benchmarks import demo
 from refinemask.benchmarks.latency.bench import bench
+from refinemask.benchmarks.latency.options import BenchOptions
 from refinemask.benchmarks.report import photos
 from refinemask.checkpoints.shipped import shipped_models
 from refinemask.cli.bench import _named
@@ -160,8 +161,8 @@ def test_what_is_no_evaluation_is_refused(
 
 def test_evaluations_that_share_a_stem_keep_apart() -> None:
     one, two = Path("a/val.json"), Path("b/val.json")
-    assert _named([one]) == {"val": one}
-    assert _named([one, two]) == {"a/val.json": one, "b/val.json": two}
+    assert _named((one,)) == {"val": one}
+    assert _named((one, two)) == {"a/val.json": one, "b/val.json": two}
 
 
 def test_an_output_that_cannot_be_written_is_an_error(
@@ -194,7 +195,8 @@ def test_artifacts_of_the_demo_have_names_of_their_own() -> None:
 def test_the_demo_prints_a_line_for_each_target(
     artifacts: list[str], photographs: list[Path]
 ) -> None:
-    table = demo.format_table(bench(artifacts, photographs, warm_up=0, iterations=1)).splitlines()
+    options = BenchOptions(tuple(photographs), tuple(artifacts), warm_up=0, iterations=1)
+    table = demo.format_table(bench(options)).splitlines()
     assert table[0].split() == ["median", "ms", "ratio", "images/s", "peak", "MiB"]
     assert [len(line.split()) for line in table[1:]] == [6, 6]
     assert len({len(line) for line in table}) == 1

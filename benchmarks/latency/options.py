@@ -1,0 +1,44 @@
+"""The options of a latency measurement."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from refinemask.configs.options import Option, check_options
+from refinemask.engines.runtimes import RUNTIMES
+from refinemask.errors import WrongUsage
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What is measured, on which images, and how often."""
+
+    images: Annotated[tuple[Path, ...], Option(metavar="DIR")]
+    """An image, or a folder of images; may be repeated."""
+    artifacts: Annotated[tuple[str, ...], Option(flag="--artifact", metavar="FILE[@RUNTIME]")] = ()
+    """What to measure; may be repeated. Ratios are to the first."""
+    models: Annotated[tuple[str, ...], Option(flag="--model", metavar="CHECKPOINT|NAME")] = ()
+    """A model to measure in PyTorch, after the artifacts; may be repeated. Export one that needs
+    --bn-eps, and give it as an artifact."""
+    runtime: Annotated[str, Option(choices=tuple(RUNTIMES))] = next(iter(RUNTIMES))
+    """What runs an artifact that names no runtime."""
+    warm_up: Annotated[int | None, Option(min=0)] = None
+    """Runs before measuring, per target; default: one of each image."""
+    iterations: Annotated[int, Option(min=1)] = 20
+    """Measured runs per target."""
+    device: Annotated[str, Option(metavar="cpu|cuda:N")] = "cpu"
+    """Where all targets run."""
+    threads: Annotated[int | None, Option(min=1)] = None
+    """CPU threads of one inference; default: chosen by the runtime."""
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if not self.images:
+            raise WrongUsage("no images to measure with; give at least one --images DIR")
+        if not self.targets:
+            raise WrongUsage("give at least one --artifact FILE or --model CHECKPOINT|NAME")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Everything that is measured, as `FILE[@RUNTIME]`."""
+        return (*self.artifacts, *(f"{model}@torch" for model in self.models))

@@ -1,0 +1,35 @@
+"""The options of an export."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from refinemask.configs.options import Option, check_options
+from refinemask.engines.runtimes import RUNTIMES
+from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
+
+_FORMS = tuple(dict.fromkeys(form for runtime in RUNTIMES.values() for form in runtime.forms))
+_PADDED = Option(min=MIN_SIDE, max=MAX_SIDE, multiple_of=DIVISOR)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Which graph is made of a model, and what it is verified on."""
+
+    form: Annotated[str, Option(choices=_FORMS)] = "portable"
+    """portable: standard ONNX operators only. fused: faster, with operators that ONNX Runtime and
+    TensorRT get from our libraries."""
+    batch: Annotated[int | None, Option(min=1)] = None
+    """Fixed batch size; default: dynamic."""
+    height: Annotated[int | None, _PADDED] = None
+    """Fixed padded height in pixels, a multiple of 32; default: dynamic."""
+    width: Annotated[int | None, _PADDED] = None
+    """Fixed padded width in pixels, a multiple of 32; default: dynamic."""
+    images: Annotated[tuple[Path, ...], Option(flag="--image", metavar="IMAGE")] = ()
+    """A photograph, or a folder of them, to verify the artifact on; may be repeated; default:
+    photographs that scikit-image ships."""
+    keep_failed: bool = False
+    """Keep an artifact that failed the parity gate."""
+
+    def __post_init__(self) -> None:
+        check_options(self)
