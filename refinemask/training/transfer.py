@@ -30,7 +30,8 @@ def for_classes(
 def class_summary(class_names: tuple[str, ...]) -> str:
     """Return how many classes there are, and the first of them."""
     dots = ", ..." if len(class_names) > 3 else ""
-    return f"{len(class_names)} classes ({', '.join(class_names[:3])}{dots})"
+    noun = "class" if len(class_names) == 1 else "classes"
+    return f"{len(class_names)} {noun} ({', '.join(class_names[:3])}{dots})"
 
 
 def class_tensors(config: ModelConfig) -> tuple[str, ...]:

@@ -154,7 +154,8 @@ def test_init_with_other_classes(detector, tmp_path, classes, caplog):
     assert set(read_checkpoint(path).provenance["reinitialised"]) == OF_CLASSES
     assert set(metrics(tmp_path)[0]["reinitialised"]) == OF_CLASSES
     names = ", ".join(classes)
-    told = f"has 2 classes (star, ring), the data set {len(classes)} classes ({names}); init"
+    noun = "class" if len(classes) == 1 else "classes"
+    told = f"has 2 classes (star, ring), the data set {len(classes)} {noun} ({names}); init"
     assert told in caplog.text and "roi_head.bbox_head.fc_cls.weight" in caplog.text
 
 

@@ -38,5 +38,6 @@ def test_a_fast_head_keeps_its_last_stage():
 
 
 def test_descriptions():
+    assert class_summary(("a",)) == "1 class (a)"
     assert class_summary(("a", "b", "c")) == "3 classes (a, b, c)"
     assert class_summary(tuple("abcd")) == "4 classes (a, b, c, ...)"
