@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refinemask.benchmarks import command_line
+from refinemask.commands import new_program
 from refinemask.configs.options import Option
-from refinemask.console import note, progress_bar
+from refinemask.console import current_setup, note, progress_bar
 
 if TYPE_CHECKING:
     from refinemask.benchmarks.report.contents import Subject
@@ -71,7 +71,7 @@ def demo(
         latency=result,
         parity={subject.name: figures for subject, figures in exported},
         accuracy={},
-        setup=command_line.setup("refinemask.benchmarks.demo"),
+        setup=current_setup("python -m refinemask.benchmarks.demo"),
     )
     write_text(output / "report.html", render(report))
     typer.echo(f"{format_table(result)}\n\n{summarise(report)}")
@@ -128,4 +128,4 @@ def _stems(models: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    command_line.run(demo)
+    new_program(demo=demo)()

@@ -14,24 +14,24 @@ from typing import Annotated, Any
 
 import typer
 
-from refinemask.benchmarks import command_line
+from refinemask.commands import new_program
+from refinemask.configs.options import Option
+from refinemask.console import current_setup
 from refinemask.errors import RefineMaskError
 
 Measurement = dict[str, list[float]]
 
 
 def boundary(
-    dataset: Annotated[
-        Path, typer.Option(metavar="FILE.json", help="Annotations in COCO's format.")
-    ],
+    dataset: Annotated[Path, Option(metavar="FILE.json", help="Annotations in COCO's format.")],
     results: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="FILE.json", help="COCO results with masks; default: perturbed annotations."
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first images.")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
+    limit: Annotated[int | None, Option(min=1, help="Use only the first images.")] = None,
+    repeats: Annotated[int, Option(min=1, help="Measurements of each.")] = 5,
 ) -> None:
     """Measure boundary AP against a loop over instances, in one thread."""
     import cv2
@@ -45,7 +45,7 @@ def boundary(
     else:
         detections, origin = json.loads(results.read_text(encoding="utf-8")), str(results)
     cv2.setNumThreads(1)
-    setup = command_line.setup("refinemask.benchmarks.evaluation.boundary")
+    setup = current_setup("python -m refinemask.benchmarks.evaluation.boundary")
     typer.echo(json.dumps(setup, indent=2))
     typer.echo(
         f"{len(truth['images'])} images, {len(truth['annotations'])} annotations, "
@@ -110,4 +110,4 @@ def _first_images(truth: dict[str, Any], limit: int | None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command_line.run(boundary)
+    new_program(boundary=boundary)()

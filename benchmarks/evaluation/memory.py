@@ -4,27 +4,28 @@ Random detections on generated images are evaluated in this process, and the pea
 memory is read before the evaluation, after the last prediction, and at the end.
 """
 
-import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from refinemask.benchmarks import command_line
+from refinemask.commands import new_program
+from refinemask.configs.options import Option
+from refinemask.configs.shared_options import Json
+from refinemask.console import current_setup, write_result
 
 
 def memory(
-    images: Annotated[int, typer.Option(min=1, help="Generated images.")] = 2000,
-    detections: Annotated[int, typer.Option(min=1, help="Detections in each image.")] = 100,
+    images: Annotated[int, Option(min=1, help="Generated images.")] = 2000,
+    detections: Annotated[int, Option(min=1, help="Detections in each image.")] = 100,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write the predictions to this folder.")
+        Path | None, Option(metavar="DIR", help="Also write the predictions to this folder.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print bytes as JSON.")] = False,
+    json: Json = None,
 ) -> None:
     """Measure the peak memory of an evaluation without a model."""
     found = measure(images, detections, output)
-    typer.echo(json.dumps(found) if as_json else format_table(found, detections))
+    setup = current_setup("python -m refinemask.benchmarks.evaluation.memory")
+    write_result(format_table(found, detections), found | {"setup": setup}, json)
 
 
 def measure(images: int, detections: int, output: Path | None = None) -> dict[str, int]:
@@ -83,4 +84,4 @@ def format_table(found: dict[str, int], detections: int) -> str:
 
 
 if __name__ == "__main__":
-    command_line.run(memory)
+    new_program(memory=memory)()

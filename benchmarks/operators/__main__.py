@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from refinemask.benchmarks import command_line
+from refinemask.commands import new_program
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
-from refinemask.console import note, write_result
+from refinemask.console import current_setup, note, write_result
 
 
 def operators(
@@ -36,7 +36,7 @@ def operators(
     torch.set_num_threads(threads)
     path = library or native.require("ort", "measuring the operators")
     result: dict[str, Any] = {
-        "setup": command_line.setup("refinemask.benchmarks.operators"),
+        "setup": current_setup("python -m refinemask.benchmarks.operators"),
         "threads": threads,
         "iterations": iterations,
         "load_average": os.getloadavg()[0],
@@ -51,4 +51,4 @@ def operators(
 
 
 if __name__ == "__main__":
-    command_line.run(operators)
+    new_program(operators=operators)()

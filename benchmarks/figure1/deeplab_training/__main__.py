@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from refinemask.benchmarks import command_line
 from refinemask.benchmarks.figure1.deeplab_training.options import DeepLabOptions
+from refinemask.commands import new_program
 from refinemask.configs.options import Option
 from refinemask.console import progress_bar
 from refinemask.errors import RefineMaskError
@@ -32,4 +32,4 @@ def deeplab(
 
 
 if __name__ == "__main__":
-    command_line.run(deeplab)
+    new_program(deeplab=deeplab)()

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from refinemask.benchmarks.evaluation import instance_loop
 from refinemask.benchmarks.evaluation.boundary import boundary, compare
 from refinemask.benchmarks.evaluation.instance_loop import loop_metrics
 from refinemask.benchmarks.evaluation.perturbed_annotations import PER_IMAGE, perturbed_truth
+from refinemask.commands import new_program
 from refinemask.data.coco_json import read_coco_json
 from refinemask.errors import RefineMaskError
 from refinemask.inference.rle import encode_rle
@@ -72,9 +72,9 @@ def test_figures_that_differ_are_an_error(monkeypatch):
 def test_the_command_prints_setup_and_ratios(tmp_path):
     path = tmp_path / "truth.json"
     path.write_text(json.dumps(TRUTH))
-    app = typer.Typer()
-    app.command()(boundary)
-    done = CliRunner().invoke(app, ["--dataset", str(path), "--repeats", "1", "--limit", "1"])
+    done = CliRunner().invoke(
+        new_program(boundary=boundary), ["--dataset", str(path), "--repeats", "1", "--limit", "1"]
+    )
     assert done.exit_code == 0, done.output
     setup, end = json.JSONDecoder().raw_decode(done.stdout)
     assert setup["command"].startswith("python -m refinemask.benchmarks.evaluation.boundary")

@@ -25,6 +25,6 @@ def test_the_table_has_every_figure(tmp_path):
 @pytest.mark.slow
 def test_memory_of_an_evaluation():
     """Without encodings, the masks of these 2,000 images would take 37 GiB."""
-    found = json.loads(run("--json"))
+    found = json.loads(run("--json", "-"))
     assert found["images"] == 2000
     assert found["measured_bytes"] - found["before_bytes"] < 700 * 2**20

@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from refinemask.benchmarks.operators.__main__ import operators
@@ -14,6 +13,7 @@ from refinemask.benchmarks.operators.measure import measure
 from refinemask.benchmarks.operators.onnx_sessions import Sessions
 from refinemask.benchmarks.operators.suite import cases
 from refinemask.benchmarks.operators.table import format_table
+from refinemask.commands import new_program
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 
@@ -82,12 +82,11 @@ def test_all_baselines_agree_with_ours():
 def test_the_command_measures_the_cases_asked_for(tmp_path):
     if native.library("ort") is None:
         pytest.skip(f"no librefinemask_ort.so; {native.BUILD}")
-    app = typer.Typer()
-    app.command()(operators)
     path = tmp_path / "result.json"
     options = ["--only", "masks, 28 to 56", "--iterations", "1", "--threads", "1"]
-    done = CliRunner().invoke(app, [*options, "--json", str(path)])
+    done = CliRunner().invoke(new_program(operators=operators), [*options, "--json", str(path)])
     assert done.exit_code == 0, done.output
     result = json.loads(path.read_text())
+    assert result["setup"]["command"].startswith("python -m refinemask.benchmarks.operators")
     assert [case["name"] for case in result["cases"]] == ["BoundaryRefine, 100 masks, 28 to 56"]
     assert format_table(result) in done.stdout

@@ -16,6 +16,7 @@ from refinemask.benchmarks.report import photos
 from refinemask.checkpoints.shipped import shipped_models
 from refinemask.cli.bench import _named
 from refinemask.cli.main import app
+from refinemask.commands import new_program
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS, METRICS
 from refinemask.export.parity import ParityReport
@@ -206,11 +207,9 @@ def test_the_demo_prints_a_line_for_each_target(
 def test_the_demo_end_to_end(tmp_path: Path) -> None:
     if len(shipped_models()) < 2:
         pytest.skip("the models that ship are not there")
-    import typer
-
-    app = typer.Typer()
-    app.command()(demo.demo)
-    done = CliRunner().invoke(app, ["--output", str(tmp_path), "--iterations", "2"])
+    done = CliRunner().invoke(
+        new_program(demo=demo.demo), ["--output", str(tmp_path), "--iterations", "2"]
+    )
     assert done.exit_code == 0, done.output
     assert "Parity with PyTorch holds for maskrcnn_small and refinemask_small" in done.stdout
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
