@@ -4,6 +4,7 @@
 #   make test      the fast tests
 #   make test-isa  those of them that compute, with AVX2 and with SSE 4 as newest instruction set
 #   make lint      style and types
+#   make docs      the documentation site: build/site/index.html
 #   make native    the native libraries again, after a change of plugins/
 #   make sanitize  the C++ tests, and Python's calls into C++, under ASan and UBSan
 #   make fuzz      FUZZ_SECONDS of hostile input for each operator and for the plugins' fields
@@ -27,7 +28,7 @@ PLUGINS := $(shell find plugins -type f -not -path '*/__pycache__/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := install
-.PHONY: install demo native test test-isa lint sanitize fuzz clean
+.PHONY: install demo native test test-isa lint docs sanitize fuzz clean
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -35,7 +36,7 @@ install: $(INSTALLED)
 $(INSTALLED): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) \
-		--editable '.[demo,figure1,openvino,tensorrt-rtx,train,evaluators,dev]'
+		--editable '.[demo,figure1,openvino,tensorrt-rtx,train,evaluators,dev,docs]'
 	# What these two require would overwrite OpenCV and shadow a module of Python: see pyproject.toml.
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps \
 		lvis cityscapesScripts
@@ -70,6 +71,13 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(filter %.h %.cpp %.cu,$(PLUGINS))
 
+# The page of the command line is made from the program.
+docs: $(INSTALLED)
+	mkdir -p build/docs
+	$(BIN)/typer refinemask.cli.main utils docs --name refinemask --output build/docs/commands.md
+	sed -i -n '/^## /,$$p' build/docs/commands.md
+	$(BIN)/zensical build --strict --clean
+
 # In a process that is not built with the sanitizers, they must be loaded first of all.
 sanitize: $(INSTALLED)
 	cmake -G Ninja -S plugins -B build/sanitize --log-level=WARNING \
@@ -90,4 +98,4 @@ fuzz: $(INSTALLED)
 		env {} -max_total_time=$(FUZZ_SECONDS) -seed=1
 
 clean:
-	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
