@@ -1,4 +1,4 @@
-"""The README's Python examples run as they stand, on real artifacts and a real photograph."""
+"""The Python examples of README and guides run as they stand, on real artifacts and photographs."""
 
 import re
 import shutil
@@ -10,32 +10,44 @@ from refinemask.export.photographs import shipped_photographs
 from refinemask.inference import native
 from refinemask.inference.structures import Detections
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "docs/index.md", "docs/python.md", "docs/operators.md")
 
 
-def run_example(word):
-    """Run the one example in which a word occurs; return its names."""
-    examples = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.S | re.M)
-    (code,) = [example for example in examples if word in example]
+def examples(*, building):
+    """Return the examples that build an engine, or the others."""
+    found = []
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for number, code in enumerate(re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)):
+            if ("build_engine" in code) == building:
+                found.append(pytest.param(code, id=f"{document}-{number}"))
+    return found
+
+
+def run(code):
+    """Run an example; return its names."""
     names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    exec(compile(code, "example", "exec"), names)
     return names
 
 
-def test_prediction(exported, tmp_path, monkeypatch):
-    pytest.importorskip("onnxruntime")
+@pytest.mark.parametrize("code", examples(building=False))
+def test_prediction(code, exported, tmp_path, monkeypatch):
+    pytest.importorskip("openvino" if "openvino" in code else "onnxruntime")
     shutil.copy(exported.path, tmp_path / "refinemask.onnx")
     shutil.copy(shipped_photographs()[0], tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    assert isinstance(run_example("engine.predict")["detections"], Detections)
+    assert isinstance(run(code)["detections"], Detections)
 
 
 @pytest.mark.tensorrt
-def test_building_an_engine(exported_as, tmp_path, monkeypatch):
+@pytest.mark.parametrize("code", examples(building=True))
+def test_building_an_engine(code, exported_as, tmp_path, monkeypatch):
     pytest.importorskip("tensorrt_rtx_bindings")
     if native.library("trt") is None:
         pytest.skip(f"librefinemask_trt.so is not built; {native.BUILD}")
     shutil.copy(exported_as("fused").path, tmp_path / "fused.onnx")
     monkeypatch.chdir(tmp_path)
-    run_example("build_engine")
+    run(code)
     assert (tmp_path / "fused.engine").stat().st_size > 1 << 20
