@@ -27,7 +27,7 @@ endif()
 
 set(CUDA_HEADERS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
 
-add_plugin_library(refinemask_trt ${TRT_SOURCES} ${TRT_KERNELS})
+add_plugin_library(refinemask_trt ${TRT_SOURCES} ${CUDA_SOURCES})
 target_include_directories(refinemask_trt SYSTEM PRIVATE ${TRT_HEADERS} ${CUDA_HEADERS})
 # What ptxas says of registers and spills is kept beside each object, and all of it in one file.
 set(RESOURCES_SCRIPT ${CMAKE_CURRENT_SOURCE_DIR}/cmake/ptxas_report.py)

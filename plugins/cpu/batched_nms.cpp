@@ -1,6 +1,6 @@
-#include "batched_nms.h"
+#include "cpu/batched_nms.h"
 
-#include "simd.h"
+#include "cpu/simd.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,8 +1,8 @@
 // BatchedNMS on the processor (kernels/batched_nms.h says what it computes).
 #pragma once
 
+#include "cpu/parallel.h"
 #include "kernels/batched_nms.h"
-#include "parallel.h"
 
 #include <array>
 #include <vector>

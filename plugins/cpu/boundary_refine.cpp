@@ -1,6 +1,6 @@
-#include "boundary_refine.h"
+#include "cpu/boundary_refine.h"
 
-#include "simd.h"
+#include "cpu/simd.h"
 
 #include <algorithm>
 #include <vector>

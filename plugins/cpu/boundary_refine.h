@@ -1,8 +1,8 @@
 // BoundaryRefine on the processor (kernels/boundary_refine.h says what it computes).
 #pragma once
 
+#include "cpu/parallel.h"
 #include "kernels/boundary_refine.h"
-#include "parallel.h"
 
 namespace refinemask
 {

@@ -1,9 +1,9 @@
 // The loops of BoundaryRefine, for one instruction set as loops_simd.cpp. Products and sums are
 // those of kernels/boundary_refine.h in the same order, so the results are the same bit for bit.
-#include "boundary_refine_simd.h"
+#include "cpu/boundary_refine_simd.h"
 
+#include "cpu/lanes.h"
 #include "kernels/boundary_refine.h"
-#include "lanes.h"
 
 namespace
 {

@@ -1,7 +1,7 @@
 // Where the loops of BoundaryRefine are; boundary_refine_simd.cpp has them.
 #pragma once
 
-#include "simd.h"
+#include "cpu/simd.h"
 
 namespace refinemask::REFINEMASK_ISA
 {

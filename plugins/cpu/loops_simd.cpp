@@ -1,10 +1,9 @@
 // The loops of simd.h. Compiled once for each instruction set, REFINEMASK_ISA, which names the
 // namespace of their table; all else is in the unnamed namespace.
-#include "simd.h"
-
-#include "boundary_refine_simd.h"
+#include "cpu/boundary_refine_simd.h"
+#include "cpu/lanes.h"
+#include "cpu/simd.h"
 #include "kernels/batched_nms.h"
-#include "lanes.h"
 
 namespace
 {

@@ -1,8 +1,8 @@
-#include "multiscale_roi_align.h"
+#include "cpu/multiscale_roi_align.h"
 
-#include "roi_plan.h"
-#include "simd.h"
-#include "stream.h"
+#include "cpu/multiscale_roi_align_plan.h"
+#include "cpu/simd.h"
+#include "cpu/stream.h"
 
 #include <algorithm>
 #include <numeric>

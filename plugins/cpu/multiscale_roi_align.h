@@ -6,8 +6,8 @@
 // whatever the number of samples, which then costs nothing.
 #pragma once
 
+#include "cpu/parallel.h"
 #include "kernels/multiscale_roi_align.h"
-#include "parallel.h"
 
 namespace refinemask
 {

@@ -1,4 +1,4 @@
-#include "paste_masks.h"
+#include "cpu/paste_masks.h"
 
 #include <algorithm>
 

@@ -2,8 +2,8 @@
 // without a canvas.
 #pragma once
 
+#include "cpu/parallel.h"
 #include "kernels/paste_masks.h"
-#include "parallel.h"
 
 #include <vector>
 

@@ -1,7 +1,6 @@
 // BatchedNMS: any boxes, scores and thresholds; the selection is exactly the plain one.
 #include "cpu/batched_nms.h"
-
-#include "input.h"
+#include "fuzz/input.h"
 #include "tests/reference.h"
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size)

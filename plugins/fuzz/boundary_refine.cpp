@@ -1,7 +1,6 @@
 // BoundaryRefine: any logits; bit for bit the plain kernel's.
 #include "cpu/boundary_refine.h"
-
-#include "input.h"
+#include "fuzz/input.h"
 #include "tests/reference.h"
 
 namespace

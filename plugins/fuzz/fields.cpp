@@ -1,8 +1,7 @@
 // The fields that TensorRT hands to plugin creators: any names, types, lengths and values are read
 // or refused, and what was read is written and read again the same.
 #include "tensorrt/fields.h"
-
-#include "input.h"
+#include "fuzz/input.h"
 
 #include <array>
 #include <cstring>

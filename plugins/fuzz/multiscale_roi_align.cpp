@@ -1,7 +1,6 @@
 // MultiScaleRoIAlign: any RoIs, features and pyramids of valid shapes.
 #include "cpu/multiscale_roi_align.h"
-
-#include "input.h"
+#include "fuzz/input.h"
 
 #include <algorithm>
 

@@ -1,7 +1,6 @@
 // PasteMasks and its run-length form: any masks and boxes; bit for bit the plain kernel's.
 #include "cpu/paste_masks.h"
-
-#include "input.h"
+#include "fuzz/input.h"
 #include "tests/reference.h"
 
 namespace

@@ -5,7 +5,7 @@
 // decides a few boxes, so the kernels move them too.
 #pragma once
 
-#include "host_device.h"
+#include "kernels/host_device.h"
 
 namespace refinemask
 {

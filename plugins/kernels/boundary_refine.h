@@ -4,7 +4,7 @@
 // bilinearly with its corner pixels in place. All decisions are float32.
 #pragma once
 
-#include "host_device.h"
+#include "kernels/host_device.h"
 
 namespace refinemask
 {

@@ -4,7 +4,7 @@
 // strides[l] pixels wide, and with `aligned` its centre lies at half a cell.
 #pragma once
 
-#include "host_device.h"
+#include "kernels/host_device.h"
 
 #include <cmath>
 

@@ -4,7 +4,7 @@
 // once a box and axis. Only pixels within one pixel of the box can be on.
 #pragma once
 
-#include "host_device.h"
+#include "kernels/host_device.h"
 
 #include <cmath>
 

@@ -1,6 +1,5 @@
 #include "cpu/batched_nms.h"
-
-#include "operator.h"
+#include "onnxruntime/operator.h"
 
 #include <algorithm>
 

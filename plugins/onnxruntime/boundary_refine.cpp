@@ -1,6 +1,5 @@
 #include "cpu/boundary_refine.h"
-
-#include "operator.h"
+#include "onnxruntime/operator.h"
 
 namespace refinemask
 {

@@ -1,6 +1,5 @@
 #include "cpu/multiscale_roi_align.h"
-
-#include "operator.h"
+#include "onnxruntime/operator.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "operator.h"
+#include "onnxruntime/operator.h"
 
 #include <algorithm>
 #include <atomic>

@@ -5,15 +5,14 @@
 #ifndef ORT_API_MANUAL_INIT
 #define ORT_API_MANUAL_INIT
 #endif
-#include <onnxruntime_cxx_api.h>
-
 #include "cpu/parallel.h"
-#include "kernels/attributes.h"
 #include "kernels/host_device.h"
+#include "operators/attributes.h"
 
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <onnxruntime_cxx_api.h>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -98,7 +97,7 @@ private:
     Ort::ConstKernelInfo mInfo;
 };
 
-//! Read an operator's attributes (kernels/attributes.h).
+//! Read an operator's attributes (operators/attributes.h).
 template <typename Attributes>
 Attributes readAttributes(AttributeReader const& reader)
 {

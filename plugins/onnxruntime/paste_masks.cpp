@@ -1,6 +1,5 @@
 #include "cpu/paste_masks.h"
-
-#include "operator.h"
+#include "onnxruntime/operator.h"
 
 namespace refinemask
 {

@@ -1,6 +1,6 @@
 // The two symbols of the operator library: RegisterCustomOps, which ONNX Runtime calls, and
 // refinemask_ort_version, which says for which version of the package it was built.
-#include "operator.h"
+#include "onnxruntime/operator.h"
 
 #ifndef REFINEMASK_VERSION
 #error "REFINEMASK_VERSION must be the version of the package, as text"

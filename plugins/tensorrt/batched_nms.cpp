@@ -1,6 +1,6 @@
 #include "tensorrt/batched_nms.h"
 
-#include "tensorrt/batched_nms_kernel.h"
+#include "cuda/batched_nms.h"
 
 namespace refinemask
 {

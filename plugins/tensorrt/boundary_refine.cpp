@@ -1,6 +1,6 @@
 #include "tensorrt/boundary_refine.h"
 
-#include "tensorrt/boundary_refine_kernel.h"
+#include "cuda/boundary_refine.h"
 
 namespace refinemask
 {

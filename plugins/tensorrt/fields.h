@@ -1,11 +1,11 @@
 // The attributes of an operator as TensorRT hands them to a plugin creator, read strictly.
 //
-// An operator describes its attributes once (kernels/attributes.h) to a visitor. FieldReader checks
-// and stores what TensorRT gives, FieldWriter says what to serialise, FieldLister what there is.
-// Knows neither TensorRT nor CUDA, so that it builds and can be fuzzed everywhere.
+// An operator describes its attributes once (operators/attributes.h) to a visitor. FieldReader
+// checks and stores what TensorRT gives, FieldWriter says what to serialise, FieldLister what there
+// is. Knows neither TensorRT nor CUDA, so that it builds and can be fuzzed everywhere.
 #pragma once
 
-#include "kernels/attributes.h"
+#include "operators/attributes.h"
 
 #include <cstdint>
 #include <deque>

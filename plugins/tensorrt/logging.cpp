@@ -1,7 +1,6 @@
 #include "tensorrt/logging.h"
 
 #include <NvInferRuntime.h>
-
 #include <atomic>
 #include <cstdio>
 

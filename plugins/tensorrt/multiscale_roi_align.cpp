@@ -1,6 +1,6 @@
 #include "tensorrt/multiscale_roi_align.h"
 
-#include "tensorrt/multiscale_roi_align_kernel.h"
+#include "cuda/multiscale_roi_align.h"
 
 namespace refinemask
 {

@@ -1,6 +1,6 @@
 #include "tensorrt/paste_masks.h"
 
-#include "tensorrt/paste_masks_kernel.h"
+#include "cuda/paste_masks.h"
 
 namespace refinemask
 {

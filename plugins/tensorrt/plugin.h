@@ -5,13 +5,12 @@
 // threads do not meet.
 #pragma once
 
+#include "cuda/launch.h"
 #include "tensorrt/fields.h"
-#include "tensorrt/launch.h"
 #include "tensorrt/logging.h"
 #include "tensorrt/text.h"
 
 #include <NvInferRuntime.h>
-
 #include <memory>
 #include <vector>
 

@@ -1,8 +1,7 @@
 #include "cpu/batched_nms.h"
-
-#include "check.h"
-#include "random.h"
-#include "reference.h"
+#include "tests/check.h"
+#include "tests/random.h"
+#include "tests/reference.h"
 
 #include <limits>
 

@@ -1,8 +1,7 @@
 #include "cpu/boundary_refine.h"
-
-#include "check.h"
-#include "random.h"
-#include "reference.h"
+#include "tests/check.h"
+#include "tests/random.h"
+#include "tests/reference.h"
 
 #include <algorithm>
 

@@ -1,6 +1,5 @@
 #include "kernels/host_device.h"
-
-#include "check.h"
+#include "tests/check.h"
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
 // usage: refinemask_tests [part of a test's name]
-#include "check.h"
+#include "tests/check.h"
 
 int main(int argc, char** argv)
 {

@@ -1,7 +1,6 @@
 #include "cpu/multiscale_roi_align.h"
-
-#include "check.h"
-#include "random.h"
+#include "tests/check.h"
+#include "tests/random.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,8 @@
 #include "cpu/paste_masks.h"
-
-#include "check.h"
-#include "native/native.h"
-#include "random.h"
-#include "reference.h"
+#include "runtime/c_api.h"
+#include "tests/check.h"
+#include "tests/random.h"
+#include "tests/reference.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,10 +1,9 @@
 // The loops for every instruction set that this processor has, against the kernels.
-#include "cpu/roi_plan.h"
+#include "cpu/multiscale_roi_align_plan.h"
 #include "cpu/simd.h"
 #include "kernels/batched_nms.h"
-
-#include "check.h"
-#include "random.h"
+#include "tests/check.h"
+#include "tests/random.h"
 
 #include <algorithm>
 #include <cmath>

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-TESTS = PLUGINS / "tests" / "tensorrt"
+TESTS = PLUGINS / "tests" / "cuda"
 TYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 
 
@@ -27,11 +27,11 @@ def compile_library(folder: Path, cuda: bool) -> Path:
     common = ["-std=c++17", "-O2", f"-I{PLUGINS}", "-shared", "-o", str(library)]
     launcher = [str(TESTS / "launcher" / "launcher.cpp"), str(PLUGINS / "tensorrt" / "fields.cpp")]
     if cuda:
-        kernels = [str(path) for path in sorted((PLUGINS / "tensorrt").glob("*.cu"))]
+        kernels = [str(path) for path in sorted((PLUGINS / "cuda").glob("*.cu"))]
         flags = ["-arch=native", "--fmad=false", "-lineinfo", "-Xcompiler=-fPIC,-ffp-contract=off"]
         command = [str(toolkit / "bin" / "nvcc"), *common, *flags, *launcher, *kernels]
     else:
-        flags = ["-fPIC", "-ffp-contract=off", f"-isystem{toolkit / 'include'}", f"-I{TESTS}"]
+        flags = ["-fPIC", "-ffp-contract=off", f"-isystem{toolkit / 'include'}"]
         compiler = os.environ.get("CXX", "c++")
         command = [compiler, *common, *flags, *launcher, str(TESTS / "host_launch.cpp")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
 // The life of the BatchedNMS plugin; its kernels against a plain greedy suppression.
-#include "host_launch.h"
-#include "plugin_life.h"
+#include "tests/cuda/host_launch.h"
 #include "tests/reference.h"
+#include "tests/tensorrt/plugin_life.h"
 
 namespace
 {

@@ -1,5 +1,5 @@
 // The creators of the library: what they advertise, and which fields they refuse, saying why.
-#include "plugin_life.h"
+#include "tests/tensorrt/plugin_life.h"
 
 #include <limits>
 

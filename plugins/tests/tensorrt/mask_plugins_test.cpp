@@ -1,8 +1,8 @@
 // The lives of the BoundaryRefine and PasteMasks plugins; their kernels against the plain
 // arithmetic.
-#include "host_launch.h"
-#include "plugin_life.h"
+#include "tests/cuda/host_launch.h"
 #include "tests/reference.h"
+#include "tests/tensorrt/plugin_life.h"
 
 namespace
 {

@@ -1,8 +1,8 @@
 // The life of the MultiScaleRoIAlign plugin; its kernel against the plain arithmetic, bit by bit.
-#include "host_launch.h"
-#include "plugin_life.h"
+#include "cuda/multiscale_roi_align_channels_last_threads.h"
 #include "tensorrt/fields.h"
-#include "tensorrt/multiscale_roi_align_channels_last_threads.h"
+#include "tests/cuda/host_launch.h"
+#include "tests/tensorrt/plugin_life.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "plugin_life.h"
+#include "tests/tensorrt/plugin_life.h"
 
 #include <cmath>
 

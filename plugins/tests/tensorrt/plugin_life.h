@@ -1,12 +1,11 @@
 // What TensorRT does with a plugin from its creation to its end, by hand.
 #pragma once
 
-#include "bfloat16.h"
 #include "tests/check.h"
+#include "tests/cuda/bfloat16.h"
 #include "tests/random.h"
 
 #include <NvInferRuntime.h>
-
 #include <deque>
 #include <initializer_list>
 #include <memory>

@@ -1,8 +1,8 @@
 // The launch of the pasting kernel (paste_masks.cu).
 #pragma once
 
+#include "cuda/launch.h"
 #include "kernels/paste_masks.h"
-#include "tensorrt/launch.h"
 
 namespace refinemask
 {

@@ -1,8 +1,8 @@
 // The launch of the boundary refinement kernel (boundary_refine.cu).
 #pragma once
 
+#include "cuda/launch.h"
 #include "kernels/boundary_refine.h"
-#include "tensorrt/launch.h"
 
 namespace refinemask
 {

@@ -1,10 +1,11 @@
 // CUDA: RoIAlign over the levels of a feature pyramid. See multiscale_roi_align_threads.h, and for
 // channels-last maps multiscale_roi_align_channels_last_threads.h.
 
-#include "tensorrt/element_types.h"
-#include "tensorrt/multiscale_roi_align_channels_last_threads.h"
-#include "tensorrt/multiscale_roi_align_kernel.h"
-#include "tensorrt/multiscale_roi_align_threads.h"
+#include "cuda/multiscale_roi_align.h"
+
+#include "cuda/element_types.h"
+#include "cuda/multiscale_roi_align_channels_last_threads.h"
+#include "cuda/multiscale_roi_align_threads.h"
 
 namespace refinemask
 {

@@ -1,4 +1,4 @@
-#include "native.h"
+#include "runtime/c_api.h"
 
 #include "cpu/parallel.h"
 #include "cpu/paste_masks.h"

@@ -1,6 +1,6 @@
 // CUDA: greedy non-maximum suppression. See batched_nms_threads.h for how.
 
-#include "tensorrt/batched_nms_kernel.h"
+#include "cuda/batched_nms.h"
 
 namespace refinemask
 {

@@ -5,8 +5,8 @@
 // thread makes as many neighbouring fine pixels as one 16-byte access holds.
 #pragma once
 
+#include "cuda/packed.h"
 #include "kernels/boundary_refine.h"
-#include "tensorrt/packed.h"
 
 namespace refinemask
 {

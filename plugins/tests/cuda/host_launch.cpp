@@ -1,17 +1,17 @@
 // The launch functions of the CUDA kernels, on the processor: what their threads do between two
-// barriers (tensorrt/*_threads.h) is called for one thread after the other. Shared memory and the
+// barriers (cuda/*_threads.h) is called for one thread after the other. Shared memory and the
 // workspace start as rubbish, as they do on a GPU.
-#include "host_launch.h"
+#include "tests/cuda/host_launch.h"
 
-#include "bfloat16.h"
-#include "tensorrt/batched_nms_kernel.h"
-#include "tensorrt/boundary_refine_kernel.h"
-#include "tensorrt/boundary_refine_threads.h"
-#include "tensorrt/multiscale_roi_align_channels_last_threads.h"
-#include "tensorrt/multiscale_roi_align_kernel.h"
-#include "tensorrt/multiscale_roi_align_threads.h"
-#include "tensorrt/paste_masks_kernel.h"
-#include "tensorrt/paste_masks_threads.h"
+#include "cuda/batched_nms.h"
+#include "cuda/boundary_refine.h"
+#include "cuda/boundary_refine_threads.h"
+#include "cuda/multiscale_roi_align.h"
+#include "cuda/multiscale_roi_align_channels_last_threads.h"
+#include "cuda/multiscale_roi_align_threads.h"
+#include "cuda/paste_masks.h"
+#include "cuda/paste_masks_threads.h"
+#include "tests/cuda/bfloat16.h"
 
 #include <memory>
 #include <vector>

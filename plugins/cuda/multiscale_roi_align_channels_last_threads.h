@@ -7,8 +7,8 @@
 // sample.
 #pragma once
 
-#include "tensorrt/multiscale_roi_align_threads.h"
-#include "tensorrt/packed.h"
+#include "cuda/multiscale_roi_align_threads.h"
+#include "cuda/packed.h"
 
 namespace refinemask
 {

@@ -1,10 +1,10 @@
-#include "launcher.h"
+#include "tests/cuda/launcher/launcher.h"
 
-#include "tensorrt/batched_nms_kernel.h"
-#include "tensorrt/boundary_refine_kernel.h"
+#include "cuda/batched_nms.h"
+#include "cuda/boundary_refine.h"
+#include "cuda/multiscale_roi_align.h"
+#include "cuda/paste_masks.h"
 #include "tensorrt/fields.h"
-#include "tensorrt/multiscale_roi_align_kernel.h"
-#include "tensorrt/paste_masks_kernel.h"
 
 using namespace refinemask;
 

@@ -1,8 +1,9 @@
 // CUDA: the boundary-aware refinement of mask logits. See boundary_refine_threads.h.
 
-#include "tensorrt/boundary_refine_kernel.h"
-#include "tensorrt/boundary_refine_threads.h"
-#include "tensorrt/element_types.h"
+#include "cuda/boundary_refine.h"
+
+#include "cuda/boundary_refine_threads.h"
+#include "cuda/element_types.h"
 
 namespace refinemask
 {

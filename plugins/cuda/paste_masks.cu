@@ -1,8 +1,9 @@
 // CUDA: resample masks from their boxes into images. See paste_masks_threads.h.
 
-#include "tensorrt/element_types.h"
-#include "tensorrt/paste_masks_kernel.h"
-#include "tensorrt/paste_masks_threads.h"
+#include "cuda/paste_masks.h"
+
+#include "cuda/element_types.h"
+#include "cuda/paste_masks_threads.h"
 
 namespace refinemask
 {

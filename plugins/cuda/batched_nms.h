@@ -1,9 +1,9 @@
 // The launch of the suppression kernels (batched_nms.cu), and the workspace they need.
 #pragma once
 
+#include "cuda/batched_nms_threads.h"
+#include "cuda/launch.h"
 #include "kernels/batched_nms.h"
-#include "tensorrt/batched_nms_threads.h"
-#include "tensorrt/launch.h"
 
 #include <cstddef>
 

@@ -1,8 +1,8 @@
 // CUDA only: from the type of elements as a value to the type itself.
 #pragma once
 
+#include "cuda/launch.h"
 #include "kernels/host_device.h"
-#include "tensorrt/launch.h"
 
 namespace refinemask
 {

@@ -1,4 +1,4 @@
-#include "roi_plan.h"
+#include "cpu/multiscale_roi_align_plan.h"
 
 #include <algorithm>
 

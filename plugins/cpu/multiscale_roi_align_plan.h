@@ -1,8 +1,8 @@
 // What pooling a RoI needs to know besides the channel: its maps, samples and tables of weights.
 #pragma once
 
+#include "cpu/simd.h"
 #include "kernels/multiscale_roi_align.h"
-#include "simd.h"
 
 #include <cstdint>
 #include <vector>

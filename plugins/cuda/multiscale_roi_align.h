@@ -1,8 +1,8 @@
 // The launch of the RoIAlign kernel (multiscale_roi_align.cu).
 #pragma once
 
+#include "cuda/launch.h"
 #include "kernels/multiscale_roi_align.h"
-#include "tensorrt/launch.h"
 
 namespace refinemask
 {

@@ -2,9 +2,8 @@
 // once; they neither allocate nor wait.
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstdint>
+#include <cuda_runtime_api.h>
 
 namespace refinemask
 {
