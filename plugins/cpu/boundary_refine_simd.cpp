@@ -1,8 +1,7 @@
-// The loops of BoundaryRefine, for one instruction set as loops_simd.cpp. Products and sums are
-// those of kernels/boundary_refine.h in the same order, so the results are the same bit for bit.
-#include "cpu/boundary_refine_simd.h"
-
+// The loops of BoundaryRefine, for the instruction set REFINEMASK_ISA. Products and sums are those
+// of kernels/boundary_refine.h in the same order, so the results are the same bit for bit.
 #include "cpu/lanes.h"
+#include "cpu/simd_loops.h"
 #include "kernels/boundary_refine.h"
 
 namespace
@@ -10,16 +9,6 @@ namespace
 
 using refinemask::RefineView;
 using refinemask::ResizeTap;
-
-inline float asFloat(float value)
-{
-    return value;
-}
-
-inline float asFloat(std::uint16_t bits)
-{
-    return refinemask::toFloat(refinemask::Half{bits});
-}
 
 inline void put(float value, float* target)
 {

@@ -16,6 +16,17 @@
 namespace
 {
 
+//! One element, a half as its bits.
+inline float asFloat(float value)
+{
+    return value;
+}
+
+inline float asFloat(std::uint16_t bits)
+{
+    return refinemask::toFloat(refinemask::Half{bits});
+}
+
 #if defined(__AVX2__)
 struct Lanes8
 {
@@ -160,7 +171,7 @@ constexpr int kRegisterRows = 14;
 using Wide = Lanes8;
 constexpr int kRegisterRows = 7;
 #else
-//! Other processors: what the compiler makes of plain arrays.
+//! Any other CPU: what the compiler makes of plain arrays.
 struct Lanes4
 {
     static constexpr int kCount = 4;

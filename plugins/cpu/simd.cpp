@@ -1,5 +1,7 @@
 #include "cpu/simd.h"
 
+#include "cpu/instruction_sets.h"
+
 namespace refinemask
 {
 
@@ -9,14 +11,11 @@ namespace
 SimdFunctions const& choose()
 {
 #ifdef REFINEMASK_X86
-    // __builtin_cpu_supports also asks whether the operating system saves the registers.
-    bool const fused = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-        && __builtin_cpu_supports("f16c");
-    if (fused && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+    if (hasAvx512())
     {
         return avx512::functions();
     }
-    if (fused)
+    if (hasAvx2())
     {
         return avx2::functions();
     }

@@ -1,4 +1,5 @@
-// The loops for every instruction set that this processor has, against the kernels.
+// The loops for every instruction set that this CPU has, against the kernels.
+#include "cpu/instruction_sets.h"
 #include "cpu/multiscale_roi_align_plan.h"
 #include "cpu/simd.h"
 #include "kernels/batched_nms.h"
@@ -18,14 +19,13 @@ std::vector<SimdFunctions const*> available()
 {
     std::vector<SimdFunctions const*> all{&baseline::functions()};
 #ifdef REFINEMASK_X86
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-        && __builtin_cpu_supports("f16c"))
+    if (hasAvx2())
     {
         all.push_back(&avx2::functions());
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-        {
-            all.push_back(&avx512::functions());
-        }
+    }
+    if (hasAvx512())
+    {
+        all.push_back(&avx512::functions());
     }
 #endif
     return all;

@@ -1,28 +1,15 @@
-// The loops of simd.h. Compiled once for each instruction set, REFINEMASK_ISA, which names the
-// namespace of their table; all else is in the unnamed namespace.
-#include "cpu/boundary_refine_simd.h"
+// The loops of MultiScaleRoIAlign, for the instruction set REFINEMASK_ISA. All but the loops that
+// simd_loops.h declares is in the unnamed namespace.
 #include "cpu/lanes.h"
-#include "cpu/simd.h"
-#include "kernels/batched_nms.h"
+#include "cpu/simd_loops.h"
 
 namespace
 {
 
-using refinemask::BoxBlock;
 using refinemask::ColumnBlock;
 using refinemask::kColumnBlock;
 using refinemask::kRowStrides;
 using refinemask::SeparableView;
-
-inline float featureAsFloat(float value)
-{
-    return value;
-}
-
-inline float featureAsFloat(std::uint16_t bits)
-{
-    return refinemask::toFloat(refinemask::Half{bits});
-}
 
 //! Add up Taps rows of the map, or rowTaps rows if Taps is 0, for each row of the pooled map.
 template <int Taps, typename T>
@@ -65,7 +52,7 @@ void sumNarrowRows(SeparableView const& roi, T const* map, float* rows)
             for (int tap = 0; tap < roi.rowTaps; ++tap)
             {
                 sum += roi.rowWeights[row * roi.rowTaps + tap]
-                    * featureAsFloat(source[tap * roi.mapWidth + column]);
+                    * asFloat(source[tap * roi.mapWidth + column]);
             }
             rows[row * roi.rowStride + column] = sum;
         }
@@ -216,50 +203,20 @@ bool pool(SeparableView const& roi, T const* map, float* rows, T* output)
     }
 }
 
-bool overlapsAny(BoxBlock const* blocks, std::int64_t count, float const* box, float iouThreshold)
-{
-    refinemask::ShiftedBox const candidate{box[0], box[1], box[2], box[3], box[4]};
-    for (std::int64_t index = 0; index < count; ++index)
-    {
-        BoxBlock const& block = blocks[index];
-        // Most boxes do not meet at all, and a division is slow: look for an intersection first.
-        // Without one the ratio is 0 or NaN, which is not above the threshold.
-        int met = 0;
-        for (int i = 0; i < BoxBlock::kCapacity; ++i)
-        {
-            refinemask::ShiftedBox const better{
-                block.x1[i], block.y1[i], block.x2[i], block.y2[i], block.area[i]};
-            met |= refinemask::intersectionArea(better, candidate) != 0.F ? 1 : 0;
-        }
-        if (met == 0)
-        {
-            continue;
-        }
-        int suppressed = 0;
-        for (int i = 0; i < BoxBlock::kCapacity; ++i)
-        {
-            refinemask::ShiftedBox const better{
-                block.x1[i], block.y1[i], block.x2[i], block.y2[i], block.area[i]};
-            suppressed |= refinemask::overlapsMore(better, candidate, iouThreshold) ? 1 : 0;
-        }
-        if (suppressed != 0)
-        {
-            return true;
-        }
-    }
-    return false;
-}
-
 } // namespace
 
 namespace refinemask::REFINEMASK_ISA
 {
 
-SimdFunctions const& functions()
+bool poolFloat(SeparableView const& roi, float const* map, float* rows, float* output)
 {
-    static constexpr SimdFunctions kFunctions{
-        pool<float>, pool<std::uint16_t>, refineFloat, refineHalf, overlapsAny};
-    return kFunctions;
+    return pool(roi, map, rows, output);
+}
+
+bool poolHalf(
+    SeparableView const& roi, std::uint16_t const* map, float* rows, std::uint16_t* output)
+{
+    return pool(roi, map, rows, output);
 }
 
 } // namespace refinemask::REFINEMASK_ISA

@@ -1,0 +1,14 @@
+// The table of one instruction set's loops.
+#include "cpu/simd_loops.h"
+
+namespace refinemask::REFINEMASK_ISA
+{
+
+SimdFunctions const& functions()
+{
+    static constexpr SimdFunctions kFunctions{
+        poolFloat, poolHalf, refineFloat, refineHalf, overlapsAny};
+    return kFunctions;
+}
+
+} // namespace refinemask::REFINEMASK_ISA
