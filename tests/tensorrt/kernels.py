@@ -27,16 +27,20 @@ def compile_library(folder: Path, cuda: bool) -> Path:
     common = ["-std=c++17", "-O2", f"-I{PLUGINS}", "-shared", "-o", str(library)]
     launcher = [str(TESTS / "launcher" / "launcher.cpp"), str(PLUGINS / "tensorrt" / "fields.cpp")]
     if cuda:
-        kernels = [str(path) for path in sorted((PLUGINS / "cuda").glob("*.cu"))]
+        kernels = _sources(PLUGINS / "cuda", "cu")
         flags = ["-arch=native", "--fmad=false", "-lineinfo", "-Xcompiler=-fPIC,-ffp-contract=off"]
         command = [str(toolkit / "bin" / "nvcc"), *common, *flags, *launcher, *kernels]
     else:
         flags = ["-fPIC", "-ffp-contract=off", f"-isystem{toolkit / 'include'}"]
         compiler = os.environ.get("CXX", "c++")
-        command = [compiler, *common, *flags, *launcher, str(TESTS / "host_launch.cpp")]
+        command = [compiler, *common, *flags, *launcher, *_sources(TESTS, "cpp")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return library
+
+
+def _sources(folder: Path, suffix: str) -> list[str]:
+    return [str(path) for path in sorted(folder.glob(f"*.{suffix}"))]
 
 
 def _find_toolkit() -> Path | None:

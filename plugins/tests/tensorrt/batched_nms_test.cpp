@@ -1,5 +1,5 @@
 // The life of the BatchedNMS plugin; its kernels against a plain greedy suppression.
-#include "tests/cuda/host_launch.h"
+#include "tests/cuda/host_threads.h"
 #include "tests/reference.h"
 #include "tests/tensorrt/plugin_life.h"
 
