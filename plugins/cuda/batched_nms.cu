@@ -2,6 +2,11 @@
 
 #include "cuda/batched_nms.h"
 
+#include "cuda/batched_nms_collect_threads.h"
+#include "cuda/batched_nms_sort_threads.h"
+#include "cuda/batched_nms_suppress_threads.h"
+#include "cuda/batched_nms_write_threads.h"
+
 namespace refinemask
 {
 
