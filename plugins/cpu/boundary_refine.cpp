@@ -1,6 +1,7 @@
 #include "cpu/boundary_refine.h"
 
 #include "cpu/simd.h"
+#include "operators/boundary_refine.h"
 
 #include <algorithm>
 #include <vector>
@@ -10,6 +11,9 @@ namespace refinemask
 
 namespace
 {
+
+// The pixels of a window are counted in 16 bits.
+static_assert((2 * kLargestBoundaryWidth + 1) * (2 * kLargestBoundaryWidth + 1) < 1 << 16);
 
 //! What depends on the size of the masks only, and memory for one mask.
 class Refiner

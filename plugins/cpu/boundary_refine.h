@@ -7,13 +7,10 @@
 namespace refinemask
 {
 
-//! Widest boundary, in coarse pixels: the window's pixels are counted in 16 bits.
-constexpr int kMaxBoundaryWidth = 127;
-
 //! Take the fine stage near the boundary of the coarse one, elsewhere the coarse stage.
 //!
 //! coarse: count x coarseSize^2 logits; fine and output: count x (2 * coarseSize)^2; width from 0
-//! to kMaxBoundaryWidth. T is float or Half. Bit for bit what the kernel gives.
+//! to kLargestBoundaryWidth. T is float or Half. Bit for bit what the kernel gives.
 template <typename T>
 void boundaryRefine(T const* coarse, T const* fine, std::int64_t count, int coarseSize, int width,
     T* output, ParallelFor const& parallelFor);

@@ -6,12 +6,15 @@
 #include "cuda/batched_nms_sort_threads.h"
 #include "cuda/batched_nms_suppress_threads.h"
 #include "cuda/batched_nms_write_threads.h"
+#include "operators/batched_nms.h"
 
 namespace refinemask
 {
 
 namespace
 {
+
+static_assert(kLargestNmsBatch <= kLargestGridY);
 
 __global__ void __launch_bounds__(kCollectThreads)
     collectCandidates(__grid_constant__ NmsArguments const arguments)

@@ -4,12 +4,16 @@
 
 #include "cuda/boundary_refine_threads.h"
 #include "cuda/element_types.h"
+#include "operators/boundary_refine.h"
 
 namespace refinemask
 {
 
 namespace
 {
+
+constexpr int kSharedMemory = 48 << 10; //!< bytes that a block can have on every GPU
+static_assert(kBandCoarseRows * kLargestMapSide <= kSharedMemory);
 
 template <typename T, int kCount>
 __global__ void __launch_bounds__(kRefineThreads, 4)

@@ -13,13 +13,10 @@ struct BoundaryRefineLaunch
     void const* coarse; //!< count x size x size logits
     void const* fine;   //!< count x 2 size x 2 size
     std::int64_t count;
-    int coarseSize; //!< at most kLargestCoarseSize
+    int coarseSize; //!< at most kLargestMapSide
     int width;      //!< of the boundary
     void* output;   //!< as fine
 };
-
-//! The interior of a band of so many coarse columns fits the shared memory of every GPU.
-constexpr int kLargestCoarseSize = 8192;
 
 cudaError_t launchBoundaryRefine(BoundaryRefineLaunch const& launch, cudaStream_t stream);
 

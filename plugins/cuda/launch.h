@@ -8,6 +8,9 @@
 namespace refinemask
 {
 
+//! Blocks in the second dimension of a grid.
+constexpr int kLargestGridY = 65535;
+
 //! The type of features, logits and masks. Coordinates are always float32.
 enum class ElementType
 {

@@ -6,12 +6,15 @@
 #include "cuda/element_types.h"
 #include "cuda/multiscale_roi_align_channels_last_threads.h"
 #include "cuda/multiscale_roi_align_threads.h"
+#include "operators/multiscale_roi_align.h"
 
 namespace refinemask
 {
 
 namespace
 {
+
+static_assert(kLargestChannels <= std::int64_t{kLargestGridY} * kChannelsPerBlock);
 
 // As many blocks of a multiprocessor as leave registers enough that none is spilled (README.md).
 constexpr int kChannelsLastBlocksPerMultiprocessor = 4;

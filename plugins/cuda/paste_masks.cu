@@ -5,6 +5,8 @@
 #include "cuda/element_types.h"
 #include "cuda/paste_masks_threads.h"
 
+#include <algorithm>
+
 namespace refinemask
 {
 
@@ -13,13 +15,13 @@ namespace
 
 template <typename T>
 __global__ void __launch_bounds__(kPasteThreads, 4)
-    pasteWindows(__grid_constant__ PasteMasksArguments<T> const arguments)
+    pasteWindows(__grid_constant__ PasteMasksArguments<T> const arguments, int firstBand)
 {
     __shared__ PasteTap taps[kPasteRows];
     std::int64_t const mask = blockIdx.x;
     int const thread = static_cast<int>(threadIdx.x);
     float const* const box = arguments.boxes + mask * 4;
-    PasteWindow const band = pasteBand(arguments, box, static_cast<int>(blockIdx.y));
+    PasteWindow const band = pasteBand(arguments, box, firstBand + static_cast<int>(blockIdx.y));
     if (band.first >= band.last)
     {
         return;
@@ -35,8 +37,12 @@ void launchPasteWindows(PasteMasksLaunch const& launch, cudaStream_t stream)
     PasteMasksArguments<T> const arguments{static_cast<T const*>(launch.masks), launch.boxes,
         launch.output, launch.maskSize, launch.height, launch.width, launch.threshold};
     std::int64_t const bands = (launch.height + kPasteRows - 1) / kPasteRows;
-    dim3 const grid(static_cast<unsigned>(launch.count), static_cast<unsigned>(bands));
-    pasteWindows<T><<<grid, kPasteThreads, 0, stream>>>(arguments);
+    for (std::int64_t first = 0; first < bands; first += kLargestGridY)
+    {
+        std::int64_t const count = std::min<std::int64_t>(bands - first, kLargestGridY);
+        dim3 const grid(static_cast<unsigned>(launch.count), static_cast<unsigned>(count));
+        pasteWindows<T><<<grid, kPasteThreads, 0, stream>>>(arguments, static_cast<int>(first));
+    }
 }
 
 } // namespace

@@ -2,10 +2,15 @@
 // or refused, and what was read is written and read again the same.
 #include "tensorrt/fields.h"
 #include "fuzz/input.h"
+#include "operators/batched_nms.h"
+#include "operators/boundary_refine.h"
+#include "operators/multiscale_roi_align.h"
+#include "operators/paste_masks.h"
 
 #include <array>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace
@@ -75,7 +80,7 @@ void run(std::vector<Field> const& fields)
     {
         attributes = readAttributes<Attributes>(fields);
     }
-    catch (FieldError const&)
+    catch (std::invalid_argument const&)
     {
         return;
     }

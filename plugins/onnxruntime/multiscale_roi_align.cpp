@@ -1,8 +1,6 @@
 #include "cpu/multiscale_roi_align.h"
 #include "onnxruntime/operator.h"
-
-#include <algorithm>
-#include <cmath>
+#include "operators/multiscale_roi_align.h"
 
 namespace refinemask
 {
@@ -10,53 +8,11 @@ namespace refinemask
 namespace
 {
 
-constexpr char const* kOperator = RoIAlignAttributes::kOperatorName;
-//! Cells of a map's side, which float32 coordinates can still tell apart.
-constexpr std::int64_t kMaxSide = 1 << 24;
-
-RoIAlignParams readParams(AttributeReader const& reader)
+RoIAlignAttributes readRoIAlignAttributes(AttributeReader const& reader)
 {
-    auto const attributes = readAttributes<RoIAlignAttributes>(reader);
-    if (reader.inputCount() != attributes.strides.size() + 1)
-    {
-        fail(kOperator, "needs one feature map for each of the ", attributes.strides.size(),
-            " strides ", toText(attributes.strides), ", got ", reader.inputCount() - 1);
-    }
-    return attributes.params();
-}
-
-//! RoIs that the kernel cannot pool are errors: it would leave them 0, or read beyond the maps.
-void checkRois(Input<float> const& rois, std::int64_t batch, RoIAlignParams const& params)
-{
-    for (std::int64_t index = 0; index < rois.shape[0]; ++index)
-    {
-        float const* const roi = rois.data + index * 5;
-        for (int i = 0; i < 5; ++i)
-        {
-            if (!std::isfinite(roi[i]))
-            {
-                fail(kOperator, "rois must be finite, got ", roi[i], " in row ", index, ", column ",
-                    i);
-            }
-        }
-        if (roi[0] != std::floor(roi[0]) || roi[0] < 0.F || roi[0] >= static_cast<float>(batch))
-        {
-            fail(kOperator, "the image index of a RoI must be an integer from 0 to ", batch - 1,
-                " (the features hold ", batch, " images), got ", roi[0], " in row ", index);
-        }
-        if (params.samplingRatio == 0)
-        {
-            float const scale = params.spatialScale[assignLevel(roi + 1, params)];
-            float const largest = std::max(axisSamples(roi[1], roi[3], scale, params).binSize,
-                axisSamples(roi[2], roi[4], scale, params).binSize);
-            if (largest > static_cast<float>(kMaxSamples))
-            {
-                fail(kOperator, "the RoI in row ", index, " (", roi[1], ", ", roi[2], ", ", roi[3],
-                    ", ", roi[4], ") is too large: a bin would take more than ", kMaxSamples,
-                    " samples along an axis; clip the RoIs to the image");
-            }
-        }
-    }
+    auto attributes = readAttributes<RoIAlignAttributes>(reader);
+    attributes.checkLevels(reader.inputCount() - 1);
+    return attributes;
 }
 
 template <typename T>
@@ -64,55 +20,39 @@ class MultiScaleRoIAlignKernel : public KernelBase<MultiScaleRoIAlignKernel<T>>
 {
 public:
     explicit MultiScaleRoIAlignKernel(AttributeReader const& reader)
-        : mParams(readParams(reader))
+        : mAttributes(readRoIAlignAttributes(reader))
+        , mParams(mAttributes.params())
     {
     }
 
     void compute(Ort::KernelContext const& context) const
     {
         auto const rois = input<float>(context, 0);
-        if (rois.shape.size() != 2 || rois.shape[1] != 5)
-        {
-            fail(kOperator, "rois must have the shape (K, 5), got ", toText(rois.shape));
-        }
         FeatureLevel<T> levels[kMaxLevels] = {};
-        Shape const first = input<T>(context, 1).shape;
+        std::vector<Shape> shapes;
         for (int level = 0; level < mParams.numLevels; ++level)
         {
             auto const feature = input<T>(context, static_cast<std::size_t>(level) + 1);
-            checkFeature(feature.shape, first, level, rois.shape[0]);
-            levels[level] = FeatureLevel<T>{feature.data, static_cast<int>(feature.shape[2]),
-                static_cast<int>(feature.shape[3])};
+            levels[level].data = feature.data;
+            shapes.push_back(feature.shape);
         }
-        checkRois(rois, first[0], mParams);
+        mAttributes.checkShapes(rois.shape, shapes);
+        for (int level = 0; level < mParams.numLevels; ++level)
+        {
+            levels[level].height = static_cast<int>(shapes[level][2]);
+            levels[level].width = static_cast<int>(shapes[level][3]);
+        }
+        std::int64_t const batch = shapes[0][0];
+        std::int64_t const channels = shapes[0][1];
+        checkRois(rois.data, rois.shape[0], batch, mParams);
         std::int64_t const size = mParams.outputSize;
-        T* const pooled = output<T>(context, 0, {rois.shape[0], first[1], size, size});
-        multiScaleRoIAlign(rois.data, rois.shape[0], levels, first[0], first[1], mParams, pooled,
+        T* const pooled = output<T>(context, 0, {rois.shape[0], channels, size, size});
+        multiScaleRoIAlign(rois.data, rois.shape[0], levels, batch, channels, mParams, pooled,
             threadPool(context));
     }
 
 private:
-    static void checkFeature(
-        Shape const& shape, Shape const& first, int level, std::int64_t numRois)
-    {
-        if (shape.size() != 4)
-        {
-            fail(kOperator, "the features of level ", level,
-                " must have the shape (B, C, H, W), got ", toText(shape));
-        }
-        if (shape[0] != first[0] || shape[1] != first[1])
-        {
-            fail(kOperator, "all levels must have as many images and channels as level 0, ",
-                toText(first), "; got ", toText(shape), " for level ", level);
-        }
-        bool const empty = shape[2] == 0 || shape[3] == 0;
-        if ((empty && numRois > 0) || shape[2] > kMaxSide || shape[3] > kMaxSide)
-        {
-            fail(kOperator, "the features of level ", level, " must have 1 to ", kMaxSide,
-                " rows and columns, got ", toText(shape));
-        }
-    }
-
+    RoIAlignAttributes mAttributes;
     RoIAlignParams mParams;
 };
 
@@ -121,7 +61,7 @@ class MultiScaleRoIAlignOperator
     : public OperatorBase<MultiScaleRoIAlignOperator<T>, MultiScaleRoIAlignKernel<T>>
 {
 public:
-    static constexpr char const* kName = kOperator;
+    static constexpr char const* kName = RoIAlignAttributes::kOperatorName;
     static constexpr ONNXTensorElementDataType kInputs[] = {kElementType<float>, kElementType<T>};
     static constexpr ONNXTensorElementDataType kOutputs[] = {kElementType<T>};
 

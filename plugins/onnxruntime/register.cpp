@@ -42,7 +42,7 @@ REFINEMASK_EXPORT OrtStatus* ORT_API_CALL RegisterCustomOps(
         return oldest != nullptr ? oldest->CreateStatus(ORT_FAIL, message.c_str()) : nullptr;
     }
     Ort::InitApi(api);
-    return refinemask::guarded(
+    return refinemask::catchAsStatus(
         [&]
         {
             Ort::UnownedSessionOptions(options).Add(operators());

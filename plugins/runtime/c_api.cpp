@@ -2,6 +2,7 @@
 
 #include "cpu/parallel.h"
 #include "cpu/paste_masks.h"
+#include "operators/paste_masks.h"
 
 #include <algorithm>
 #include <exception>
@@ -10,14 +11,11 @@
 namespace
 {
 
-//! No axis is as long: pixel indices stay exact in float32, and their products far below 2^63.
-constexpr std::int64_t kMaxLength = 1 << 24;
-constexpr std::int32_t kMaxMaskSize = 1 << 14;
-
-bool areSizes(std::int32_t maskSize, std::int64_t height, std::int64_t width)
+bool areSizes(std::int64_t count, std::int32_t maskSize, std::int64_t height, std::int64_t width)
 {
-    return maskSize > 0 && maskSize <= kMaxMaskSize && height >= 0 && height <= kMaxLength
-        && width >= 0 && width <= kMaxLength;
+    refinemask::IntegerRange const sides{0, refinemask::kLargestSide};
+    return count >= 0 && maskSize >= 1 && maskSize <= refinemask::kLargestMapSide
+        && sides.contains(height) && sides.contains(width);
 }
 
 } // namespace
@@ -34,8 +32,8 @@ std::int32_t refinemask_paste_masks(float const* masks, float const* boxes, std:
     std::uint8_t* output)
 try
 {
-    if (masks == nullptr || boxes == nullptr || output == nullptr || count < 0
-        || !areSizes(maskSize, height, width))
+    if (masks == nullptr || boxes == nullptr || output == nullptr
+        || !areSizes(count, maskSize, height, width))
     {
         return -1;
     }
@@ -54,7 +52,7 @@ std::int64_t refinemask_paste_runs(float const* mask, std::int32_t maskSize, flo
 try
 {
     if (mask == nullptr || box == nullptr || edges == nullptr || capacity < 0
-        || !areSizes(maskSize, height, width))
+        || !areSizes(1, maskSize, height, width))
     {
         return -1;
     }

@@ -1,11 +1,9 @@
 #include "tensorrt/fields.h"
 
-#include "tensorrt/text.h"
+#include "operators/errors.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <functional>
 
 namespace refinemask
 {
@@ -13,20 +11,26 @@ namespace refinemask
 namespace
 {
 
-char const* typeName(FieldType type)
+//! The type as ONNX calls it: a list of one value cannot be told from a value.
+char const* typeName(Field const& field)
 {
-    switch (type)
+    bool const isOne = field.length == 1;
+    switch (field.type)
     {
     case FieldType::kFLOAT32:
-        return "float32";
+        return isOne ? "a float" : "a list of floats";
     case FieldType::kINT32:
-        return "int32";
     case FieldType::kINT64:
-        return "int64";
+        return isOne ? "an integer" : "a list of integers";
     case FieldType::kOTHER:
         break;
     }
     return "another type";
+}
+
+bool areIntegers(Field const& field)
+{
+    return field.type == FieldType::kINT32 || field.type == FieldType::kINT64;
 }
 
 template <typename T>
@@ -35,6 +39,12 @@ T element(Field const& field, std::int32_t index)
     T value; // Data from a file need not be aligned.
     std::memcpy(&value, static_cast<char const*>(field.data) + index * sizeof(T), sizeof(T));
     return value;
+}
+
+std::int64_t integerAt(Field const& field, std::int32_t index)
+{
+    return field.type == FieldType::kINT32 ? element<std::int32_t>(field, index)
+                                           : element<std::int64_t>(field, index);
 }
 
 std::string joined(std::vector<std::string> const& names)
@@ -49,31 +59,27 @@ std::string joined(std::vector<std::string> const& names)
 
 } // namespace
 
-FieldReader::FieldReader(std::string operatorName, std::vector<Field> fields)
-    : mOperatorName(std::move(operatorName))
+FieldReader::FieldReader(char const* operatorName, std::vector<Field> fields)
+    : mOperatorName(operatorName)
 {
     for (Field const& field : fields)
     {
         if (field.name == nullptr)
         {
-            fail("(unnamed)", "has no name");
+            fail(mOperatorName, "an attribute has no name");
         }
         if (find(field.name) != nullptr)
         {
-            fail(field.name, "is given twice; give it once");
+            fail(mOperatorName, "attribute ", field.name, " is given twice; give it once");
         }
         if (field.length < 0 || (field.length > 0 && field.data == nullptr))
         {
-            fail(field.name, concatenate("has no data for its length of ", field.length));
+            fail(mOperatorName, "attribute ", field.name, " has no data for its length of ",
+                field.length);
         }
         mGiven.push_back(Given{field, false});
     }
     mKnown.clear(); // of the look-ups for duplicates
-}
-
-void FieldReader::fail(std::string const& field, std::string const& what) const
-{
-    throw FieldError(concatenate(mOperatorName, ": field '", field, "' ", what));
 }
 
 FieldReader::Given* FieldReader::find(char const* name)
@@ -87,51 +93,31 @@ FieldReader::Given* FieldReader::find(char const* name)
     return found == mGiven.end() ? nullptr : &*found;
 }
 
-Field const& FieldReader::require(char const* name)
+Field const& FieldReader::require(char const* name, char const* wanted)
 {
     Given* const given = find(name);
     if (given == nullptr)
     {
-        fail(name, "is missing; the node must have it as an attribute");
+        failType(mOperatorName, name, wanted, nullptr);
     }
     given->used = true;
     return given->field;
 }
 
-std::vector<std::int64_t> FieldReader::readIntegers(Field const& field, IntegerRange range) const
-{
-    if (field.type != FieldType::kINT32 && field.type != FieldType::kINT64)
-    {
-        fail(field.name, concatenate("is ", typeName(field.type), ", must be int32 or int64"));
-    }
-    std::vector<std::int64_t> values;
-    for (std::int32_t i = 0; i < field.length; ++i)
-    {
-        std::int64_t const value = field.type == FieldType::kINT32
-            ? element<std::int32_t>(field, i)
-            : element<std::int64_t>(field, i);
-        if (value < range.lowest || value > range.highest)
-        {
-            fail(field.name,
-                concatenate("is ", value, ", must be from ", range.lowest, " to ", range.highest));
-        }
-        values.push_back(value);
-    }
-    return values;
-}
-
 std::int64_t FieldReader::readInteger(Field const& field, IntegerRange range) const
 {
-    if (field.length != 1)
+    if (!areIntegers(field) || field.length != 1)
     {
-        fail(field.name, concatenate("has ", field.length, " values, must have 1"));
+        failType(mOperatorName, field.name, "an integer", typeName(field));
     }
-    return readIntegers(field, range)[0];
+    std::int64_t const value = integerAt(field, 0);
+    requireInRange(mOperatorName, field.name, value, range);
+    return value;
 }
 
 void FieldReader::integer(char const* name, std::int64_t& value, IntegerRange range)
 {
-    value = readInteger(require(name), range);
+    value = readInteger(require(name, "an integer"), range);
 }
 
 void FieldReader::optionalInteger(char const* name, std::int64_t& value, IntegerRange range)
@@ -146,39 +132,28 @@ void FieldReader::optionalInteger(char const* name, std::int64_t& value, Integer
 void FieldReader::ascendingIntegers(
     char const* name, std::vector<std::int64_t>& values, IntegerRange range, IntegerRange count)
 {
-    Field const& field = require(name);
-    if (field.length < count.lowest || field.length > count.highest)
+    Field const& field = require(name, "a list of integers");
+    if (!areIntegers(field))
     {
-        fail(name,
-            concatenate(
-                "has ", field.length, " values, must have ", count.lowest, " to ", count.highest));
+        failType(mOperatorName, name, "a list of integers", typeName(field));
     }
-    values = readIntegers(field, range);
-    auto const unordered = std::adjacent_find(values.begin(), values.end(), std::greater_equal<>());
-    if (unordered != values.end())
+    values.clear();
+    for (std::int32_t i = 0; i < field.length; ++i)
     {
-        fail(name, concatenate("has ", unordered[1], " after ", unordered[0], ", must ascend"));
+        values.push_back(integerAt(field, i));
     }
+    requireAscending(mOperatorName, name, values, range, count);
 }
 
 void FieldReader::number(char const* name, float& value, NumberRange range)
 {
-    Field const& field = require(name);
-    if (field.type != FieldType::kFLOAT32)
+    Field const& field = require(name, "a float");
+    if (field.type != FieldType::kFLOAT32 || field.length != 1)
     {
-        fail(name, concatenate("is ", typeName(field.type), ", must be float32"));
-    }
-    if (field.length != 1)
-    {
-        fail(name, concatenate("has ", field.length, " values, must have 1"));
+        failType(mOperatorName, name, "a float", typeName(field));
     }
     value = element<float>(field, 0);
-    if (!range.contains(value))
-    {
-        fail(name,
-            concatenate("is ", value, ", must be ", range.excludeLowest ? "above " : "from ",
-                range.lowest, range.excludeLowest ? " and at most " : " to ", range.highest));
-    }
+    requireInRange(mOperatorName, name, value, range);
 }
 
 void FieldReader::finish() const
@@ -187,7 +162,8 @@ void FieldReader::finish() const
     {
         if (!given.used)
         {
-            fail(given.field.name, "is unknown; known are " + joined(mKnown));
+            fail(mOperatorName, "attribute ", given.field.name, " is unknown; known are ",
+                joined(mKnown));
         }
     }
 }

@@ -1,15 +1,14 @@
 // The attributes of an operator as TensorRT hands them to a plugin creator, read strictly.
 //
-// An operator describes its attributes once (operators/attributes.h) to a visitor. FieldReader
+// An operator describes its attributes once (operators/attribute.h) to a visitor. FieldReader
 // checks and stores what TensorRT gives, FieldWriter says what to serialise, FieldLister what there
 // is. Knows neither TensorRT nor CUDA, so that it builds and can be fuzzed everywhere.
 #pragma once
 
-#include "operators/attributes.h"
+#include "operators/attribute.h"
 
 #include <cstdint>
 #include <deque>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -34,20 +33,12 @@ struct Field
     std::int32_t length;
 };
 
-//! A field that is missing, unknown, given twice, of a wrong type or out of range.
-class FieldError : public std::invalid_argument
-{
-public:
-    using std::invalid_argument::invalid_argument;
-};
-
-//! Takes attributes out of what TensorRT gave. Every function throws a FieldError that names the
-//! operator and the field.
+//! Takes attributes out of what TensorRT gave. Throws std::invalid_argument for a field that is
+//! missing, unknown, given twice, of the wrong type or out of range.
 class FieldReader
 {
 public:
-    //! \throw FieldError a field without a name or data, or two of one name
-    FieldReader(std::string operatorName, std::vector<Field> fields);
+    FieldReader(char const* operatorName, std::vector<Field> fields);
 
     void integer(char const* name, std::int64_t& value, IntegerRange range);
     //! Leaves `value` as it is where the field is missing.
@@ -56,7 +47,7 @@ public:
         IntegerRange count);
     void number(char const* name, float& value, NumberRange range);
 
-    //! \throw FieldError a field that nothing has asked for
+    //! Refuse fields that nothing has asked for.
     void finish() const;
 
 private:
@@ -67,12 +58,10 @@ private:
     };
 
     Given* find(char const* name);
-    Field const& require(char const* name);
-    std::vector<std::int64_t> readIntegers(Field const& field, IntegerRange range) const;
+    Field const& require(char const* name, char const* wanted);
     std::int64_t readInteger(Field const& field, IntegerRange range) const;
-    [[noreturn]] void fail(std::string const& field, std::string const& what) const;
 
-    std::string mOperatorName;
+    char const* mOperatorName;
     std::vector<Given> mGiven;
     std::vector<std::string> mKnown;
 };
@@ -117,7 +106,6 @@ private:
     std::vector<Field> mFields;
 };
 
-//! Read an operator's attributes. \throw FieldError
 template <typename Attributes>
 Attributes readAttributes(std::vector<Field> fields)
 {

@@ -1,11 +1,10 @@
 // What TensorRT looks for in a plugin library, whose registry calls setLoggerFinder() and
 // getCreators() when it loads it; and the version, for the Python package.
-
-#include "tensorrt/batched_nms.h"
-#include "tensorrt/boundary_refine.h"
+#include "tensorrt/creators.h"
 #include "tensorrt/logging.h"
-#include "tensorrt/multiscale_roi_align.h"
-#include "tensorrt/paste_masks.h"
+
+#include <NvInferRuntime.h>
+#include <iterator>
 
 #define REFINEMASK_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -24,16 +23,13 @@ REFINEMASK_EXPORT nvinfer1::IPluginCreatorInterface* const* getCreators(
 {
     using namespace refinemask;
     numCreators = 0;
-    return guarded<nvinfer1::IPluginCreatorInterface* const*>("refinemask", nullptr,
+    return catchAndLog<nvinfer1::IPluginCreatorInterface* const*>("refinemask", nullptr,
         [&numCreators]
         {
-            static Creator<MultiScaleRoIAlignPlugin> roiAlign;
-            static Creator<BatchedNMSPlugin> nms;
-            static Creator<BoundaryRefinePlugin> boundaryRefine;
-            static Creator<PasteMasksPlugin> pasteMasks;
             static nvinfer1::IPluginCreatorInterface* const creators[]
-                = {&roiAlign, &nms, &boundaryRefine, &pasteMasks};
-            numCreators = 4;
+                = {&multiScaleRoIAlignCreator(), &batchedNMSCreator(), &boundaryRefineCreator(),
+                    &pasteMasksCreator()};
+            numCreators = static_cast<std::int32_t>(std::size(creators));
             return creators;
         });
 }

@@ -21,7 +21,7 @@ void logError(char const* message) noexcept;
 //!
 //! Exceptions must not reach TensorRT.
 template <typename Result, typename Function>
-Result guarded(char const* operatorName, Result otherwise, Function const& function) noexcept
+Result catchAndLog(char const* operatorName, Result otherwise, Function const& function) noexcept
 {
     try
     {

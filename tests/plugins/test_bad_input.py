@@ -15,6 +15,10 @@ ROIS = np.array([[0, 2, 2, 20, 20]], np.float32)
 FEATURES = [np.zeros((2, 3, 16 >> level, 16 >> level), np.float32) for level in range(2)]
 ALIGN: dict[str, Any] = operators.ROI_ALIGN | {"strides": (4, 8)}
 BOXES, SCORES = np.zeros((1, 3, 2, 4), np.float32), np.zeros((1, 3, 2), np.float32)
+MANY_IMAGES = {
+    "boxes": np.zeros((1 << 16, 1, 4), np.float32),
+    "scores": np.zeros((1 << 16, 1, 1), np.float32),
+}
 COARSE, FINE = np.zeros((1, 1, 4, 4), np.float32), np.zeros((1, 1, 8, 8), np.float32)
 MASKS, PLACES = np.zeros((2, 4, 4), np.float32), np.zeros((2, 4), np.float32)
 SIZE = np.array([8, 8], np.int64)
@@ -122,6 +126,7 @@ def test_attributes_out_of_range(operator, name, value, shown):
         ("BatchedNMS", {"scores": SCORES[0]}, "scores must have the shape (B, K, G), got (3, 2)"),
         ("BatchedNMS", {"boxes": BOXES[:, :2]}, "boxes must have the shape (1, 3, 4) or (1, 3, 2"),
         ("BatchedNMS", {"boxes": BOXES[..., :3]}, "got (1, 3, 2, 3)"),
+        ("BatchedNMS", MANY_IMAGES, "takes at most 65535 images, got 65536"),
         ("BoundaryRefine", {"coarse_logits": COARSE[0]}, "got (1, 4, 4)"),
         ("BoundaryRefine", {"coarse_logits": np.zeros((1, 2, 4, 4), np.float32)}, "(1, 2, 4, 4)"),
         ("BoundaryRefine", {"fine_logits": FINE[..., :7]}, "must have the shape (1, 1, 8, 8)"),

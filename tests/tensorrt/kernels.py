@@ -25,7 +25,7 @@ def compile_library(folder: Path, cuda: bool) -> Path:
         pytest.skip("no CUDA toolkit, whose headers the kernels need; put nvcc on the PATH")
     library = folder / ("cuda.so" if cuda else "host.so")
     common = ["-std=c++17", "-O2", f"-I{PLUGINS}", "-shared", "-o", str(library)]
-    launcher = [str(TESTS / "launcher" / "launcher.cpp"), str(PLUGINS / "tensorrt" / "fields.cpp")]
+    launcher = [str(TESTS / "launcher" / "launcher.cpp"), *_sources(PLUGINS / "operators", "cpp")]
     if cuda:
         kernels = _sources(PLUGINS / "cuda", "cu")
         flags = ["-arch=native", "--fmad=false", "-lineinfo", "-Xcompiler=-fPIC,-ffp-contract=off"]

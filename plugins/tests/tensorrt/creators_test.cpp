@@ -1,4 +1,5 @@
 // The creators of the library: what they advertise, and which fields they refuse, saying why.
+#include "operators/errors.h"
 #include "tests/tensorrt/plugin_life.h"
 
 #include <limits>
@@ -84,39 +85,45 @@ TEST(integersMayHave32Bits)
 
 TEST(missingFieldsAreRefused)
 {
-    for (char const* name : {"output_size", "sampling_ratio", "strides", "finest_scale", "aligned"})
+    using NameAndType = std::pair<char const*, char const*>;
+    for (auto const& [name, type] :
+        {NameAndType{"output_size", "an integer"}, NameAndType{"sampling_ratio", "an integer"},
+            NameAndType{"strides", "a list of integers"}, NameAndType{"finest_scale", "a float"},
+            NameAndType{"aligned", "an integer"}})
     {
-        std::string const reason = std::string("field '") + name + "' is missing";
+        std::string const reason = concatenate("attribute ", name, " must be ", type, ", got none");
         CHECK(refuses("MultiScaleRoIAlign", roiAlignFields().without(name), reason));
     }
+    CHECK(refuses("BatchedNMS", nmsFields().without("max_per_image"),
+        "attribute max_per_image must be an integer, got none"));
     CHECK(refuses(
-        "BatchedNMS", nmsFields().without("max_per_image"), "field 'max_per_image' is missing"));
-    CHECK(refuses("BoundaryRefine", Fields(), "field 'boundary_width' is missing"));
-    CHECK(refuses("PasteMasks", Fields(), "field 'threshold' is missing"));
+        "BoundaryRefine", Fields(), "attribute boundary_width must be an integer, got none"));
+    CHECK(refuses("PasteMasks", Fields(), "attribute threshold must be a float, got none"));
 }
 
 TEST(unknownFieldsAreRefused)
 {
     CHECK(refuses("BatchedNMS", nmsFields().number("iou_treshold", 0.5F),
-        "field 'iou_treshold' is unknown; known are iou_threshold, score_threshold, "));
+        "attribute iou_treshold is unknown; known are iou_threshold, score_threshold, "));
 }
 
 TEST(fieldsGivenTwiceAreRefused)
 {
     CHECK(refuses("BatchedNMS", nmsFields().integers("max_per_image", {100}),
-        "field 'max_per_image' is given twice"));
+        "attribute max_per_image is given twice"));
 }
 
 TEST(illTypedFieldsAreRefused)
 {
     CHECK(refuses("BatchedNMS", nmsFields().without("iou_threshold").integers("iou_threshold", {1}),
-        "field 'iou_threshold' is int64, must be float32"));
+        "attribute iou_threshold must be a float, got an integer"));
     CHECK(refuses("BatchedNMS", nmsFields().without("max_per_image").number("max_per_image", 1.F),
-        "field 'max_per_image' is float32, must be int32 or int64"));
+        "attribute max_per_image must be an integer, got a float"));
     Fields text;
     char const word[] = "1";
     text.list().emplace_back("boundary_width", word, PluginFieldType::kCHAR, 1);
-    CHECK(refuses("BoundaryRefine", text, "field 'boundary_width' is another type, must be"));
+    CHECK(refuses(
+        "BoundaryRefine", text, "attribute boundary_width must be an integer, got another type"));
 }
 
 TEST(fieldsOutOfRangeAreRefused)
@@ -134,31 +141,32 @@ TEST(fieldsOutOfRangeAreRefused)
         return fields;
     };
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("output_size", {0}),
-        "field 'output_size' is 0, must be from 1 to 4096"));
+        "attribute output_size must be from 1 to 4096, got 0"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("output_size", {std::int64_t{1} << 32 | 7}),
-        "field 'output_size' is 4294967303, must be"));
+        "attribute output_size must be from 1 to 4096, got 4294967303"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("sampling_ratio", {-1}),
-        "field 'sampling_ratio' is -1, must be"));
+        "attribute sampling_ratio must be from 0 to 16384, got -1"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("strides", {}),
-        "field 'strides' has 0 values, must have 1 to 5"));
+        "attribute strides must hold 1 to 5 integers, got ()"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("strides", {4, 8, 16, 32, 64, 128}),
-        "field 'strides' has 6 values, must have 1 to 5"));
-    CHECK(refuses(
-        "MultiScaleRoIAlign", roiAlign("strides", {4, 0}), "field 'strides' is 0, must be"));
-    CHECK(refuses("MultiScaleRoIAlign", roiAlign("aligned", {2}), "field 'aligned' is 2, must be"));
+        "attribute strides must hold 1 to 5 integers, got (4, 8, 16, 32, 64, 128)"));
+    CHECK(refuses("MultiScaleRoIAlign", roiAlign("strides", {4, 0}),
+        "attribute strides must be from 1 to 65536, got 0"));
+    CHECK(refuses("MultiScaleRoIAlign", roiAlign("aligned", {2}),
+        "attribute aligned must be from 0 to 1, got 2"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("aligned", {1, 1}),
-        "field 'aligned' has 2 values, must have 1"));
+        "attribute aligned must be an integer, got a list of integers"));
     CHECK(refuses("MultiScaleRoIAlign",
         roiAlignFields().without("finest_scale").number("finest_scale", 0.F),
-        "field 'finest_scale' is 0, must be above 0"));
+        "attribute finest_scale must be above 0 and at most 1.04858e+06, got 0"));
     CHECK(refuses("BatchedNMS", nms("iou_threshold", 1.5F),
-        "field 'iou_threshold' is 1.5, must be from 0 to 1"));
-    CHECK(
-        refuses("BatchedNMS", nms("iou_threshold", kNaN), "field 'iou_threshold' is nan, must be"));
+        "attribute iou_threshold must be from 0 to 1, got 1.5"));
+    CHECK(refuses("BatchedNMS", nms("iou_threshold", kNaN),
+        "attribute iou_threshold must be from 0 to 1, got nan"));
     CHECK(refuses("BatchedNMS", nms("score_threshold", -std::numeric_limits<float>::infinity()),
-        "field 'score_threshold' is -inf, must be"));
+        "attribute score_threshold must be from -3.40282e+38 to 3.40282e+38, got -inf"));
     CHECK(refuses("BatchedNMS", nmsFields().integers("max_shifted", {-2}),
-        "field 'max_shifted' is -2, must be from -1"));
+        "attribute max_shifted must be from -1 to 2147483647, got -2"));
 }
 
 TEST(damagedFieldsAreRefused)
@@ -177,8 +185,8 @@ TEST(damagedFieldsAreRefused)
     fields.list()[0].name = nullptr;
     CHECK(create("PasteMasks", fields) == nullptr);
     CHECK(errors.contain("PasteMasks: there are no fields to read"));
-    CHECK(errors.contain("field 'threshold' has no data for its length of 1"));
-    CHECK(errors.contain("field '(unnamed)' has no name"));
+    CHECK(errors.contain("attribute threshold has no data for its length of 1"));
+    CHECK(errors.contain("an attribute has no name"));
 }
 
 TEST(errorsWithoutALoggerGoToStandardError)

@@ -74,7 +74,8 @@ TEST(pasteMasksTakesTheSizeAsAShape)
     CHECK(outputShapesOf(plugin, {{9, 112, 112}, {9, 4}}, {{800}}).status != 0);
     CHECK(errors.contain("PasteMasks: size must be a shape input of two values"));
     CHECK(outputShapesOf(plugin, {{9, 28, 28}, {8, 4}}, {{80, 80}}, true).status != 0);
-    CHECK(errors.contain("masks must be (N, M, M) and boxes (N, 4), not (9, 28, 28) and (8, 4)"));
+    CHECK(errors.contain(
+        "boxes must have the shape (9, 4) to go with masks (9, 28, 28), got (8, 4)"));
 }
 
 TEST(pasteMasksChecksTypesAndShapes)
@@ -112,7 +113,17 @@ TEST(pasteMasksChecksTypesAndShapes)
     CHECK_EQUAL(status({9, 28, 28}, {9, 4}), 0);
     CHECK(status({9, 28, 27}, {9, 4}) != 0);
     CHECK(status({9, 28, 28}, {8, 4}) != 0);
-    CHECK(errors.contain("not (8, 4) for (9, 28, 28)"));
+    CHECK(errors.contain("to go with masks (9, 28, 28), got (8, 4)"));
+}
+
+TEST(pasteMasksRefusesImagesThatAreTooLarge)
+{
+    CapturedErrors errors;
+    std::int32_t const status = run(makePasteMasks(0.5F),
+        {makeDesc({1, 7, 7}, DataType::kFLOAT), makeDesc({1, 4}, DataType::kFLOAT)},
+        {makeDesc({1, 1 << 25, 1}, DataType::kINT8)}, {nullptr, nullptr}, {nullptr});
+    CHECK(status != 0);
+    CHECK(errors.contain("PasteMasks: size must be a height and a width from 0 to 16777216, got"));
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 // The MultiScaleRoIAlign plugin of a feature pyramid.
 #pragma once
 
-#include "tensorrt/fields.h"
+#include "operators/multiscale_roi_align.h"
 #include "tests/tensorrt/plugin_life.h"
 
 #include <vector>

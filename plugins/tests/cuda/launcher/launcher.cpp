@@ -4,7 +4,7 @@
 #include "cuda/boundary_refine.h"
 #include "cuda/multiscale_roi_align.h"
 #include "cuda/paste_masks.h"
-#include "tensorrt/fields.h"
+#include "operators/multiscale_roi_align.h"
 
 using namespace refinemask;
 
@@ -12,7 +12,7 @@ namespace
 {
 
 template <typename Function>
-int guardedLaunch(Function const& function) noexcept
+int catchAsCudaError(Function const& function) noexcept
 {
     try
     {
@@ -31,7 +31,7 @@ int launch_multiscale_roi_align(int type, float const* rois, std::int64_t numRoi
     int cellStride, std::int64_t const* strides, int numLevels, int outputSize, int samplingRatio,
     int aligned, int epsilonAfterLog, float finestScale, void* output, void* stream) noexcept
 {
-    return guardedLaunch(
+    return catchAsCudaError(
         [&]
         {
             RoIAlignAttributes attributes;
@@ -69,7 +69,7 @@ int launch_batched_nms(float const* boxes, int boxesPerGroup, float const* score
     float scoreThreshold, std::int64_t limit, std::int64_t maxShifted, std::int64_t firstShift,
     void* workspace, std::int64_t* selected, std::int32_t* numSelected, void* stream) noexcept
 {
-    return guardedLaunch(
+    return catchAsCudaError(
         [&]
         {
             NmsParams const params{iouThreshold, scoreThreshold, limit, maxShifted, firstShift};
@@ -82,7 +82,7 @@ int launch_batched_nms(float const* boxes, int boxesPerGroup, float const* score
 int launch_boundary_refine(int type, void const* coarse, void const* fine, std::int64_t count,
     int coarseSize, int width, void* output, void* stream) noexcept
 {
-    return guardedLaunch(
+    return catchAsCudaError(
         [&]
         {
             return launchBoundaryRefine(BoundaryRefineLaunch{static_cast<ElementType>(type), coarse,
@@ -95,7 +95,7 @@ int launch_paste_masks(int type, void const* masks, float const* boxes, std::int
     int maskSize, std::int64_t height, std::int64_t width, float threshold, std::uint8_t* output,
     void* stream) noexcept
 {
-    return guardedLaunch(
+    return catchAsCudaError(
         [&]
         {
             return launchPasteMasks(PasteMasksLaunch{static_cast<ElementType>(type), masks, boxes,

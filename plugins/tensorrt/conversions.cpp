@@ -1,4 +1,6 @@
-#include "tensorrt/plugin.h"
+#include "tensorrt/conversions.h"
+
+#include "operators/errors.h"
 
 namespace refinemask
 {
@@ -49,7 +51,7 @@ std::vector<Field> fromPluginFields(
         && collection->nbFields >= 0;
     if (!complete)
     {
-        throw FieldError(concatenate(operatorName, ": there are no fields to read"));
+        fail(operatorName, "there are no fields to read");
     }
     std::vector<Field> fields;
     for (std::int32_t i = 0; i < collection->nbFields; ++i)
@@ -103,48 +105,37 @@ char const* typeName(DataType type)
     }
 }
 
-std::string toText(nvinfer1::Dims const& dims)
+Shape toShape(nvinfer1::Dims const& dims)
 {
-    std::string text;
-    for (std::int32_t i = 0; i < dims.nbDims; ++i)
-    {
-        text += (i > 0 ? ", " : "") + std::to_string(dims.d[i]);
-    }
-    return "(" + text + ")";
+    return Shape(dims.d, dims.d + dims.nbDims);
 }
 
-std::string toText(nvinfer1::DimsExprs const& dims)
+Shape toShape(nvinfer1::DimsExprs const& dims)
 {
-    std::string text;
+    Shape shape;
     for (std::int32_t i = 0; i < dims.nbDims; ++i)
     {
         nvinfer1::IDimensionExpr const& dimension = *dims.d[i];
-        text += (i > 0 ? ", " : "")
-            + (dimension.isConstant() ? std::to_string(dimension.getConstantValue()) : "?");
+        shape.push_back(dimension.isConstant() ? dimension.getConstantValue() : kUnknown);
     }
-    return "(" + text + ")";
-}
-
-bool mayBe(nvinfer1::IDimensionExpr const& dimension, std::int64_t value)
-{
-    return !dimension.isConstant() || dimension.getConstantValue() == value;
-}
-
-bool mayBeEqual(nvinfer1::IDimensionExpr const& a, nvinfer1::IDimensionExpr const& b)
-{
-    return !a.isConstant() || mayBe(b, a.getConstantValue());
+    return shape;
 }
 
 void requireElementType(char const* operatorName, char const* name, DataType type)
 {
-    require(isElementType(type), operatorName, name, " must be float32, float16 or bfloat16, not ",
-        typeName(type));
+    if (!isElementType(type))
+    {
+        fail(operatorName, name, " must be float32, float16 or bfloat16, not ", typeName(type));
+    }
 }
 
 void requireFloat32(char const* operatorName, char const* name, DataType type)
 {
-    require(type == DataType::kFLOAT, operatorName, name, " must be float32, not ", typeName(type),
-        "; cast them before the node");
+    if (type != DataType::kFLOAT)
+    {
+        fail(operatorName, name, " must be float32, not ", typeName(type),
+            "; cast them before the node");
+    }
 }
 
 } // namespace refinemask

@@ -1,0 +1,83 @@
+#include "onnxruntime/shape_inference.h"
+
+#include "operators/shape.h"
+
+#include <atomic>
+
+namespace refinemask
+{
+
+ShapeInference::ShapeInference(OrtShapeInferContext* context)
+    : mContext(context)
+{
+    OrtApi const& api = Ort::GetApi();
+    std::size_t count = 0;
+    Ort::ThrowOnError(api.ShapeInferContext_GetInputCount(context, &count));
+    for (std::size_t index = 0; index < count; ++index)
+    {
+        OrtTensorTypeAndShapeInfo* borrowed = nullptr;
+        Ort::ThrowOnError(api.ShapeInferContext_GetInputTypeShape(context, index, &borrowed));
+        Ort::detail::TensorTypeAndShapeInfoImpl<
+            Ort::detail::Unowned<OrtTensorTypeAndShapeInfo>> const info(borrowed);
+        Shape const lengths = info.GetShape();
+        std::vector<char const*> names(lengths.size(), "");
+        if (!names.empty())
+        {
+            info.GetSymbolicDimensions(names.data(), names.size());
+        }
+        Tensor tensor{info.GetElementType(), {}};
+        for (std::size_t axis = 0; axis < lengths.size(); ++axis)
+        {
+            tensor.dimensions.push_back(
+                Dimension{lengths[axis], names[axis] != nullptr ? names[axis] : ""});
+        }
+        mInputs.push_back(std::move(tensor));
+    }
+}
+
+std::int64_t ShapeInference::integer(char const* name) const
+{
+    OrtApi const& api = Ort::GetApi();
+    OrtOpAttr const* attribute = nullptr;
+    Ort::Status const found(api.ShapeInferContext_GetAttribute(mContext, name, &attribute));
+    if (!found.IsOK() || attribute == nullptr)
+    {
+        return -1;
+    }
+    std::int64_t value = -1;
+    std::size_t size = 0;
+    Ort::Status const read(
+        api.ReadOpAttr(attribute, ORT_OP_ATTR_INT, &value, sizeof(value), &size));
+    return read.IsOK() ? value : -1;
+}
+
+void ShapeInference::setOutput(std::size_t index, ONNXTensorElementDataType type,
+    std::vector<Dimension> const& dimensions) const
+{
+    OrtApi const& api = Ort::GetApi();
+    OrtTensorTypeAndShapeInfo* created = nullptr;
+    Ort::ThrowOnError(api.CreateTensorTypeAndShapeInfo(&created));
+    Ort::TensorTypeAndShapeInfo const info(created);
+    Ort::ThrowOnError(api.SetTensorElementType(created, type));
+    // ONNX Runtime takes a length without a name for a number, also -1, and what follows from it
+    // fails; a name of several dimensions says that they are equal, so each gets its own.
+    static std::atomic<std::uint64_t> unknown{0};
+    Shape lengths;
+    std::vector<std::string> texts;
+    for (Dimension const& dimension : dimensions)
+    {
+        bool const named = dimension.length >= 0 || !dimension.name.empty();
+        lengths.push_back(dimension.length);
+        texts.push_back(named ? dimension.name : "refinemask_" + std::to_string(unknown++));
+    }
+    std::vector<char const*> names;
+    for (std::string const& text : texts)
+    {
+        names.push_back(text.c_str());
+    }
+    Ort::ThrowOnError(api.SetDimensions(created, lengths.data(), lengths.size()));
+    Ort::ThrowOnError(api.SetSymbolicDimensions(created, names.data(), names.size()));
+    Ort::ThrowOnError(api.ShapeInferContext_SetOutputTypeShape(mContext, index, created));
+}
+
+} // namespace refinemask
