@@ -1,4 +1,4 @@
-// Greedy non-maximum suppression, separately in each group of boxes (SPEC 3.3, 3.5).
+// Greedy non-maximum suppression, separately in each group of boxes (numerics 3.4 and 5).
 //
 // As in the official code, groups (classes or FPN levels) are kept apart by moving their boxes by
 // group * (largest coordinate of the image's candidates + 1) in float32. The rounding of that

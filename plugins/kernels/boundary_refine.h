@@ -1,4 +1,4 @@
-// The boundary-aware refinement of mask logits (RefineMask, Sec. 3.3; SPEC 3.8).
+// The boundary-aware refinement of mask logits (RefineMask, Sec. 3.3; numerics 8).
 //
 // Near the outline of the coarse mask the fine stage is taken, elsewhere the coarse one, enlarged
 // bilinearly with its corner pixels in place. All decisions are float32.

@@ -1,4 +1,4 @@
-// RoIAlign over the levels of a feature pyramid (SPEC 3.4), one output element at a time.
+// RoIAlign over the levels of a feature pyramid (numerics 4), one output element at a time.
 //
 // Coordinates: RoIs are xyxy in pixels of the resized image; a feature cell of level l is
 // strides[l] pixels wide, and with `aligned` its centre lies at half a cell.

@@ -1,4 +1,4 @@
-// Resample a mask from its box into the image and threshold it (SPEC 3.9).
+// Resample a mask from its box into the image and threshold it (numerics 9).
 //
 // Separable: an image row reads two mask rows, a column two mask columns, so both are worked out
 // once a box and axis. Only pixels within one pixel of the box can be on.

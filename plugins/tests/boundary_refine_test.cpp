@@ -57,7 +57,7 @@ TEST(noMasks)
     CHECK(refine(std::vector<float>{}, std::vector<float>{}, 5, 1).empty());
 }
 
-//! A pixel is at the boundary from 1 of 9, 3 of 25 and 5 of 49 others on (SPEC 3.8).
+//! A pixel is at the boundary from 1 of 9, 3 of 25 and 5 of 49 others on (numerics 8.1).
 TEST(enoughOthersAsDocumented)
 {
     for (auto const& [width, least] : std::vector<std::pair<int, int>>{{1, 1}, {2, 3}, {3, 5}})

@@ -99,7 +99,7 @@ TEST(noRoIs)
     CHECK(pool({}, ramp(4, 4), 4, 4, makeParams(7, 0, {4})).empty());
 }
 
-//! SPEC 3.4: below 112 pixels P2, then P3 to 224, P4 to 448, P5.
+//! As in numerics 4.1: below 112 pixels P2, then P3 to 224, P4 to 448, P5.
 TEST(levelsChangeAtTheDocumentedSides)
 {
     RoIAlignParams const params = makeParams(7, 0, {4, 8, 16, 32});
