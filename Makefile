@@ -82,7 +82,7 @@ docs: $(INSTALLED)
 sanitize: $(INSTALLED)
 	cmake -G Ninja -S plugins -B build/sanitize --log-level=WARNING \
 		-DREFINEMASK_SANITIZE=ON -DREFINEMASK_TESTS=ON -DREFINEMASK_ORT=ON
-	cmake --build build/sanitize --target cpp_tests refinemask_native refinemask_ort
+	cmake --build build/sanitize --target cpp_tests refinemask refinemask_ort
 	ctest --test-dir build/sanitize --output-on-failure
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/sanitize/lib \

@@ -22,7 +22,7 @@ bool areSizes(std::int64_t count, std::int32_t maskSize, std::int64_t height, st
 
 #pragma GCC visibility push(default)
 
-char const* refinemask_native_version()
+char const* refinemask_version()
 {
     return REFINEMASK_VERSION;
 }

@@ -1,5 +1,4 @@
 #include "cpu/paste_masks.h"
-#include "runtime/c_api.h"
 #include "tests/check.h"
 #include "tests/random.h"
 #include "tests/reference.h"
@@ -100,39 +99,6 @@ TEST(pastedBitForBit)
 {
     compareWithPlain<float>();
     compareWithPlain<Half>();
-}
-
-TEST(nativeFunctionsRefuseWhatTheyCannotDo)
-{
-    float const mask[] = {1.F};
-    float const box[] = {0.F, 0.F, 2.F, 2.F};
-    std::uint8_t canvas[4];
-    CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 1, 2, 2, 0.5F, canvas), 0);
-    CHECK_EQUAL(refinemask_paste_masks(nullptr, box, 1, 1, 2, 2, 0.5F, canvas), -1);
-    CHECK_EQUAL(refinemask_paste_masks(mask, box, -1, 1, 2, 2, 0.5F, canvas), -1);
-    CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 0, 2, 2, 0.5F, canvas), -1);
-    CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 1, 1LL << 40, 2, 0.5F, canvas), -1);
-    std::int64_t edges[2];
-    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, 2, 2, 0.5F, nullptr, 2), -1);
-    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, 2, 2, 0.5F, edges, -1), -1);
-    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, -2, 2, 0.5F, edges, 2), -1);
-}
-
-TEST(nativeRunsTellHowMuchRoomTheyNeed)
-{
-    float const mask[] = {1.F, 1.F, 1.F, 1.F};
-    float const box[] = {1.F, 1.F, 3.F, 3.F};
-    std::int64_t edges[] = {-1, -1, -1, -1};
-    CHECK_EQUAL(refinemask_paste_runs(mask, 2, box, 4, 4, 0.5F, edges, 1), 4);
-    CHECK_EQUAL(edges[0], 5);
-    CHECK_EQUAL(edges[1], -1);
-    CHECK_EQUAL(refinemask_paste_runs(mask, 2, box, 4, 4, 0.5F, edges, 4), 4);
-    CHECK_EQUAL(edges[3], 11);
-}
-
-TEST(nativeVersionIsThatOfThePackage)
-{
-    CHECK_EQUAL(std::string(refinemask_native_version()), REFINEMASK_VERSION);
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 """The compiled libraries of `plugins/`: where they are, and calls into our own (NumPy only).
 
 A library is looked for in `refinemask/lib`, where setup.py puts it, or in the folder that the
-environment variable REFINEMASK_LIBRARY_DIR names. Everything works without `native`, more slowly;
+environment variable REFINEMASK_LIBRARY_DIR names. Everything works without `runtime`, more slowly;
 `ort` and `trt` are what runs fused artifacts.
 """
 
@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.version import __version__
 
-Kind = Literal["native", "ort", "trt"]
-"""Called by `processing`; ONNX Runtime's operators; TensorRT's plugins."""
+Kind = Literal["runtime", "ort", "trt"]
+"""C functions, which `processing` calls; ONNX Runtime's operators; TensorRT's plugins."""
+
+STEMS: dict[Kind, str] = {
+    "runtime": "refinemask",
+    "ort": "refinemask_ort",
+    "trt": "refinemask_trt",
+}
+"""What the names of a library and of its version function begin with, after "lib"."""
 
 BUILD = (
     "build it in a checkout with: REFINEMASK_NATIVE=1 pip install --no-build-isolation -e . "
@@ -30,7 +37,7 @@ BUILD = (
 def library(kind: Kind) -> Path | None:
     """Return the path of a library, or None where it was not built."""
     folder = os.environ.get("REFINEMASK_LIBRARY_DIR") or Path(__file__).resolve().parents[1] / "lib"
-    path = Path(folder, f"librefinemask_{kind}.so")
+    path = Path(folder, f"lib{STEMS[kind]}.so")
     return path if path.is_file() else None
 
 
@@ -43,14 +50,14 @@ def require(kind: Kind, purpose: str) -> Path:
     """
     path = library(kind)
     if path is None:
-        raise RefineMaskError(f"{purpose} needs librefinemask_{kind}.so, which is missing; {BUILD}")
+        raise RefineMaskError(f"{purpose} needs lib{STEMS[kind]}.so, which is missing; {BUILD}")
     _open(kind, path)
     return path
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """The functions of librefinemask_native.so, on NumPy arrays."""
+    """The functions of librefinemask.so, on NumPy arrays."""
 
     library: ctypes.CDLL
 
@@ -107,22 +114,22 @@ _FIRST_EDGES = 1 << 14
 
 
 def kernels() -> Kernels | None:
-    """Return the compiled kernels, or None where librefinemask_native.so was not built.
+    """Return the compiled kernels, or None where librefinemask.so was not built.
 
     Raises:
         RefineMaskError: the library does not load or was built for another version.
     """
-    path = library("native")
-    return None if path is None else Kernels(_open("native", path))
+    path = library("runtime")
+    return None if path is None else Kernels(_open("runtime", path))
 
 
 @lru_cache
 def _open(kind: Kind, path: Path) -> ctypes.CDLL:
     try:
         opened = ctypes.CDLL(str(path))
-        version = opened[f"refinemask_{kind}_version"]
+        version = opened[f"{STEMS[kind]}_version"]
         version.restype = ctypes.c_char_p
-        if kind == "native":
+        if kind == "runtime":
             _declare(opened)
     except (OSError, AttributeError) as error:
         raise RefineMaskError(f"cannot load {path}: {error}; {BUILD}") from error
@@ -159,5 +166,5 @@ def _check_shapes(masks: NDArray[np.float32], boxes: NDArray[np.float32]) -> Non
 def _refused(masks: tuple[int, ...], height: int, width: int) -> RefineMaskError:
     return RefineMaskError(
         f"cannot paste masks of shape {masks} into images of {height} x {width} pixels: memory ran "
-        "out, or a side is longer than 16,777,216; use smaller images"
+        "out, or a side is longer than 16,777,216 (a mask's: 4,096); use smaller images"
     )

@@ -29,8 +29,8 @@ COORDINATE = (
 BOX = st.lists(COORDINATE, min_size=4, max_size=4).map(lambda values: np.array(values, np.float32))
 
 needs_library = pytest.mark.skipif(
-    native.library("native") is None,
-    reason="librefinemask_native.so is not built; build it with: make native",
+    native.library("runtime") is None,
+    reason="librefinemask.so is not built; build it with: make native",
 )
 
 
@@ -180,8 +180,8 @@ def test_missing_library(library_dir):
 
 
 def test_damaged_library(library_dir):
-    (library_dir / "librefinemask_native.so").write_text("not a library")
-    with pytest.raises(RefineMaskError, match=r"cannot load .*_native\.so: .*; build it"):
+    (library_dir / "librefinemask.so").write_text("not a library")
+    with pytest.raises(RefineMaskError, match=r"cannot load .*/librefinemask\.so: .*; build it"):
         native.kernels()
 
 

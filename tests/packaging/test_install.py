@@ -130,19 +130,19 @@ LIBRARIES = """
 from pathlib import Path
 import numpy as np
 from refinemask.inference import native, pasting
-native.require("native", "this test")
+native.require("runtime", "this test")
 assert pasting.paste_mask(np.ones((2, 2)), np.array([0, 0, 9, 9]), 9, 9)[4, 4]
-print(native.library("native"))
+print(native.library("runtime"))
 print(native.library("ort"))
 """
 
 
 def test_native_libraries_are_installed(install: Install, tmp_path: Path) -> None:
-    native, operators = map(Path, run([install.python, "-c", LIBRARIES], tmp_path).split())
+    runtime, operators = map(Path, run([install.python, "-c", LIBRARIES], tmp_path).split())
     folders = (install.checkout, install.environment)
-    assert any(native.is_relative_to(folder) for folder in folders)
+    assert any(runtime.is_relative_to(folder) for folder in folders)
     if HEADERS.is_dir():
-        assert operators == native.with_name("librefinemask_ort.so")
+        assert operators == runtime.with_name("librefinemask_ort.so")
 
 
 def build_wheel(checkout: Path, folder: Path, **variables: str) -> Path:
@@ -167,7 +167,7 @@ def test_wheel_with_libraries_is_of_this_platform(checkout: Path, tmp_path: Path
     platform = sysconfig.get_platform().replace("-", "_")
     assert wheel.name.endswith(f"-py3-none-{platform}.whl")
     names = names_in(wheel)
-    assert {"refinemask/__init__.py", "refinemask/lib/librefinemask_native.so"} <= names
+    assert {"refinemask/__init__.py", "refinemask/lib/librefinemask.so"} <= names
 
 
 def test_wheel_without_libraries_is_of_any_platform(checkout: Path, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+// The C functions of librefinemask.so.
+#include "runtime/c_api.h"
+#include "tests/check.h"
+
+#include <string>
+
+namespace
+{
+
+TEST(functionsRefuseWhatTheyCannotDo)
+{
+    float const mask[] = {1.F};
+    float const box[] = {0.F, 0.F, 2.F, 2.F};
+    std::uint8_t canvas[4];
+    CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 1, 2, 2, 0.5F, canvas), 0);
+    CHECK_EQUAL(refinemask_paste_masks(nullptr, box, 1, 1, 2, 2, 0.5F, canvas), -1);
+    CHECK_EQUAL(refinemask_paste_masks(mask, box, -1, 1, 2, 2, 0.5F, canvas), -1);
+    CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 0, 2, 2, 0.5F, canvas), -1);
+    CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 4097, 2, 2, 0.5F, canvas), -1);
+    CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 1, (1 << 24) + 1, 2, 0.5F, canvas), -1);
+    std::int64_t edges[2];
+    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, 2, 2, 0.5F, nullptr, 2), -1);
+    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, 2, 2, 0.5F, edges, -1), -1);
+    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, -2, 2, 0.5F, edges, 2), -1);
+}
+
+TEST(runsReportTheRoomThatTheyNeed)
+{
+    float const mask[] = {1.F, 1.F, 1.F, 1.F};
+    float const box[] = {1.F, 1.F, 3.F, 3.F};
+    std::int64_t edges[] = {-1, -1, -1, -1};
+    CHECK_EQUAL(refinemask_paste_runs(mask, 2, box, 4, 4, 0.5F, edges, 1), 4);
+    CHECK_EQUAL(edges[0], 5);
+    CHECK_EQUAL(edges[1], -1);
+    CHECK_EQUAL(refinemask_paste_runs(mask, 2, box, 4, 4, 0.5F, edges, 4), 4);
+    CHECK_EQUAL(edges[3], 11);
+}
+
+TEST(versionIsThatOfThePackage)
+{
+    CHECK_EQUAL(std::string(refinemask_version()), REFINEMASK_VERSION);
+}
+
+} // namespace
