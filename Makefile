@@ -80,18 +80,16 @@ docs: $(INSTALLED)
 
 # In a process that is not built with the sanitizers, they must be loaded first of all.
 sanitize: $(INSTALLED)
-	cmake -G Ninja -S plugins -B build/sanitize --log-level=WARNING \
-		-DREFINEMASK_SANITIZE=ON -DREFINEMASK_TESTS=ON -DREFINEMASK_ORT=ON
-	cmake --build build/sanitize --target cpp_tests refinemask refinemask_ort
-	ctest --test-dir build/sanitize --output-on-failure
+	cmake -S plugins --preset asan --log-level=WARNING
+	cmake --build build/asan --target cpp_tests refinemask refinemask_ort
+	ctest --test-dir build/asan --output-on-failure
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/sanitize/lib \
+		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/asan/lib \
 		$(BIN)/python -m pytest tests/plugins tests/inference/test_native.py \
 		--deselect tests/inference/test_native.py::test_memory_of_run_lengths
 
 fuzz: $(INSTALLED)
-	cmake -G Ninja -S plugins -B build/fuzz --log-level=WARNING \
-		-DREFINEMASK_SANITIZE=ON -DREFINEMASK_FUZZ=ON -DREFINEMASK_ORT=OFF -DREFINEMASK_CUDA=OFF
+	cmake -S plugins --preset fuzz --log-level=WARNING
 	cmake --build build/fuzz --target fuzz_targets
 	ctest --test-dir build/fuzz --output-on-failure
 	find build/fuzz/targets -type f -executable | sort | xargs -P 2 -I{} \

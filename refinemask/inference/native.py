@@ -30,7 +30,7 @@ STEMS: dict[Kind, str] = {
 
 BUILD = (
     "build it in a checkout with: REFINEMASK_NATIVE=1 pip install --no-build-isolation -e . "
-    "(or: cmake -S plugins -B build/native && cmake --build build/native)"
+    "(or: cmake -S plugins --preset release && cmake --build build/release)"
 )
 
 
