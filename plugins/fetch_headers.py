@@ -86,7 +86,7 @@ def _debian_mirror() -> tuple[str, str]:
     release = _fields(Path("/etc/os-release"), "=")
     codename = release.get("VERSION_CODENAME", "")
     if release.get("ID") != "debian" or not codename:
-        raise FetchError("the package is Debian's, and this is no Debian")
+        raise FetchError("the package is Debian's, and this system is not Debian")
     for file in sorted(Path("/etc/apt").glob("**/*.sources")):
         for stanza in file.read_text(encoding="utf-8").split("\n\n"):
             fields = _stanza(stanza)

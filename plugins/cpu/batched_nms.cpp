@@ -206,7 +206,7 @@ Selection Image::select(std::int64_t image)
     {
         if (next == sorted)
         {
-            // Mostly a few times the limit are looked at; sorting the others would be in vain.
+            // Usually a few times the limit are looked at, so the others need not be sorted.
             std::size_t const more = std::max<std::size_t>(4 * limit, 3 * sorted);
             sorted += std::min(more, mCandidates.size() - sorted);
             sortBest(next, sorted - next);
@@ -214,10 +214,10 @@ Selection Image::select(std::int64_t image)
         std::uint32_t const place = placeOf(mCandidates[next]);
         auto const group = static_cast<std::int64_t>(place % mGroups);
         ShiftedBox const box = candidateBox(place);
-        KeptBoxes& rivals = kept[mAreApart ? group : 0];
-        if (!rivals.suppress(box, mParams.iouThreshold))
+        KeptBoxes& better = kept[mAreApart ? group : 0];
+        if (!better.suppress(box, mParams.iouThreshold))
         {
-            rivals.add(box);
+            better.add(box);
             selection.push_back({image, static_cast<std::int64_t>(place / mGroups), group});
         }
     }

@@ -1,4 +1,4 @@
-// BatchedNMS on the processor (kernels/batched_nms.h says what it computes).
+// BatchedNMS on the CPU (kernels/batched_nms.h says what it computes).
 #pragma once
 
 #include "cpu/parallel.h"

@@ -1,4 +1,4 @@
-// BoundaryRefine on the processor (kernels/boundary_refine.h says what it computes).
+// BoundaryRefine on the CPU (kernels/boundary_refine.h says what it computes).
 #pragma once
 
 #include "cpu/parallel.h"

@@ -63,13 +63,13 @@ bool poolSeparably(SimdFunctions const& simd, SeparableView const& view, Half co
         reinterpret_cast<std::uint16_t*>(output));
 }
 
-//! Ask for the cells that a RoI reads of a map. A RoI's rows are short, which the processor's own
-//! prefetching makes nothing of, and by themselves they would each be waited for.
+//! Ask for the cells that a RoI reads of a map. A RoI's rows are too short for the CPU's own
+//! prefetching, and without this each of them would be waited for.
 template <typename T>
 void prefetchCells(RoIPlan const& plan, T const* map)
 {
     constexpr int kLine = 64 / static_cast<int>(sizeof(T));
-    //! Of a large RoI the first rows are enough to get the processor going.
+    //! For a large RoI, the first rows are enough to start the CPU's own prefetching.
     constexpr int kMostLines = 128;
     SeparableView const roi = plan.view();
     int const lines = roi.windowWidth / kLine + 1;

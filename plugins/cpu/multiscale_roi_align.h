@@ -1,4 +1,4 @@
-// MultiScaleRoIAlign on the processor (kernels/multiscale_roi_align.h says what it computes).
+// MultiScaleRoIAlign on the CPU (kernels/multiscale_roi_align.h says what it computes).
 //
 // With average pooling a RoI is separable: pooled = Wy * F * Wx^T for each channel, where a row of
 // Wy holds the summed weights of a bin's samples over the map's rows, and Wx the same for columns.

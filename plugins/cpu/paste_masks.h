@@ -1,4 +1,4 @@
-// PasteMasks on the processor (kernels/paste_masks.h says what it computes), and run lengths
+// PasteMasks on the CPU (kernels/paste_masks.h says what it computes), and run lengths
 // without a canvas.
 #pragma once
 

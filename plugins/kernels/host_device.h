@@ -1,8 +1,8 @@
-// What the kernels need to be one source for the processor and for CUDA.
+// What makes the kernels one source for the CPU and for CUDA.
 //
 // Everything below `kernels/` is arithmetic on plain pointers and values: it allocates nothing,
 // throws nothing and knows neither ONNX Runtime nor TensorRT. Products and sums are written in the
-// order of the reference, and both compilers are told not to contract them into fused operations
+// order of the reference, and neither compiler may contract them into fused operations
 // (-ffp-contract=off, --fmad=false), so that decisions fall the same way everywhere.
 #pragma once
 
@@ -29,7 +29,7 @@
 namespace refinemask
 {
 
-//! IEEE half precision on the processor: storage only, arithmetic is float32.
+//! IEEE half precision on the CPU: storage only, arithmetic is float32.
 struct Half
 {
     std::uint16_t bits;

@@ -11,7 +11,7 @@ namespace refinemask
 namespace
 {
 
-//! The type as ONNX calls it: a list of one value cannot be told from a value.
+//! The type as ONNX calls it; a list of one value looks like a value.
 char const* typeName(Field const& field)
 {
     bool const isOne = field.length == 1;

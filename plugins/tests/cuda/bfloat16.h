@@ -1,4 +1,4 @@
-// bfloat16 on the processor, which only CUDA has elsewhere: storage, with arithmetic in float32.
+// bfloat16 on the CPU, for tests: storage only, arithmetic is float32.
 #pragma once
 
 #include "kernels/host_device.h"

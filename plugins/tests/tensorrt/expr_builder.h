@@ -130,15 +130,15 @@ private:
         }
 
         IDimensionExpr const* declareSizeTensor(std::int32_t outputIndex,
-            IDimensionExpr const& usual, IDimensionExpr const& upper) override
+            IDimensionExpr const& optimum, IDimensionExpr const& upper) override
         {
-            if (valueOf(usual) > valueOf(upper))
+            if (valueOf(optimum) > valueOf(upper))
             {
-                throw std::invalid_argument("a usual size above the largest");
+                throw std::invalid_argument("an optimum above the upper bound");
             }
             sizeOutputs.push_back(outputIndex);
             upperBounds.push_back(valueOf(upper));
-            return &made.emplace_back(valueOf(usual), false, true);
+            return &made.emplace_back(valueOf(optimum), false, true);
         }
 
         std::deque<Dimension> made;

@@ -1,5 +1,5 @@
 // The launch functions of the kernels for Python's ctypes: of the CUDA kernels, or of their threads
-// run by the processor, whichever is linked. Every function returns a cudaError_t.
+// run by the CPU, whichever is linked. Every function returns a cudaError_t.
 #pragma once
 
 #include <cstddef>
