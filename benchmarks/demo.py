@@ -17,7 +17,7 @@ from refinemask.console import current_setup, note, progress_bar
 
 if TYPE_CHECKING:
     from refinemask.benchmarks.report.contents import Subject
-    from refinemask.benchmarks.report.photos import Photo
+    from refinemask.inference.photographs import Photo
 
 TITLE = "RefineMask and Mask R-CNN, exported and compared"
 
@@ -42,10 +42,10 @@ def demo(
     from refinemask.benchmarks.latency.options import BenchOptions
     from refinemask.benchmarks.report.contents import Report, compare_photos
     from refinemask.benchmarks.report.page import render
-    from refinemask.benchmarks.report.photos import demo_photos
     from refinemask.benchmarks.report.summary import summarise
     from refinemask.checkpoints.shipped import shipped_models
     from refinemask.files import write_text
+    from refinemask.inference.photographs import demo_photos
 
     models = list(model or shipped_models())
     photos = demo_photos()

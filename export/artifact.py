@@ -13,7 +13,7 @@ from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.graph import export_graph
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import ParityReport
-from refinemask.export.verify import verify_artifact, verify_on_photographs
+from refinemask.export.verify import verify_artifact
 from refinemask.files import atomic_path, sha256
 from refinemask.inference import native
 from refinemask.inference.images import list_images
@@ -51,8 +51,8 @@ def export_model(
     Raises:
         GateFailed: the artifact does not give the numbers of the model.
         RefineMaskError: an argument is not allowed, `output` cannot be written, the fused form is
-            asked for where ONNX Runtime's operator library is not built, or the model detects too
-            little in the images to decide anything.
+            asked for where ONNX Runtime's operator library is not built, or the images decide
+            nothing, see `verify_artifact`.
     """
     say = progress or (lambda line: None)
     options = options or ExportOptions()
@@ -81,11 +81,7 @@ def export_model(
             )
             _save(graph, metadata, file)
         with _timed(say, "compared it with PyTorch"):
-            report = (
-                verify_artifact(file, model, images)
-                if images
-                else verify_on_photographs(file, model, retry=weights == "synthetic", say=say)
-            )
+            report = verify_artifact(file, model, images or None)
         if report.passed:
             say(report.table())
         metadata = dataclasses.replace(metadata, parity=report.to_dict())

@@ -1,30 +1,22 @@
 """The parity gate: whether an artifact gives the numbers of its PyTorch model (DESIGN 3)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.pasting import paste_mask
-from refinemask.inference.processing import Prepared
-from refinemask.inference.structures import RawArrays
-
-MIN_DETECTIONS = 5
-"""With fewer reference detections in all, the gate decides nothing and says so."""
-MATCH_IOU = 0.99
-"""Detections are the same if label and image agree, and their boxes overlap by more than this."""
-BOX_TOLERANCE = 2e-3
-"""Pixels of the resized image."""
-SCORE_TOLERANCE = 5e-5
-PROBABILITY_TOLERANCE = 1e-3
-PROBABILITY_SHARE = 0.9999
-"""Share of mask pixels, of all detections together, that keep to the probability's tolerance."""
-MASK_IOU = 0.999
-"""Mean over the masks, pasted into the original image: a single pixel is more than this of a small
-mask."""
+from refinemask.export.comparison import Comparison
+from refinemask.export.tolerances import (
+    BOX_TOLERANCE,
+    MASK_IOU,
+    MIN_DETECTIONS,
+    NEAR_TIE_DETECTIONS,
+    NEAR_TIE_PIXELS,
+    PROBABILITY_SHARE,
+    SCORE_TOLERANCE,
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +46,12 @@ class Figure:
 
 GATE = (
     Figure("unmatched", "unmatched detections", "<=", 0),
+    Figure("near_tie_detections", "near ties of detections"),
     Figure("box_difference", "box difference (px)", "<=", BOX_TOLERANCE),
     Figure("score_difference", "score difference", "<=", SCORE_TOLERANCE),
     Figure("probability_difference", "mask probability difference"),
     Figure("probability_share", "mask probabilities within 1e-3", ">=", PROBABILITY_SHARE),
+    Figure("near_tie_pixels", "near ties of mask pixels"),
     Figure("mask_iou", "mean IoU of pasted masks", ">", MASK_IOU),
     Figure("smallest_mask_iou", "smallest IoU of pasted masks"),
 )
@@ -65,22 +59,33 @@ GATE = (
 
 @dataclass(frozen=True)
 class ParityReport:
-    """How far the detections of an artifact are from those of its model."""
+    """How far the detections of an artifact are from those of its model.
+
+    Near ties are counted and take no part in the other figures.
+    """
 
     images: int
     detections: int
     """Of the model, the reference, over all images."""
+    empty_images: int = 0
+    """Images in which the model detects nothing."""
+    batched_images: int = 0
+    """Images compared once more, as part of a batch."""
     unmatched: int = 0
     """Detections of either side without a partner."""
+    near_tie_detections: int = 0
+    """Detections of either side without a partner, where rounding decides whether they are found,
+    and those whose mask differs because rounding chose another pyramid level."""
     box_difference: float = 0.0
     """Largest difference of a coordinate, in pixels of the resized image."""
     score_difference: float = 0.0
     """Largest difference of a score."""
     probability_difference: float = 0.0
-    """Largest difference of a mask probability: up to 1 where the boundary-aware refinement, which
-    is a decision, falls the other way."""
+    """Largest difference of a mask probability."""
     probability_share: float = 1.0
     """Share of the mask probabilities inside the boxes within the tolerance."""
+    near_tie_pixels: int = 0
+    """Mask pixels that differ because a boundary decision near them was a near tie."""
     mask_iou: float = 1.0
     """Mean IoU of the masks of matched detections, pasted into the original image."""
     smallest_mask_iou: float = 1.0
@@ -88,7 +93,7 @@ class ParityReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every figure keeps to its tolerance."""
+        """Whether every figure is within its tolerance."""
         return all(figure.holds(getattr(self, figure.name)) for figure in GATE)
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,139 +118,68 @@ class ParityReport:
 
 def _counted(report: ParityReport) -> str:
     plural = "" if report.images == 1 else "s"
-    return f"{report.detections} detections in {report.images} image{plural}"
+    empty = f", {report.empty_images} without any" if report.empty_images else ""
+    batched = f", {report.batched_images} also as a batch" if report.batched_images else ""
+    return f"{report.detections} detections in {report.images} image{plural}{empty}{batched}"
 
 
 def _json_number(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The figures of one image; `ParityReport` has the meaning of each."""
-
-    detections: int
-    unmatched: int
-    box_difference: float
-    score_difference: float
-    probability_difference: float
-    pixels: int
-    """Mask probabilities compared."""
-    pixels_within: int
-    """Those within the tolerance."""
-    mask_ious: tuple[float, ...]
-    """Of the masks of matched detections."""
-
-
-def compare(reference: RawArrays, outputs: RawArrays, prepared: Prepared) -> Comparison:
-    """Compare the outputs of an artifact for one image with those of the model.
-
-    Args:
-        reference: what the model returned for a batch of this image.
-        outputs: what the artifact returned.
-        prepared: the image that both got.
-    """
-    pairs = match(reference, outputs)
-    mine, theirs = pairs[:, 0], pairs[:, 1]
-
-    def difference(name: str) -> NDArray[np.float64]:
-        expected, found = getattr(reference, name)[mine], getattr(outputs, name)[theirs]
-        return np.abs(expected.astype(np.float64) - found)
-
-    probabilities = difference("masks")
-    return Comparison(
-        detections=len(reference.scores),
-        unmatched=len(reference.scores) + len(outputs.scores) - 2 * len(pairs),
-        box_difference=difference("boxes").max(initial=0.0),
-        score_difference=difference("scores").max(initial=0.0),
-        probability_difference=probabilities.max(initial=0.0),
-        pixels=probabilities.size,
-        pixels_within=int((probabilities <= PROBABILITY_TOLERANCE).sum()),
-        mask_ious=tuple(_pasted_iou(reference, outputs, prepared, *pair) for pair in pairs),
-    )
-
-
-def summarise(comparisons: Iterable[Comparison]) -> ParityReport:
-    """Join the figures of several images.
-
-    Raises:
-        RefineMaskError: the model detected too little to decide anything.
-    """
-    parts = list(comparisons)
+def summarise(parts: Sequence[Comparison]) -> ParityReport:
+    """Join the figures of several images."""
+    single = [part for part in parts if not part.batched]
     pixels = sum(part.pixels for part in parts)
     ious = [iou for part in parts for iou in part.mask_ious]
-    report = ParityReport(
-        images=len(parts),
-        detections=sum(part.detections for part in parts),
+    return ParityReport(
+        images=len(single),
+        detections=sum(part.detections for part in single),
+        empty_images=sum(part.detections == 0 for part in single),
+        batched_images=len(parts) - len(single),
         unmatched=sum(part.unmatched for part in parts),
+        near_tie_detections=sum(part.near_tie_detections for part in parts),
         box_difference=_largest(part.box_difference for part in parts),
         score_difference=_largest(part.score_difference for part in parts),
         probability_difference=_largest(part.probability_difference for part in parts),
         probability_share=sum(part.pixels_within for part in parts) / pixels if pixels else 1.0,
+        near_tie_pixels=sum(part.near_tie_pixels for part in parts),
         mask_iou=float(np.mean(ious)) if ious else 1.0,
         smallest_mask_iou=min(ious, default=1.0),
     )
+
+
+def check_decision(report: ParityReport, parts: Sequence[Comparison]) -> None:
+    """Refuse to pass an artifact on images that decide nothing.
+
+    Args:
+        report: of all parts.
+        parts: the comparison of each image.
+
+    Raises:
+        RefineMaskError: the model detected too little in all of them, or the gate passed but too
+            much of what the model detected in an image differs by near ties.
+    """
     if report.detections < MIN_DETECTIONS:
         raise RefineMaskError(
             f"{_counted(report)} of the model, and parity needs at least {MIN_DETECTIONS}; give "
-            "photographs that show its classes (refinemask-export --image, refinemask verify "
-            "--images)"
+            f"photographs that show its classes ({_OPTIONS})"
         )
-    return report
+    for part in parts if report.passed else ():
+        for kind, ties, total, allowed in (
+            ("detections", part.near_tie_detections, part.detections, NEAR_TIE_DETECTIONS),
+            ("mask pixels", part.near_tie_pixels, part.pixels, NEAR_TIE_PIXELS),
+        ):
+            if ties > allowed * total:
+                batch = " in a batch" if part.batched else ""
+                raise RefineMaskError(
+                    f"{part.name}{batch} decides nothing: {ties} of {total} {kind} differ by near "
+                    f"ties, more than {allowed:.1%}; give another photograph ({_OPTIONS})"
+                )
+
+
+_OPTIONS = "refinemask-export --image, refinemask verify --images"
 
 
 def _largest(values: Iterable[float]) -> float:
     return float(np.max([0.0, *values]))
-
-
-def match(reference: RawArrays, outputs: RawArrays) -> NDArray[np.int64]:
-    """Pair detections one to one: same image, same label, IoU above `MATCH_IOU`.
-
-    Boxes whose corners keep to the tolerance match as well: a box much thinner than a pixel has no
-    IoU to speak of.
-
-    Returns:
-        int64 (P, 2): indices into reference and outputs.
-    """
-    boxes, others = reference.boxes.astype(np.float64), outputs.boxes.astype(np.float64)
-    same = _equal(reference.labels, outputs.labels)
-    same &= _equal(reference.image_index, outputs.image_index)
-    near = np.abs(boxes[:, None] - others).max(2, initial=0.0) <= BOX_TOLERANCE
-    overlap = np.where(same, np.where(near, 1.0, _box_iou(boxes, others)), 0.0)
-    pairs = []
-    for index in range(len(overlap)):
-        best = int(overlap[index].argmax()) if overlap.shape[1] else -1
-        if best >= 0 and overlap[index, best] > MATCH_IOU:
-            pairs.append((index, best))
-            overlap[:, best] = 0.0
-    return np.array(pairs, np.int64).reshape(-1, 2)
-
-
-def _equal(values: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return values[:, None] == others
-
-
-def _box_iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    low = np.maximum(boxes[:, None, :2], others[:, :2])
-    high = np.minimum(boxes[:, None, 2:], others[:, 2:])
-    overlap = (high - low).clip(0).prod(2)
-    union = _area(boxes)[:, None] + _area(others) - overlap
-    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
-
-
-def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (boxes[:, 2:] - boxes[:, :2]).prod(1)
-
-
-def _pasted_iou(
-    reference: RawArrays, outputs: RawArrays, prepared: Prepared, mine: int, theirs: int
-) -> float:
-    """Return the IoU of two masks in the original image, 1 if both are empty there."""
-
-    def pasted(values: RawArrays, index: int) -> NDArray[np.bool_]:
-        box = values.boxes[index] / prepared.scale_factor
-        return paste_mask(values.masks[index], box, *prepared.original_size)
-
-    first, second = pasted(reference, mine), pasted(outputs, theirs)
-    union = (first | second).sum()
-    return float((first & second).sum() / union) if union else 1.0

@@ -1,6 +1,8 @@
 """Verify an artifact: run it and its model on photographs, and compare."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -8,44 +10,47 @@ import numpy as np
 from refinemask import engines
 from refinemask.configs.config import ModelConfig
 from refinemask.engines import Engine
-from refinemask.engines.torch import TorchEngine
-from refinemask.errors import RefineMaskError
-from refinemask.export.parity import (
-    MIN_DETECTIONS,
-    Comparison,
-    ParityReport,
-    compare,
-    summarise,
-)
-from refinemask.export.photographs import shipped_photographs
+from refinemask.errors import GateFailed, RefineMaskError
+from refinemask.export.comparison import Comparison, compare
+from refinemask.export.parity import ParityReport, check_decision, summarise
+from refinemask.export.reference import Reference, run_reference
 from refinemask.inference.images import load_image
+from refinemask.inference.photographs import verification_photos
+from refinemask.inference.processing import Prepared, prepare
+from refinemask.inference.structures import RawArrays
 from refinemask.models import Detector
+
+Progress = Callable[[int, int], None]
 
 
 def verify_artifact(
     artifact: Path,
     model: Detector,
-    images: Iterable[Path],
+    images: Iterable[Path] | None = None,
     *,
     runtime: str = "onnxruntime",
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ParityReport:
     """Compare the detections of an artifact with those of the model it was exported from.
 
-    Both get the same resized and padded images, of the size that the artifact takes.
+    Both get the same resized and padded images, of the size that the artifact takes. The first two
+    images of equal padded size are also run as one batch.
 
     Args:
         artifact: an ONNX file written by `export_model`.
         model: the reference, run in PyTorch.
-        images: files to compare on.
+        images: files to compare on; by default photographs that installed packages ship, and a
+            grey image if the model detects nothing in it.
         runtime: what runs the artifact, see `refinemask.engines.open`.
         device: where that runs; the model stays where it is.
         progress: called with the number of images done and their total.
 
     Raises:
+        GateFailed: the artifact returned images or an order that its contract does not allow.
         RefineMaskError: the artifact or an image cannot be read, the artifact is of another
-            configuration, or the model detects too little to decide anything.
+            configuration, or the images decide nothing: the model detects too little in them, or
+            too much of what it detects hangs on near ties.
     """
     engine = engines.open(artifact, runtime, device)
     if ModelConfig.from_dict(engine.metadata.config) != model.config:
@@ -55,54 +60,88 @@ def verify_artifact(
             f"model, a {model.config.preset} of {model.config.num_classes}; verify it against its "
             "own model"
         )
-    paths = list(images)
-    parts = []
-    for comparison in compare_images(engine, model, paths):
-        parts.append(comparison)
+    paths = [photo.path for photo in verification_photos()] if images is None else list(images)
+    subjects = photographs(model, engine, paths, progress)
+    if images is None:
+        subjects = chain(subjects, grey_image(model, engine))
+    comparisons = list(compare_subjects(engine, subjects))
+    report = summarise(comparisons)
+    check_decision(report, comparisons)
+    return report
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An image to compare on, and what the model returned for it."""
+
+    name: str
+    prepared: Prepared
+    reference: Reference
+
+
+def photographs(
+    model: Detector, engine: Engine, paths: Sequence[Path], progress: Progress | None = None
+) -> Iterator[Subject]:
+    """Yield image files, resized as an engine takes them; call `progress` when each is done."""
+    for done, path in enumerate(paths, 1):
+        prepared = engine.prepare(load_image(path))
+        yield Subject(path.name, prepared, run_reference(model, prepared.image, prepared.size))
         if progress is not None:
-            progress(len(parts), len(paths))
-    return summarise(parts)
+            progress(done, len(paths))
 
 
-def verify_on_photographs(
-    artifact: Path, model: Detector, *, retry: bool, say: Callable[[str], None]
-) -> ParityReport:
-    """Compare in ONNX Runtime on the photographs that packages ship, until there is enough to see.
+def grey_image(model: Detector, engine: Engine) -> Iterator[Subject]:
+    """Yield a small grey image, or nothing where the model detects something in it."""
+    limits = engine.metadata.input_limits
+    grey = np.full((64, 64, 3), 127, np.uint8)
+    prepared = prepare(grey, 64, 64, limits.divisor, (limits.height, limits.width))
+    reference = run_reference(model, prepared.image, prepared.size)
+    if not len(reference.outputs.scores):
+        yield Subject("a grey image", prepared, reference)
 
-    Random networks amplify rounding: on some photographs PyTorch in float32 is further from PyTorch
-    in float64 than the gate allows. A wrong graph fails on all of them, so for random weights one
-    photograph that passes is what is asked.
 
-    Args:
-        artifact: an ONNX file written by `export_model`.
-        model: the reference, run in PyTorch.
-        retry: go on with other photographs where the gate failed; for weights nobody has trained.
-        say: called with a line of text about every photograph that failed.
+def compare_subjects(engine: Engine, subjects: Iterable[Subject]) -> Iterator[Comparison]:
+    """Compare each image, and the first two of equal padded size as a batch as well."""
+    waiting: dict[tuple[int, ...], Subject] = {}
+    batched = engine.metadata.input_limits.batch == 1  # no room for two
+    for subject in subjects:
+        yield from _compare_batch(engine, [subject])
+        other = waiting.setdefault(subject.prepared.image.shape, subject)
+        if other is not subject and not batched:
+            batched = True
+            yield from _compare_batch(engine, [other, subject])
 
-    Returns:
-        The report that passed, or the first that failed.
+
+def _compare_batch(engine: Engine, subjects: list[Subject]) -> Iterator[Comparison]:
+    found = run_batch(engine, [subject.prepared for subject in subjects])
+    for one, outputs in zip(subjects, found, strict=True):
+        yield compare(one.reference, outputs, one.prepared, one.name, batched=len(subjects) > 1)
+
+
+def run_batch(engine: Engine, images: list[Prepared]) -> list[RawArrays]:
+    """Run images of equal padded size as one batch, and return the detections of each."""
+    batch = np.stack([prepared.image for prepared in images])
+    sizes = np.array([prepared.size for prepared in images], np.int64)
+    return split_batch(engine.run(batch, sizes), len(images))
+
+
+def split_batch(outputs: RawArrays, count: int) -> list[RawArrays]:
+    """Return the detections of each image of a batch.
 
     Raises:
-        RefineMaskError: the model detects too little to decide anything.
+        GateFailed: they are not ordered by image, then by descending score.
     """
-    engine, failed = engines.open(artifact), None
-    parts: list[Comparison] = []
-    for path in shipped_photographs():
-        parts += compare_images(engine, model, [path])
-        if sum(part.detections for part in parts) < MIN_DETECTIONS:
-            continue
-        report = summarise(parts)
-        if report.passed or not retry:
-            return report
-        say(f"random weights amplify rounding beyond the gate on {path.name}; trying another image")
-        failed, parts = failed or report, []
-    return failed or summarise(parts)
+    index, scores = outputs.image_index, outputs.scores
+    ordered = (np.diff(index) > 0) | ((np.diff(index) == 0) & ~(np.diff(scores) > 0))
+    if not ordered.all() or not np.isin(index, range(count)).all():
+        raise GateFailed(
+            "the artifact must return its detections ordered by image and then by descending "
+            f"score; it returned the images {sorted(set(index.tolist()))} of a batch of {count}, "
+            "or another order; export it again"
+        )
+    return [_of_image(outputs, image) for image in range(count)]
 
 
-def compare_images(engine: Engine, model: Detector, images: Iterable[Path]) -> Iterator[Comparison]:
-    """Yield the comparison of each image file."""
-    reference = TorchEngine(model)
-    for path in images:
-        prepared = engine.prepare(load_image(path))
-        batch, sizes = prepared.image[None], np.array([prepared.size], np.int64)
-        yield compare(reference.run(batch, sizes), engine.run(batch, sizes), prepared)
+def _of_image(outputs: RawArrays, image: int) -> RawArrays:
+    chosen = outputs.image_index == image
+    return outputs.map(lambda values: values[chosen])

@@ -8,11 +8,11 @@ from typing import Any
 
 from refinemask.benchmarks.latency.targets import parse_target
 from refinemask.benchmarks.report.comparison import Comparison, compare
-from refinemask.benchmarks.report.photos import Photo
 from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS, METRICS
 from refinemask.inference.images import load_image
+from refinemask.inference.photographs import Photo
 
 
 @dataclass(frozen=True)

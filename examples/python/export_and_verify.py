@@ -10,13 +10,14 @@ from pathlib import Path
 import typer
 
 import refinemask
-from refinemask.export import export_model, verify_artifact
+from refinemask.export import ExportOptions, export_model, verify_artifact
 from refinemask.inference.images import list_images
 
 
 def main(model: str, artifact: Path, photos: Path, form: str = "portable") -> None:
     reference = refinemask.load_model(model)  # a checkpoint, or the name of a shipped model
-    metadata = export_model(reference, artifact, form=form, progress=typer.echo)
+    options = ExportOptions(form=form)
+    metadata = export_model(reference, artifact, options, progress=typer.echo)
     typer.echo(f"{artifact} detects {', '.join(metadata.class_names)}")
 
     report = verify_artifact(artifact, reference, list_images([photos]))

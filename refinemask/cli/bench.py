@@ -42,13 +42,13 @@ def report(
     from refinemask.benchmarks.latency.bench import bench as measure
     from refinemask.benchmarks.report.contents import read_evaluation, report_on
     from refinemask.benchmarks.report.page import render
-    from refinemask.benchmarks.report.photos import plain_photos
     from refinemask.files import check_destination, write_text
     from refinemask.inference.images import list_images
+    from refinemask.inference.photographs import Photo
 
     # What can fail at once comes before what takes long.
     check_destination(output)
-    shown = plain_photos(list_images(options.images)[:photos])
+    shown = [Photo(path, path.name) for path in list_images(options.images)[:photos]]
     accuracy = {name: read_evaluation(path) for name, path in _named(evaluation).items()}
     result = measure(_with_device(options), note)
     write_text(output, render(report_on(title, result, shown, accuracy, current_setup())))

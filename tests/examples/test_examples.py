@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from refinemask.export.photographs import shipped_photographs
 from refinemask.inference.images import load_image
+from refinemask.inference.photographs import demo_photos, verification_photos
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
 
@@ -28,7 +28,7 @@ def run(name: str, *arguments: str | Path) -> str:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a photograph of a person twice, and one without anybody."""
     folder = tmp_path_factory.mktemp("photos")
-    found = {path.stem: path for path in shipped_photographs()}
+    found = {photo.path.stem: photo.path for photo in [*demo_photos(), *verification_photos()]}
     shutil.copy(found["astronaut"], folder / "person.png")
     shutil.copy(found["astronaut"], folder / "same_person.png")
     shutil.copy(found["coffee"], folder / "coffee.png")

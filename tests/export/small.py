@@ -1,12 +1,17 @@
-"""Small models, images they see objects in, and the gate as random networks pass it."""
+"""Small models, images they see objects in, and the gate for batches of these."""
 
 import numpy as np
 import torch
 
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.config import ModelConfig
-from refinemask.export.parity import compare, summarise
+from refinemask.export.comparison import compare
+from refinemask.export.parity import check_decision, summarise
+from refinemask.export.reference import run_reference
+from refinemask.export.tolerances import MIN_DETECTIONS
+from refinemask.export.verify import split_batch
 from refinemask.inference.processing import Prepared
+from refinemask.inference.structures import RawArrays
 from refinemask.models import Detector
 
 _DECIDING_BIASES = tuple(
@@ -41,20 +46,24 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
     return smooth[0].clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
-def assert_parity(expected, outputs, size) -> int:
-    """Apply the gate, but to fewer mask pixels; return the number of detections.
+def assert_parity(
+    model: Detector, images: np.ndarray, sizes: np.ndarray, outputs: RawArrays
+) -> int:
+    """Apply the gate to the outputs of a batch; return the number of detections of the model.
 
-    The masks of a random network have outlines everywhere, and rounding flips more of their
-    decisions than in a trained one.
+    Args:
+        model: run on each image alone.
+        images: uint8 (B, H, W, 3).
+        sizes: int64 (B, 2).
+        outputs: what an artifact returned for them.
     """
-    prepared = Prepared(np.zeros((*size, 3), np.uint8), size, np.ones(4, np.float32), size)
-    comparison = compare(expected, outputs, prepared)
-    assert comparison.unmatched == 0
-    if comparison.detections < 5:
-        return comparison.detections
-    report = summarise([comparison])
-    assert report.box_difference <= 2e-3
-    assert report.score_difference <= 5e-5
-    assert report.probability_share >= 0.999
-    assert report.mask_iou > 0.999
+    parts = []
+    for image, size, found in zip(images, sizes, split_batch(outputs, len(images)), strict=True):
+        height, width = map(int, size)
+        prepared = Prepared(image, (height, width), np.ones(4, np.float32), (height, width))
+        parts.append(compare(run_reference(model, image, (height, width)), found, prepared))
+    report = summarise(parts)
+    assert report.passed, report.table()
+    if report.detections >= MIN_DETECTIONS:
+        check_decision(report, parts)
     return report.detections

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from refinemask.export.photographs import shipped_photographs
 from refinemask.inference import native
+from refinemask.inference.photographs import verification_photos
 from refinemask.inference.structures import Detections
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def run(code):
 def test_prediction(code, exported, tmp_path, monkeypatch):
     pytest.importorskip("openvino" if "openvino" in code else "onnxruntime")
     shutil.copy(exported.path, tmp_path / "refinemask.onnx")
-    shutil.copy(shipped_photographs()[0], tmp_path / "photo.jpg")
+    shutil.copy(verification_photos()[0].path, tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     assert isinstance(run(code)["detections"], Detections)
 

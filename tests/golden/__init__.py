@@ -18,19 +18,18 @@ from torch import Tensor
 
 from refinemask.checkpoints.synthetic import synthetic_tensor
 from refinemask.configs.config import ModelConfig
+from refinemask.export.tolerances import BOX_TOLERANCE, SCORE_TOLERANCE, STAGE_LOGIT_TOLERANCE
 from refinemask.models import Detector, build_model
 
 SUBSET = Path(__file__).parent / "subset"
 
-STAGE: dict[str, Any] = {"atol": 1e-4, "rtol": 0}
+STAGE: dict[str, Any] = {"atol": STAGE_LOGIT_TOLERANCE, "rtol": 0}
 """One stage from golden inputs."""
-BOXES: dict[str, Any] = {"atol": 2e-3, "rtol": 0}
+BOXES: dict[str, Any] = {"atol": BOX_TOLERANCE, "rtol": 0}
 """Boxes end to end, in pixels."""
-SCORES: dict[str, Any] = {"atol": 5e-5, "rtol": 0}
+SCORES: dict[str, Any] = {"atol": SCORE_TOLERANCE, "rtol": 0}
 LOGITS: dict[str, Any] = {"atol": 1e-3, "rtol": 0}
 """Mask logits end to end."""
-MASK_IOU = 0.999
-"""Pasted masks end to end."""
 
 ROUNDING_FACTOR = 4
 """Our float32 may differ from float64 by so many times what the official float32 does."""

@@ -3,10 +3,13 @@
 One image of 250 x 310 pixels on a canvas of 256 x 320; see golden/README of the shared folder.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from refinemask.configs.config import MMDETECTION
 from refinemask.configs.presets import (
     maskrcnn_r50,
     refinemask_r50,
@@ -15,7 +18,12 @@ from refinemask.configs.presets import (
     refinemask_r50_lvis,
     refinemask_r101,
 )
-from refinemask.inference.processing import Prepared, postprocess
+from refinemask.export.mask_ties import explained_by_near_ties
+from refinemask.export.reference import (
+    run_normalised,
+    undecided_detections,
+    undecided_proposals,
+)
 from refinemask.models import build_model
 from refinemask.models.box_head import ROI_SIZE, select_detections
 from refinemask.models.fpn import STRIDES
@@ -23,6 +31,7 @@ from refinemask.models.refine_mask_head import refine_stages
 from refinemask.models.rpn import level_anchors, propose
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from tests import golden
+from tests.golden import detections
 from tests.golden.image import make_image
 
 SIZES = torch.tensor([[250, 310]])
@@ -115,11 +124,17 @@ def test_rpn_maps(trunk, refinemask, features):
 
 
 def test_proposals(trunk, refinemask, features):
+    """Compared as sets: boxes of nearly equal scores may change places."""
     logits, deltas = refinemask.rpn_head(features)
-    image, boxes, scores = propose(logits, deltas, level_anchors(features), SIZES)
+    anchors = level_anchors(features)
+    image, boxes, scores = propose(logits, deltas, anchors, SIZES)
     assert not image.any()
-    torch.testing.assert_close(boxes, trunk["proposals"][:, :4], **golden.STAGE)
-    torch.testing.assert_close(scores, trunk["proposals"][:, 4], **golden.STAGE)
+    close = undecided_proposals(logits, deltas, anchors, SIZES, MMDETECTION)
+    detections.match_official(
+        detections.raw(trunk["proposals"][:, :4], trunk["proposals"][:, 4]),
+        detections.raw(boxes, scores),
+        dataclasses.replace(close, groups=np.zeros(len(close), np.int64)),  # levels are not labels
+    )
 
 
 def test_box_features(trunk, features, proposals):
@@ -133,9 +148,12 @@ def test_box_head_and_detections(trunk, refinemask, features, proposals):
     torch.testing.assert_close(deltas[:100].flatten(1), trunk["bbox/bbox_pred"], **golden.STAGE)
     image, boxes, scores, labels = select_detections(logits, deltas, proposals, SIZES, 0.05, 100)
     assert not image.any()
-    assert torch.equal(labels, trunk["norescale/det_labels"])
-    torch.testing.assert_close(boxes, trunk["norescale/det_bboxes"][:, :4], **golden.STAGE)
-    torch.testing.assert_close(scores, trunk["norescale/det_bboxes"][:, 4], **golden.STAGE)
+    certain = torch.ones(len(proposals), dtype=torch.bool)
+    detections.match_official(
+        detections.official_detections(trunk, "norescale"),
+        detections.raw(boxes, scores, labels),
+        undecided_detections(logits, deltas, proposals, certain, SIZES, refinemask.config),
+    )
 
 
 @pytest.mark.parametrize("name", ["refinemask", "fast"])
@@ -152,11 +170,15 @@ def test_refine_mask_head(request, name, features):
         torch.testing.assert_close(output.semantic[0], expected["semantic_logits"], **golden.STAGE)
     for stage, logits in enumerate(output.stages):
         torch.testing.assert_close(logits[:8], expected[f"stage{stage}_logits"], **golden.STAGE)
-    half, final = refine_stages(output.stages)
-    torch.testing.assert_close(half[:8], expected["stage2_refined_logits"], **golden.STAGE)
-    torch.testing.assert_close(final[:8], expected["final_logits"], **golden.STAGE)
-    share = (final >= 0).float().mean((1, 2, 3))
-    torch.testing.assert_close(share, expected["final_fg_frac_all"], **golden.STAGE)
+    # The refinement from the official logits: rounding of ours may flip one that is next to 0.
+    stages = [expected[f"stage{stage}_logits"] for stage in range(4)]
+    half, final = refine_stages(stages)
+    torch.testing.assert_close(half, expected["stage2_refined_logits"], **golden.STAGE)
+    torch.testing.assert_close(final, expected["final_logits"], **golden.STAGE)
+    refined = refine_stages(output.stages)[-1]
+    assert explained_by_near_ties(stages, refined[:8].sigmoid()).all()
+    share = (refined >= 0).float().mean((1, 2, 3))
+    torch.testing.assert_close(share, expected["final_fg_frac_all"], atol=1e-3, rtol=0)
 
 
 def test_fcn_mask_head(maskrcnn, maskrcnn_masks, features):
@@ -178,40 +200,7 @@ def test_fcn_mask_head(maskrcnn, maskrcnn_masks, features):
 @pytest.mark.parametrize("name", ["refinemask", "fast", "maskrcnn"])
 def test_end_to_end(request, trunk, name):
     model = request.getfixturevalue(name)
-    expected = request.getfixturevalue(f"{name}_masks")
-    found = model(trunk["img"][None], SIZES)
-    assert not found.image_index.any()
-    logits = expected["norescale/mask/final_logits"][:, 0]
-    torch.testing.assert_close(found.masks[: len(logits)], logits, **golden.LOGITS)
-    for kind in ("norescale", "rescale"):
-        pasted = assert_same_detections(found, expected, kind)
-        assert_same_masks(pasted, expected, kind)
-
-
-def assert_same_detections(found, expected, kind):
-    """Compare boxes, scores and labels; return the pasted masks."""
-    prepared = Prepared(
-        np.zeros((256, 320, 3), np.uint8),
-        (250, 310),
-        expected[f"{kind}/scale_factor"].numpy(),
-        tuple(expected[f"{kind}/ori_shape"].tolist()),
+    reference = run_normalised(model, trunk["img"][None], SIZES)
+    detections.assert_official(
+        reference.outputs, reference, request.getfixturevalue(f"{name}_masks")
     )
-    detections = postprocess(
-        found._replace(masks=found.masks.sigmoid()).map(torch.Tensor.numpy), prepared
-    )
-    boxes = expected[f"{kind}/det_bboxes"].numpy()
-    np.testing.assert_array_equal(detections.labels, expected[f"{kind}/det_labels"])
-    np.testing.assert_allclose(detections.boxes, boxes[:, :4], **golden.BOXES)
-    np.testing.assert_allclose(detections.scores, boxes[:, 4], **golden.SCORES)
-    return torch.from_numpy(detections.masks)
-
-
-def assert_same_masks(pasted, expected, kind):
-    count, height, width = expected[f"{kind}/masks_shape"].tolist()
-    masks = golden.unpack(expected[f"{kind}/masks_packed"], width)
-    assert pasted.shape == masks.shape == (count, height, width)
-    union = (pasted | masks).sum((1, 2))
-    iou = (pasted & masks).sum((1, 2)) / union
-    # On average: a single pixel, which the official code itself flips between its own runs, is more
-    # than the tolerance of a small mask.
-    assert iou[union > 0].mean() > golden.MASK_IOU, iou.min()

@@ -12,12 +12,10 @@ from typer.testing import CliRunner
 from refinemask.benchmarks import demo
 from refinemask.benchmarks.latency.bench import bench
 from refinemask.benchmarks.latency.options import BenchOptions
-from refinemask.benchmarks.report import photos
 from refinemask.checkpoints.shipped import shipped_models
 from refinemask.cli.bench import _named
 from refinemask.cli.main import app
 from refinemask.commands import new_program
-from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS, METRICS
 from refinemask.export.parity import ParityReport
 
@@ -173,19 +171,6 @@ def test_an_output_that_cannot_be_written_is_an_error(
     code, said = report(*arguments, "--output", str(photographs[0] / "report.html"))
     assert code == 1
     assert "error: cannot write" in said
-
-
-def test_the_demo_knows_where_its_photographs_come_from() -> None:
-    pytest.importorskip("skimage")
-    found = photos.demo_photos()
-    assert found[0].title == "Astronaut"
-    assert all(photo.source and photo.licence for photo in found)
-
-
-def test_the_demo_needs_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photos, "find_spec", lambda _: None)
-    with pytest.raises(RefineMaskError, match="no photographs for the demo"):
-        photos.demo_photos()
 
 
 def test_artifacts_of_the_demo_have_names_of_their_own() -> None:

@@ -1,0 +1,34 @@
+"""The tolerances of the parity gate: one table for the gate and the tests.
+
+Values come from DESIGN 3. A difference is allowed up to the tolerance and refused beyond it; a
+decision of the reference that hangs on a value within a margin of its threshold may fall either
+way.
+"""
+
+MIN_DETECTIONS = 5
+"""Reference detections in all; with fewer, the gate decides nothing and raises."""
+MATCH_IOU = 0.99
+"""Two detections are the same if label and image agree and their boxes overlap by more."""
+BOX_TOLERANCE = 2e-3
+"""Pixels of the resized image."""
+SCORE_TOLERANCE = 5e-5
+STAGE_LOGIT_TOLERANCE = 1e-4
+"""Logits of the unrefined stages, where they are visible."""
+PROBABILITY_TOLERANCE = 1e-3
+PROBABILITY_SHARE = 0.9999
+"""Share of the mask pixels, of all detections together, within that tolerance."""
+MASK_IOU = 0.999
+"""Mean over the masks, pasted into the original image. A single pixel is more than this of a small
+mask."""
+
+LOGIT_MARGIN = 1e-3
+"""A boundary decision on a logit this close to 0 may fall either way."""
+SCORE_MARGIN = 1e-4
+"""A score of 0.5 this close to a threshold or to another score may be on either side of it; scores
+near 0 and 1 have smaller margins, see `near_ties.score_margin`."""
+IOU_MARGIN = 1e-4
+"""An IoU this close to a threshold may be on either side of it."""
+NEAR_TIE_PIXELS = 0.001
+"""Largest share of an image's mask pixels that may differ because of near ties."""
+NEAR_TIE_DETECTIONS = 0.02
+"""Largest share of an image's detections that may be missing or extra because of near ties."""
