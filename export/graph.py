@@ -1,4 +1,4 @@
-"""Turn a detector into an ONNX graph that keeps the contract of artifacts (DESIGN 3)."""
+"""Turn a detector into an ONNX graph that keeps the contract of artifacts (architecture 5)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -34,7 +34,7 @@ def export_graph(
     Args:
         model: what is exported; it is put in evaluation mode.
         form: "portable", of standard ONNX operators only, or "fused", with the operators of the
-            domain `refinemask` (DESIGN 4) in place of what is data-dependent or pools.
+            domain `refinemask` (architecture 8) in place of what is data-dependent or pools.
         normalized_input: the input `images` is float32 (B, 3, H, W), normalised and padded with
             zeros, instead of uint8 RGB (B, H, W, 3).
         batch: number of images; None keeps it dynamic, as for the other two.

@@ -1,4 +1,4 @@
-"""The parity gate: whether an artifact gives the numbers of its PyTorch model (DESIGN 3)."""
+"""The parity gate: whether an artifact gives the numbers of its PyTorch model (architecture 6)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

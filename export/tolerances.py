@@ -1,8 +1,7 @@
-"""The tolerances of the parity gate: one table for the gate and the tests.
+"""Tolerances of the parity gate: one table for the gate and the tests (architecture 6).
 
-Values come from DESIGN 3. A difference is allowed up to the tolerance and refused beyond it; a
-decision of the reference that hangs on a value within a margin of its threshold may fall either
-way.
+A difference is allowed up to the tolerance and refused beyond it; a decision of the reference that
+hangs on a value within a margin of its threshold may fall either way.
 """
 
 MIN_DETECTIONS = 5

@@ -59,7 +59,7 @@ def _paste_boxes(masks: Tensor, boxes: Tensor) -> Tensor:
 
 
 def _sample(masks: Tensor, boxes: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor:
-    """Return bool (N, bottom - top, right - left): the masks resampled there (SPEC 3.9)."""
+    """Return bool (N, bottom - top, right - left): the masks resampled there (numerics 9)."""
     x1, y1, x2, y2 = boxes[..., None].unbind(1)
     columns = (torch.arange(left, right) + 0.5 - x1) / (x2 - x1) * 2 - 1
     rows = (torch.arange(top, bottom) + 0.5 - y1) / (y2 - y1) * 2 - 1

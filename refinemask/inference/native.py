@@ -107,7 +107,7 @@ class Kernels:
 
 
 THRESHOLD = 0.5
-"""Pixels of at least this probability belong to the object (SPEC 3.9)."""
+"""Pixels of at least this probability belong to the object (numerics 9)."""
 
 _FIRST_EDGES = 1 << 14
 """Room for as many runs as an ordinary mask has; a larger one is asked for again."""

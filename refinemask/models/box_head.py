@@ -1,4 +1,4 @@
-"""Box head: class scores and class-specific boxes of the proposals (SPEC 3.5)."""
+"""Box head: class scores and class-specific boxes of the proposals (numerics 5)."""
 
 from collections.abc import Sequence
 

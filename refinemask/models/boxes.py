@@ -1,4 +1,4 @@
-"""Anchors and box coding (SPEC 3.3)."""
+"""Anchors and box coding (numerics 3)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The mask head of Mask R-CNN (SPEC 3.10)."""
+"""The mask head of Mask R-CNN (numerics 10)."""
 
 from collections.abc import Sequence
 

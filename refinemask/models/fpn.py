@@ -1,4 +1,4 @@
-"""Feature pyramid network (SPEC 3.2)."""
+"""Feature pyramid network (numerics 2)."""
 
 from collections.abc import Sequence
 

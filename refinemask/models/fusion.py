@@ -6,7 +6,7 @@ from refinemask.models.layers import Conv, ConvReLU
 
 
 class MultiBranchFusion(nn.Module):
-    """Merge three dilated convolutions (RefineMask, Sec. 3.2; SPEC 3.6)."""
+    """Merge three dilated convolutions (RefineMask, Sec. 3.2; numerics 6)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ def conv_stack(in_channels: int, channels: int, count: int) -> nn.Sequential:
 
 
 def freeze_batch_norm(module: nn.Module) -> None:
-    """Keep the batch statistics of every norm fixed, also in training (SPEC 3.2)."""
+    """Keep the batch statistics of every norm fixed, also in training (numerics 2)."""
     for child in module.modules():
         if isinstance(child, nn.BatchNorm2d):
             child.eval()

@@ -1,4 +1,4 @@
-"""The mask head of RefineMask (Sec. 3.2; SPEC 3.6)."""
+"""The mask head of RefineMask (Sec. 3.2; numerics 6)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -126,7 +126,7 @@ class RefineMaskHead(nn.Module):
 
 
 def refine_stages(stages: Sequence[Tensor]) -> list[Tensor]:
-    """Apply the boundary-aware refinement at inference (Sec. 3.3; SPEC 3.8).
+    """Apply the boundary-aware refinement at inference (Sec. 3.3; numerics 8).
 
     Args:
         stages: logits (K, 1, S, S) for S in 14, 28, 56, 112; the first is not used.

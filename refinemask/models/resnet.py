@@ -1,4 +1,4 @@
-"""ResNet trunks (SPEC 3.2): torchvision's network without its classifier."""
+"""ResNet trunks (numerics 2): torchvision's network without its classifier."""
 
 from functools import partial
 from typing import Self

@@ -1,4 +1,4 @@
-"""Region proposal network (SPEC 3.3)."""
+"""Region proposal network (numerics 3)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The "faster-better" mask head, the official SimpleRefineMaskHead (SPEC 3.7).
+"""The "faster-better" mask head, the official SimpleRefineMaskHead (numerics 7).
 
 It differs from `RefineMaskHead` in that no semantic mask is predicted, the features of P2 are
 sampled instead of pooled, and the last stage enlarges its logits instead of its features.

@@ -1,4 +1,4 @@
-"""Greedy non-maximum suppression of a batch, separately in each group of boxes (SPEC 3.3, 3.5)."""
+"""Greedy non-maximum suppression of a batch, separately in each group of boxes (numerics 3.4)."""
 
 import torch
 from torch import Tensor

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 def boundary_region(mask: Tensor, width: int) -> Tensor:
-    """Mark the pixels near the outline of a mask (SPEC 3.8).
+    """Mark the pixels near the outline of a mask (numerics 8.1).
 
     A pixel belongs to the boundary if more than a tenth of the (2 * width + 1)^2 window around it
     has the other value; what lies outside the map counts as background.
@@ -39,7 +39,7 @@ def boundary_refine(coarse_logits: Tensor, fine_logits: Tensor, width: int = 1) 
         width: width of the boundary in coarse pixels.
 
     Returns:
-        (N, 1, 2S, 2S) logits (SPEC 3.8).
+        (N, 1, 2S, 2S) logits (numerics 8.2).
     """
     if torch.compiler.is_exporting():
         return _exported(coarse_logits, fine_logits, width)

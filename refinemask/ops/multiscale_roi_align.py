@@ -1,4 +1,4 @@
-"""RoIAlign over the levels of a feature pyramid (SPEC 3.4)."""
+"""RoIAlign over the levels of a feature pyramid (numerics 4)."""
 
 from collections.abc import Sequence
 

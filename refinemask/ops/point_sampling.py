@@ -1,4 +1,4 @@
-"""Sample a feature map once in every cell of a RoI (SPEC 3.7).
+"""Sample a feature map once in every cell of a RoI (numerics 7.1).
 
 The value at cell (i, j) is that of the map at the cell's centre, interpolated bilinearly, and the
 map is zero outside. RoIAlign with one sample a bin takes the same points, but keeps the values of

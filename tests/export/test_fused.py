@@ -131,7 +131,7 @@ def test_sizes_of_the_nodes_of_a_detector(fused_graph):
     assert values("MultiScaleRoIAlign", "strides") == [[4, 8, 16, 32]] * 2 + [[4]] * 6
     assert values("BatchedNMS", "max_per_image") == [1000, 100]
     assert values("BoundaryRefine", "boundary_width") == [1, 1]
-    # The configured width is that of the loss; inference has its own (SPEC 3.8).
+    # The configured width is that of the loss; inference has its own (numerics 8).
     assert RefineMaskConfig().boundary_width == 2
 
 

@@ -1,4 +1,4 @@
-"""From box-head outputs to detections by hand (SPEC 3.5)."""
+"""From box-head outputs to detections by hand (numerics 5)."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Anchors and box coding by hand (SPEC 3.3)."""
+"""Anchors and box coding by hand (numerics 3)."""
 
 import math
 

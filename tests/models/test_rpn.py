@@ -1,4 +1,4 @@
-"""Selection of proposals by hand (SPEC 3.3)."""
+"""Selection of proposals by hand (numerics 3)."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Suppression of a batch: by hand, and against the definition box by box (SPEC 3.3, 3.5)."""
+"""Suppression of a batch: by hand, and against the definition box by box (numerics 3.4)."""
 
 import numpy as np
 import torch

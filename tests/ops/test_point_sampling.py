@@ -19,7 +19,7 @@ def feature():
 
 
 def by_definition(rois, feature, size=SIZE):
-    """Sample with grid_sample, as SPEC 3.7 has it, in float64."""
+    """Sample with grid_sample, as numerics 7.1 has it, in float64."""
     places = (torch.arange(size).double() + 0.5) / size
     points = []
     for roi in rois.double():

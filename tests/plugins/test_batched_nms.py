@@ -1,4 +1,4 @@
-"""BatchedNMS in ONNX Runtime: by hand, and against the PyTorch reference (SPEC 3.3, 3.5)."""
+"""BatchedNMS in ONNX Runtime: by hand, and against the PyTorch reference (numerics 3.4)."""
 
 from concurrent.futures import ThreadPoolExecutor
 

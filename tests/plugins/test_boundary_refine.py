@@ -1,4 +1,4 @@
-"""BoundaryRefine in ONNX Runtime: by hand, the official outputs, and PyTorch (SPEC 3.8)."""
+"""BoundaryRefine in ONNX Runtime: by hand, the official outputs, and PyTorch (numerics 8)."""
 
 import numpy as np
 import pytest

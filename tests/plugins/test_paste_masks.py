@@ -1,4 +1,4 @@
-"""PasteMasks in ONNX Runtime: by hand, the official masks, NumPy and grid_sample (SPEC 3.9)."""
+"""PasteMasks in ONNX Runtime: by hand, the official masks, NumPy and grid_sample (numerics 9)."""
 
 import numpy as np
 import pytest

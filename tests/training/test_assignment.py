@@ -1,4 +1,4 @@
-"""Matching and sampling by hand (SPEC 3.12)."""
+"""Matching and sampling by hand (numerics 12)."""
 
 import torch
 

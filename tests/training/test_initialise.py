@@ -1,4 +1,4 @@
-"""The random start of each part (SPEC 3.11), and the trunk's ImageNet weights."""
+"""The random start of each part (numerics 11), and the trunk's ImageNet weights."""
 
 import sys
 from dataclasses import replace

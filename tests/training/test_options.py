@@ -1,4 +1,4 @@
-"""The schedule by hand (SPEC 3.14), and options that make no sense."""
+"""The schedule by hand (numerics 14), and options that make no sense."""
 
 import json
 from pathlib import Path

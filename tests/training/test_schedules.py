@@ -1,4 +1,4 @@
-"""The published schedules (SPEC 3.14), and options that override them."""
+"""The published schedules (numerics 14), and options that override them."""
 
 from pathlib import Path
 from typing import Any
