@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,23 +25,29 @@ def grid_anchors(
 
     Args:
         cells: rows and columns.
-        stride: pixels per cell by the level's definition, from which anchors have their size.
+        stride: pixels per cell as the level defines it, which sets the size of the anchors.
         device: where the result is.
         step: pixels from row to row and from column to column; `stride` by default.
         rounded: round the corners of the cell at 0, 0 to whole pixels.
     """
-    (height, width), (row_step, column_step) = cells, step or (stride, stride)
-    ratios = torch.tensor(ANCHOR_RATIOS, device=device).sqrt()
-    half_w = ANCHOR_SCALE * stride / ratios / 2
-    half_h = ANCHOR_SCALE * stride * ratios / 2
-    if rounded:
-        half_w, half_h = half_w.round(), half_h.round()
-    x = (torch.arange(width, device=device) * column_step).float()[None, :, None]
-    y = (torch.arange(height, device=device) * row_step).float()[:, None, None]
-    shape = (height, width, len(ANCHOR_RATIOS))
-    corners = [(x - half_w).expand(shape), (y - half_h).expand(shape)]
-    corners += [(x + half_w).expand(shape), (y + half_h).expand(shape)]
-    return torch.stack(corners, -1).reshape(-1, 4)
+    (rows, columns), (row_step, column_step) = cells, step or (stride, stride)
+    half_widths, half_heights = _half_sides(stride, rounded)
+    x = torch.arange(columns, device=device, dtype=torch.float32) * column_step
+    y = torch.arange(rows, device=device, dtype=torch.float32) * row_step
+    x = x.reshape(-1, 1, 1) + torch.tensor(half_widths, device=device)
+    y = y.reshape(-1, 1, 1, 1) + torch.tensor(half_heights, device=device)
+    shape = (rows, columns, len(ANCHOR_RATIOS), 2)
+    return torch.stack((x.expand(shape), y.expand(shape)), -1).flatten(0, 2).flatten(1)
+
+
+def _half_sides(stride: int, rounded: bool) -> tuple[list[list[float]], list[list[float]]]:
+    """Return what leads from a centre to the sides: low and high x, and y, of each ratio."""
+    ratios = np.sqrt(np.array(ANCHOR_RATIOS, np.float32))
+    side = np.float32(ANCHOR_SCALE * stride)
+    half_w, half_h = (
+        half.round() if rounded else half for half in (side / ratios / 2, side * ratios / 2)
+    )
+    return np.stack((-half_w, half_w), 1).tolist(), np.stack((-half_h, half_h), 1).tolist()
 
 
 def decode_boxes(

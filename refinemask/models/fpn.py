@@ -26,4 +26,4 @@ class FPN(nn.Module):
             size = laterals[i - 1].shape[-2:]
             laterals[i - 1] = laterals[i - 1] + F.interpolate(laterals[i], size=size)
         outputs = [conv(x) for conv, x in zip(self.fpn_convs, laterals, strict=True)]
-        return [*outputs, outputs[-1][:, :, ::2, ::2]]
+        return [*outputs, F.max_pool2d(outputs[-1], 1, stride=2)]

@@ -9,14 +9,14 @@ from torch.nn import functional as F
 
 def at_least_float32(x: Tensor) -> Tensor:
     """Return float16 and bfloat16 as float32; leave float32 and float64 as they are."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x if x.dtype == torch.float64 else x.float()
 
 
 class DilatedConv2d(nn.Conv2d):
-    """A convolution that autocast leaves in float32 on a processor.
+    """A convolution that autocast leaves in float32 on a CPU.
 
-    There the bfloat16 weight gradient of oneDNN leaves its bounds if the channels are no multiple
-    of 16: not-a-number or a crash, with 24 channels and PyTorch 2.14.
+    The bfloat16 weight gradient of oneDNN writes out of bounds if the channels are not a multiple
+    of 16: NaN or a crash, seen with 24 channels and PyTorch 2.14.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class RPNHead(nn.Module):
         for feature in features:
             x = F.relu(self.rpn_conv(feature), inplace=True)
             logits.append(self.rpn_cls(x).permute(0, 2, 3, 1).flatten(1))
-            deltas.append(self.rpn_reg(x).permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, 4)))
+            deltas.append(self.rpn_reg(x).permute(0, 2, 3, 1).unflatten(3, (-1, 4)).flatten(1, 3))
         return logits, deltas
 
 
@@ -85,17 +85,19 @@ def propose(
         image_index int64 (N,), boxes float32 (N, 4) xyxy in resized-image pixels and scores (N,),
         at most 1000 of an image, by image and then by descending score.
     """
-    scores, boxes = [], []
-    for level_logits, level_deltas, level_boxes in zip(logits, deltas, anchors, strict=True):
-        level_scores, index = _top(at_least_float32(level_logits), pre_nms, conventions.rank_logits)
-        level_deltas = at_least_float32(level_deltas)
-        selected = level_deltas.gather(1, index[..., None].expand(-1, -1, 4))
-        decoded = decode_boxes(
-            level_boxes[index], selected, limit_shrinking=conventions.limit_shrinking
-        )
-        boxes.append(clip_boxes(decoded, image_sizes))
-        scores.append(drop_small(level_scores, boxes[-1], conventions.min_proposal_side))
-    all_scores, all_boxes = torch.stack(scores, 2), torch.stack(boxes, 2)
+    best, chosen, start = [], [], []
+    for level_logits, level_deltas, level_anchors in zip(logits, deltas, anchors, strict=True):
+        scores, index = _top(at_least_float32(level_logits), pre_nms, conventions.rank_logits)
+        best.append(scores)
+        chosen.append(level_deltas.gather(1, index[..., None].expand(-1, -1, 4)))
+        start.append(level_anchors[index])
+    decoded = decode_boxes(
+        torch.stack(start, 2),
+        at_least_float32(torch.stack(chosen, 2)),
+        limit_shrinking=conventions.limit_shrinking,
+    )
+    all_boxes = clip_boxes(decoded, image_sizes)
+    all_scores = drop_small(torch.stack(best, 2), all_boxes, conventions.min_proposal_side)
     image, row, level = batched_nms(
         all_boxes, all_scores, NMS_IOU, _LEAST_SCORE, MAX_PROPOSALS, conventions.max_shifted
     ).unbind(1)
@@ -108,8 +110,7 @@ def _top(logits: Tensor, count: int, by_logit: bool) -> tuple[Tensor, Tensor]:
     A fixed count lets levels of any size stack, and spares exported graphs a data-dependent TopK.
     """
     ranked = logits if by_logit else logits.sigmoid()
-    filler = ranked.new_full((ranked.shape[0], count), -torch.inf)
-    best, index = torch.cat((ranked, filler), 1).topk(count)
+    best, index = F.pad(ranked, (0, count), value=-torch.inf).topk(count)
     scores = best.sigmoid() if by_logit else best
     missing = index >= logits.shape[1]
     return torch.where(missing, -1.0, scores), index.clamp(max=logits.shape[1] - 1)
