@@ -1,21 +1,30 @@
-"""Capture a detector as a PyTorch program with dynamic batch, height and width."""
+"""Capture a detector as a PyTorch program with dynamic batch, height and width.
 
+Images are traced as a grid of cells of 32 pixels: (B, h, 32, w, 32, 3), which the first operations
+join to (B, 32 h, 32 w, 3). Every level of the network then has a size like 8 h, which PyTorch
+reasons about much faster than about ((H - 1) // 2 - 1) // 2 + 1. Afterwards the grid is taken out
+of the program, which begins with whole images.
+"""
+
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx import Graph
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.metadata import InputLimits
+from refinemask.export.fold_norms import fold_norms
+from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
 from refinemask.models import Detector
 
-DIVISOR, MIN_SIZE, MAX_SIZE = InputLimits.divisor, InputLimits.min_size, InputLimits.max_size
 # With fewer, P6 has one cell, to which torch.export would specialise. Nothing in the ONNX graph
 # depends on this bound: it holds for images of 32 x 32.
 _MIN_DYNAMIC_CELLS = 3
 # Two images, as torch.export specialises on one; sizes that differ, so as not to be taken for one.
 _EXAMPLE_BATCH, _EXAMPLE_HEIGHT, _EXAMPLE_WIDTH = 2, 96, 160
+_SYM_SIZE = torch.ops.aten.sym_size.int
 
 
 def capture(
@@ -42,48 +51,81 @@ def capture(
         RefineMaskError: a fixed size is not allowed.
     """
     _check(batch, height, width)
-    shape = (batch or _EXAMPLE_BATCH, height or _EXAMPLE_HEIGHT, width or _EXAMPLE_WIDTH, 3)
-    images = torch.zeros(shape, dtype=torch.uint8, device=model.device)
+    count = batch or _EXAMPLE_BATCH
+    sides = (height or _EXAMPLE_HEIGHT, width or _EXAMPLE_WIDTH)
+    rows, columns = (side // DIVISOR for side in sides)
+    images = torch.zeros((count, rows, DIVISOR, columns, DIVISOR, 3), dtype=torch.uint8)
     if normalized_input:
-        images = images.permute(0, 3, 1, 2).float()
-    sizes = torch.tensor(shape[1:3], device=model.device).repeat(shape[0], 1)
-    batch_size = Dim("batch") if batch is None else None
-    sides = [_side(name, fixed) for name, fixed in (("height", height), ("width", width))]
-    axes = (0, 2, 3) if normalized_input else (0, 1, 2)
-    dynamic_images = dict(zip(axes, (batch_size, *sides), strict=True))
+        images = images.permute(0, 5, 1, 2, 3, 4).float()
+    sizes = torch.tensor(sides).repeat(count, 1)
+    row_axis = 2 if normalized_input else 1
+    batch_size = Dim.STATIC if batch else Dim("batch")
+    dynamic_images = {
+        0: batch_size,
+        row_axis: _cells("height", height),
+        row_axis + 2: _cells("width", width),
+    }
     with torch.no_grad():
-        return torch.export.export(
-            _Graph(model, normalized_input).eval(),
-            (images, sizes),
+        program = torch.export.export(
+            _Graph(fold_norms(model), normalized_input, row_axis),
+            (images.to(model.device), sizes.to(model.device)),
             dynamic_shapes=(dynamic_images, {0: batch_size}),
         )
+    _take_grid_out(program.graph, row_axis)
+    return program
 
 
 class _Graph(nn.Module):
-    def __init__(self, detector: Detector, normalized_input: bool) -> None:
+    def __init__(self, detector: Detector, normalized_input: bool, row_axis: int) -> None:
         super().__init__()
         self.detector = detector
         self.normalized_input = normalized_input
+        self.row_axis = row_axis
 
     def forward(self, images: Tensor, image_sizes: Tensor) -> tuple[Tensor, ...]:
+        axis = self.row_axis
+        images = images.flatten(axis + 2, axis + 3).flatten(axis, axis + 1)
         if not self.normalized_input:
             return tuple(self.detector.detect(images, image_sizes))
         raw = self.detector(images, image_sizes)
         return tuple(raw._replace(masks=raw.masks.sigmoid()))
 
 
-def _side(name: str, fixed: int | None) -> Any:
+def _cells(name: str, fixed: int | None) -> Any:
     if fixed is not None:
-        return None
-    return DIVISOR * Dim(f"{name}_cells", min=_MIN_DYNAMIC_CELLS, max=MAX_SIZE // DIVISOR)
+        return Dim.STATIC
+    return Dim(f"{name}_cells", min=_MIN_DYNAMIC_CELLS, max=MAX_SIDE // DIVISOR)
+
+
+def _take_grid_out(graph: Graph, row_axis: int) -> None:
+    """Make the whole images, joined by two operations, the input in place of their cells."""
+    images, *_ = graph.find_nodes(op="placeholder", target="images")
+    (columns_joined,) = (node for node in images.users if node.target != _SYM_SIZE)
+    (whole,) = columns_joined.users
+    axis_of = {0: 0, row_axis: row_axis, row_axis + 2: row_axis + 1}
+    for size in [node for node in images.users if node.target == _SYM_SIZE]:
+        axis = axis_of[size.args[1]]
+        size.args = (images, axis)
+        if axis:
+            with graph.inserting_after(size):
+                cells = graph.call_function(operator.floordiv, (size, DIVISOR))
+            size.replace_all_uses_with(
+                cells, delete_user_cb=lambda user, cells=cells: user != cells
+            )
+            cells.meta = dict(columns_joined.meta)  # the module, which the exporter asks for
+            cells.meta["val"], size.meta["val"] = size.meta["val"], whole.meta["val"].shape[axis]
+    whole.replace_all_uses_with(images)
+    images.meta["val"] = whole.meta["val"]
+    graph.erase_node(whole)
+    graph.erase_node(columns_joined)
 
 
 def _check(batch: int | None, height: int | None, width: int | None) -> None:
     if batch is not None and batch < 1:
         raise RefineMaskError(f"the batch of an artifact must be at least 1, got {batch}")
     for name, size in (("height", height), ("width", width)):
-        if size is not None and (size % DIVISOR or not MIN_SIZE <= size <= MAX_SIZE):
+        if size is not None and (size % DIVISOR or not MIN_SIDE <= size <= MAX_SIDE):
             raise RefineMaskError(
-                f"the fixed {name} of an artifact must be a multiple of {DIVISOR} from {MIN_SIZE} "
-                f"to {MAX_SIZE}, got {size}"
+                f"the fixed {name} of an artifact must be a multiple of {DIVISOR} from {MIN_SIDE} "
+                f"to {MAX_SIDE}, got {size}"
             )

@@ -11,6 +11,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.export.capture import capture
 from refinemask.export.forms import fused, portable
 from refinemask.export.forms.portable.operators import OPSET
+from refinemask.export.functional import make_functional
 from refinemask.models import Detector
 
 FORMS: dict[str, dict[Callable[..., Any], Callable[..., Any]]] = {
@@ -64,7 +65,7 @@ def export_graph(
         "masks": ["detections", size, size],
     }
     exported = torch.onnx.export(
-        capture(model, normalized_input, batch, height, width),
+        make_functional(capture(model, normalized_input, batch, height, width)),
         dynamo=True,
         input_names=list(inputs),
         output_names=list(outputs),

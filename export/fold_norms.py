@@ -1,0 +1,34 @@
+"""Fold batch norms into the convolutions before them.
+
+    norm(conv(x)) = conv'(x),  weight' = weight * gamma / sqrt(variance + eps)
+                               bias' = beta + (bias - mean) * gamma / sqrt(variance + eps)
+
+which holds for every norm with fixed statistics. Runtimes do the same when they load a graph. Done
+before the model is traced, it saves tracing, decomposing and translating every norm, which takes
+longer than anything else in the backbone.
+"""
+
+import copy
+from itertools import pairwise
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.ops import FrozenBatchNorm2d
+
+from refinemask.models import Detector
+
+
+def fold_norms(model: Detector) -> Detector:
+    """Return a copy of a model in evaluation mode, without the norms that follow a convolution.
+
+    The copy shares all other parameters with the model.
+    """
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    folded = copy.deepcopy(model, shared).eval()
+    for module in folded.modules():
+        for (conv_name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
+            # Registered in the order in which they are called, in both backbones.
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
+                setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
+                setattr(module, norm_name, nn.Identity())
+    return folded
