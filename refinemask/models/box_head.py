@@ -8,11 +8,10 @@ from torch.nn import functional as F
 
 from refinemask.configs.config import MMDETECTION, Conventions
 from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small
-from refinemask.models.fpn import STRIDES
 from refinemask.models.layers import at_least_float32
+from refinemask.models.roi_pooler import RoIPooler
 from refinemask.models.rpn import MAX_PROPOSALS
 from refinemask.ops.batched_nms import batched_nms
-from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 
 ROI_SIZE = 7
 BOX_STD = (0.1, 0.1, 0.2, 0.2)
@@ -30,7 +29,7 @@ class BoxHead(nn.Module):
         conventions: Conventions = MMDETECTION,
     ) -> None:
         super().__init__()
-        self.conventions = conventions
+        self.pool = RoIPooler(ROI_SIZE, conventions=conventions)
         self.num_classes = num_classes
         self.fc_cls = nn.Linear(channels, num_classes + 1)
         self.fc_reg = nn.Linear(channels, num_classes * 4)
@@ -48,15 +47,7 @@ class BoxHead(nn.Module):
         Returns:
             logits (K, num_classes + 1), background last, and deltas (K, num_classes, 4).
         """
-        x = multiscale_roi_align(
-            rois,
-            features[:4],
-            ROI_SIZE,
-            STRIDES[:4],
-            self.conventions.sampling_ratio,
-            self.conventions.aligned,
-            self.conventions.epsilon_after_log,
-        ).flatten(1)
+        x = self.pool(features, rois).flatten(1)
         for layer in self.shared_fcs:
             x = F.relu(layer(x))
         return self.fc_cls(x), self.fc_reg(x).unflatten(1, (self.num_classes, 4))

@@ -6,10 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from refinemask.configs.config import MMDETECTION, Conventions, FCNMaskConfig
-from refinemask.models.fpn import STRIDES
 from refinemask.models.layers import conv_stack
 from refinemask.models.mask_logits import class_logits
-from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+from refinemask.models.roi_pooler import RoIPooler
 
 ROI_SIZE = 14
 
@@ -25,7 +24,7 @@ class FCNMaskHead(nn.Module):
         conventions: Conventions = MMDETECTION,
     ) -> None:
         super().__init__()
-        self.conventions = conventions
+        self.pool = RoIPooler(ROI_SIZE, conventions=conventions)
         channels = config.channels
         self.convs = conv_stack(in_channels, channels, config.num_convs)
         self.upsample = nn.ConvTranspose2d(channels, channels, 2, stride=2)
@@ -42,16 +41,7 @@ class FCNMaskHead(nn.Module):
         Returns:
             One stage: logits (K, 1, 28, 28).
         """
-        pooled = multiscale_roi_align(
-            rois,
-            features[:4],
-            ROI_SIZE,
-            STRIDES[:4],
-            self.conventions.sampling_ratio,
-            self.conventions.aligned,
-            self.conventions.epsilon_after_log,
-        )
-        x = self.convs(pooled)
+        x = self.convs(self.pool(features, rois))
         return [class_logits(F.relu(self.upsample(x), inplace=True), self.conv_logits, labels)]
 
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from refinemask.models.fpn import STRIDES
 from refinemask.models.fusion import MultiBranchFusion
 from refinemask.models.layers import conv_stack
 from refinemask.models.mask_logits import class_logits
+from refinemask.models.roi_pooler import RoIPooler
 from refinemask.ops.boundary_refine import boundary_refine, resize_aligned
-from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 
 ROI_SIZE = 14
 STAGE_SIZES = (14, 28, 56, 112)
@@ -34,6 +34,7 @@ class RefineStage(nn.Module):
     def __init__(self, channels: int, semantic_channels: int, num_classes: int, size: int) -> None:
         super().__init__()
         self.size = size
+        self.pool = RoIPooler(size, STRIDES[:1])
         self.semantic_transform_in = nn.Conv2d(semantic_channels, channels, 1)
         self.semantic_transform_out = nn.Conv2d(channels, channels, 1)
         self.instance_logits = nn.Conv2d(channels, num_classes, 1)
@@ -63,10 +64,10 @@ class RefineStage(nn.Module):
             The stage's logits (K, 1, S, S) and the next instance features (K, C / 2, 2S, 2S).
         """
         fine = F.relu(self.semantic_transform_in(semantic), inplace=True)
-        fine = multiscale_roi_align(rois, [fine], self.size, STRIDES[:1])
+        fine = self.pool([fine], rois)
         fine = F.relu(self.semantic_transform_out(fine), inplace=True)
         logits = class_logits(instance, self.instance_logits, labels)
-        pooled_probs = multiscale_roi_align(rois, [semantic_probs], self.size, STRIDES[:1])
+        pooled_probs = self.pool([semantic_probs], rois)
         probs = torch.cat((logits.sigmoid(), pooled_probs), 1)
         x = torch.cat((instance, fine, probs), 1)
         for layer in self.fuse_conv:
@@ -83,6 +84,7 @@ class RefineMaskHead(nn.Module):
         super().__init__()
         widths = [config.channels >> stage for stage in range(4)]
         final_classes = 1 if config.class_agnostic_final else num_classes
+        self.pool = RoIPooler(ROI_SIZE)
         self.instance_convs = conv_stack(in_channels, widths[0], config.instance_convs)
         self.semantic_convs = conv_stack(
             in_channels, config.semantic_channels, config.semantic_convs
@@ -102,8 +104,7 @@ class RefineMaskHead(nn.Module):
             rois: float32 (K, 5): image index and xyxy in resized-image pixels.
             labels: int64 (K,), the class whose mask is predicted.
         """
-        pooled = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
-        return self.refine(pooled, features[0], rois, labels)
+        return self.refine(self.pool(features, rois), features[0], rois, labels)
 
     def refine(
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor

@@ -21,8 +21,8 @@ from refinemask.models.refine_mask_head import (
     RefineMaskOutput,
     refine_stages,
 )
+from refinemask.models.roi_pooler import RoIPooler
 from refinemask.ops.boundary_refine import resize_aligned
-from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from refinemask.ops.point_sampling import point_sample
 
 
@@ -70,6 +70,7 @@ class SimpleRefineMaskHead(nn.Module):
         widths = [config.channels >> stage for stage in range(4)]
         classes = [num_classes] * 3 + [1 if config.class_agnostic_final else num_classes]
         upsample = [True, True, config.upsample_features]
+        self.pool = RoIPooler(ROI_SIZE)
         self.instance_convs = conv_stack(in_channels, widths[0], config.instance_convs)
         self.semantic_convs = conv_stack(
             in_channels, config.semantic_channels, config.semantic_convs
@@ -84,8 +85,7 @@ class SimpleRefineMaskHead(nn.Module):
 
     def forward(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> RefineMaskOutput:
         """Predict the masks of all stages; arguments as those of `RefineMaskHead.forward`."""
-        pooled = multiscale_roi_align(rois, features[:4], ROI_SIZE, STRIDES[:4])
-        return self.refine(pooled, features[0], rois, labels)
+        return self.refine(self.pool(features, rois), features[0], rois, labels)
 
     def refine(
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
