@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from refinemask.benchmarks.operators.case import HEIGHT, WIDTH, Case, random_boxes
 from refinemask.benchmarks.operators.mask_logits import smooth_logits
 from refinemask.benchmarks.operators.onnx_sessions import Sessions
+from refinemask.ops.paste_masks import paste_masks, resample
 
 
 def paste_masks_case(sessions: Sessions, rng: np.random.Generator) -> Case:
@@ -43,7 +43,7 @@ def _paste_canvas(masks: Tensor, boxes: Tensor) -> Tensor:
     pasted = torch.empty((len(masks), HEIGHT, WIDTH), dtype=torch.bool)
     for start in range(0, len(masks), 10):
         part = slice(start, start + 10)
-        pasted[part] = _sample(masks[part], boxes[part], 0, 0, WIDTH, HEIGHT)
+        pasted[part] = paste_masks(masks[part], boxes[part], (HEIGHT, WIDTH))
     return pasted
 
 
@@ -54,15 +54,6 @@ def _paste_boxes(masks: Tensor, boxes: Tensor) -> Tensor:
     windows = torch.cat((low.clamp(min=0), high), 1).int().tolist()
     for canvas, mask, box, (x1, y1, x2, y2) in zip(pasted, masks, boxes, windows, strict=True):
         right, bottom = min(x2, WIDTH), min(y2, HEIGHT)
-        canvas[y1:bottom, x1:right] = _sample(mask[None], box[None], x1, y1, right, bottom)[0]
+        values = resample(mask[None], box[None], (x1, y1, right, bottom))
+        canvas[y1:bottom, x1:right] = values[0] >= 0.5
     return pasted
-
-
-def _sample(masks: Tensor, boxes: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor:
-    """Return bool (N, bottom - top, right - left): the masks resampled there (numerics 9)."""
-    x1, y1, x2, y2 = boxes[..., None].unbind(1)
-    columns = (torch.arange(left, right) + 0.5 - x1) / (x2 - x1) * 2 - 1
-    rows = (torch.arange(top, bottom) + 0.5 - y1) / (y2 - y1) * 2 - 1
-    shape = (len(masks), bottom - top, right - left)
-    grid = torch.stack((columns[:, None].expand(shape), rows[:, :, None].expand(shape)), -1)
-    return grid_sample(masks[:, None], grid, align_corners=False)[:, 0] >= 0.5
