@@ -1,7 +1,6 @@
 """Turn a detector into an ONNX graph that keeps the contract of artifacts (architecture 5)."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import onnx
 import onnx_ir as ir
@@ -9,16 +8,11 @@ import torch
 
 from refinemask.errors import RefineMaskError
 from refinemask.export.capture import capture
-from refinemask.export.forms import fused, portable
+from refinemask.export.forms import FORMS
+from refinemask.export.forms.form import Shape
 from refinemask.export.forms.portable.operators import OPSET
 from refinemask.export.functional import make_functional
 from refinemask.models import Detector
-
-FORMS: dict[str, dict[Callable[..., Any], Callable[..., Any]]] = {
-    "portable": portable.TRANSLATIONS,
-    "fused": fused.TRANSLATIONS,
-}
-"""What our operators become in each form of the graph."""
 
 
 def export_graph(
@@ -52,25 +46,18 @@ def export_graph(
     if form not in FORMS:
         raise RefineMaskError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
     batch_dim, height_dim, width_dim = batch or "batch", height or "height", width or "width"
-    pixels: list[int | str] = [batch_dim, height_dim, width_dim, 3]
+    pixels: Shape = (batch_dim, height_dim, width_dim, 3)
     if normalized_input:
-        pixels = [batch_dim, 3, height_dim, width_dim]
-    size = model.config.mask_head.mask_size
-    inputs: _Shapes = {"images": pixels, "image_sizes": [batch_dim, 2]}
-    outputs: _Shapes = {
-        "boxes": ["detections", 4],
-        "scores": ["detections"],
-        "labels": ["detections"],
-        "image_index": ["detections"],
-        "masks": ["detections", size, size],
-    }
+        pixels = (batch_dim, 3, height_dim, width_dim)
+    inputs: dict[str, Shape] = {"images": pixels, "image_sizes": (batch_dim, 2)}
+    outputs = FORMS[form].outputs(model.config.mask_head.mask_size)
     exported = torch.onnx.export(
         make_functional(capture(model, normalized_input, batch, height, width)),
         dynamo=True,
         input_names=list(inputs),
         output_names=list(outputs),
         opset_version=OPSET,
-        custom_translation_table=FORMS[form],
+        custom_translation_table=dict(FORMS[form].translations),
         verbose=False,
     )
     assert exported is not None
@@ -80,10 +67,7 @@ def export_graph(
     return _serialise(exported.model)
 
 
-_Shapes = dict[str, list[int | str]]
-
-
-def _set_shapes(values: Iterable[ir.Value], shapes: _Shapes) -> None:
+def _set_shapes(values: Iterable[ir.Value], shapes: Mapping[str, Shape]) -> None:
     for value in values:
         assert value.name is not None
         value.shape = ir.Shape(shapes[value.name])

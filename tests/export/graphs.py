@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
+from refinemask.export.forms import FORMS
 from refinemask.export.forms.portable.operators import OPSET
-from refinemask.export.graph import FORMS
 
 Run = Callable[..., list[NDArray[Any]]]
 """From named arrays to the outputs."""
@@ -28,7 +28,7 @@ def exported_program(
         dynamo=True,
         opset_version=OPSET,
         input_names=input_names,
-        custom_translation_table=FORMS[form],
+        custom_translation_table=dict(FORMS[form].translations),
         verbose=False,
     )
     assert exported is not None

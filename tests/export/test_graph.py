@@ -10,9 +10,11 @@ import pytest
 from onnx import TensorProto
 
 from refinemask import engines
+from refinemask.engines.runtimes import RUNTIMES
 from refinemask.engines.torch import TorchEngine
 from refinemask.errors import RefineMaskError
 from refinemask.export import export_graph, export_model
+from refinemask.export.forms import FORMS
 from refinemask.export.options import ExportOptions
 from tests.export.small import assert_parity, photo
 
@@ -30,6 +32,10 @@ def graph(exported_as, form) -> onnx.ModelProto:
 @pytest.fixture(scope="session")
 def reference(model):
     return TorchEngine(model)
+
+
+def test_every_form_has_a_runtime_that_takes_it() -> None:
+    assert set(FORMS) == {form for runtime in RUNTIMES.values() for form in runtime.forms}
 
 
 def test_only_standard_operators(exported):
