@@ -12,7 +12,7 @@ from refinemask.models import Detector, build_model
 from refinemask.models.refine_mask_head import STAGE_SIZES
 
 Counts = dict[str, int]
-PARTS = ("trunk", "fpn", "rpn", "box_head", "mask_head")
+PARTS = ("backbone", "fpn", "rpn", "box_head", "mask_head")
 """In the order in which an image passes them."""
 
 
@@ -49,12 +49,12 @@ def multiply_adds(
     box_head, mask_head = model.roi_head.bbox_head, model.roi_head.mask_head
     image = torch.empty(1, 3, height, width, device="meta")
     labels = torch.empty(rois, dtype=torch.int64, device="meta")
-    channels, trunk = _count(lambda: model.backbone(image))
+    channels, backbone = _count(lambda: model.backbone(image))
     features, fpn = _count(lambda: model.neck(channels))
     _, rpn = _count(lambda: model.rpn_head(features))
     _, box = _count(lambda: box_head(features, _rois(proposals)))
     _, mask = _count(lambda: mask_head(features, _rois(rois), labels))
-    totals = (counts["Global"] for counts in (trunk, fpn, rpn, box, mask))
+    totals = (counts["Global"] for counts in (backbone, fpn, rpn, box, mask))
     return dict(zip(PARTS, totals, strict=True)), _inside(mask_head, mask)
 
 

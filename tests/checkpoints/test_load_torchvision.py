@@ -48,8 +48,8 @@ def test_what_its_users_have(weights, write, wrap):
     model = load_model(path)
     assert model.class_names == ("class 0", "class 1")
     found = model.state_dict()
-    trunk = "layer1.0.conv1.weight"
-    assert torch.equal(found[f"backbone.{trunk}"], weights[f"backbone.body.{trunk}"])
+    backbone = "layer1.0.conv1.weight"
+    assert torch.equal(found[f"backbone.{backbone}"], weights[f"backbone.body.{backbone}"])
     scores = weights["roi_heads.box_predictor.cls_score.weight"]
     assert torch.equal(found["roi_head.bbox_head.fc_cls.weight"], scores[[1, 2, 0]])
 
@@ -68,7 +68,7 @@ def test_an_epsilon_that_is_none(weights, write, value):
         load_model(write(weights), bn_eps=value)
 
 
-def test_a_trunk_whose_epsilon_is_fixed():
+def test_a_backbone_whose_epsilon_is_fixed():
     with pytest.raises(RefineMaskError, match=r"efficientnet_lite0, .* leave --bn-eps out"):
         load_model("refinemask_small", bn_eps=0.0)
 

@@ -119,11 +119,11 @@ def test_a_part_is_not_there(mask_rcnn, part, message):
 
 
 def test_a_backbone_alone(mask_rcnn):
-    trunk = {name: shape for name, shape in mask_rcnn.items() if name.startswith("backbone.")}
+    backbone = {name: shape for name, shape in mask_rcnn.items() if name.startswith("backbone.")}
     with pytest.raises(
         RefineMaskError, match="it looks like a backbone alone: it has no FPN, no RPN"
     ):
-        recognise(trunk)
+        recognise(backbone)
 
 
 def test_something_else():

@@ -36,7 +36,7 @@ def test_every_tensor_follows_the_recipe(vectors, recipe):
         assert np.array_equal(found, expected), key
 
 
-def test_the_deeper_trunk_follows_the_recipe(vectors, recipe):
+def test_the_deeper_backbone_follows_the_recipe(vectors, recipe):
     known = golden.official_shapes(vectors, "refinemask_r50_coco")
     shapes = golden.official_shapes(vectors, "refinemask_r101_coco")
     extra = {key: shape for key, shape in shapes.items() if key not in known}

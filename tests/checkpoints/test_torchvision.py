@@ -30,9 +30,9 @@ DETECTIONS = 20
 """At most so many of an image; those that do not fit are chosen by score."""
 
 
-def mask_rcnn(outputs: int, trunk: str = "resnet50"):
+def mask_rcnn(outputs: int, depth: str = "resnet50"):
     """Build torchvision's model with the frozen norms that every fine-tuned one has."""
-    backbone = resnet_fpn_backbone(backbone_name=trunk, weights=None)
+    backbone = resnet_fpn_backbone(backbone_name=depth, weights=None)
     return detection.MaskRCNN(backbone, outputs).eval()
 
 
@@ -122,12 +122,12 @@ def test_no_detections(models):
         ours.config = config
 
 
-@pytest.mark.parametrize("trunk", ["resnet50", "resnet101"])
-def test_every_tensor_has_its_place(trunk):
-    tensors = on_meta(lambda: mask_rcnn(3, trunk))
+@pytest.mark.parametrize("depth", ["resnet50", "resnet101"])
+def test_every_tensor_has_its_place(depth):
+    tensors = on_meta(lambda: mask_rcnn(3, depth))
     assert is_torchvision(tensors)
     config, converted = convert(tensors)
-    assert config.backbone == trunk
+    assert config.backbone == depth
     assert config.conventions == TORCHVISION
     assert (config.class_names, config.category_ids) == (("class 0", "class 1"), (1, 2))
     with torch.device("meta"):

@@ -81,7 +81,7 @@ class Runner:
         self._allocator = _make_allocator(trt)
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run on inputs by name; those that are shapes stay on the processor."""
+        """Run on inputs by name; those that are shapes stay on the CPU."""
         kept = []
         for name, tensor in inputs.items():
             location = self.engine.get_tensor_location(name)

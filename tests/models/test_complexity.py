@@ -6,7 +6,7 @@ from torchvision.models import resnet50
 from refinemask.configs import presets
 from refinemask.models.complexity import multiply_adds, parameters
 
-TRUNK = sum(p.numel() for p in resnet50().parameters()) - 2048 * 1000 - 1000
+BACKBONE = sum(p.numel() for p in resnet50().parameters()) - 2048 * 1000 - 1000
 
 
 def test_parameters():
@@ -15,7 +15,7 @@ def test_parameters():
     box_head = 256 * 49 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 401 + 401
     mask_head = 4 * (256 * 256 * 9 + 256) + 256 * 256 * 4 + 256 + 256 * 80 + 80
     rpn = 256 * 256 * 9 + 256 + 256 * 15 + 15
-    assert list(found.values()) == [TRUNK, fpn, rpn, box_head, mask_head]
+    assert list(found.values()) == [BACKBONE, fpn, rpn, box_head, mask_head]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def refinemask():
 def test_multiply_adds_of_the_detector(refinemask):
     parts, _ = refinemask
     giga = {name: count / 1e9 for name, count in parts.items()}
-    assert giga["trunk"] + giga["fpn"] + giga["rpn"] == pytest.approx(201.6, abs=0.05)
+    assert giga["backbone"] + giga["fpn"] + giga["rpn"] == pytest.approx(201.6, abs=0.05)
     assert giga["box_head"] == pytest.approx(14.3, abs=0.05)
 
 
@@ -58,7 +58,7 @@ def test_multiply_adds_of_the_fast_head():
 def test_costs_grow_with_what_they_are_of():
     config = presets.maskrcnn_small()
     once, twice = (multiply_adds(config, 256, side, 10, 100)[0] for side in (256, 512))
-    assert twice["trunk"] == 2 * once["trunk"] and twice["box_head"] == once["box_head"]
+    assert twice["backbone"] == 2 * once["backbone"] and twice["box_head"] == once["box_head"]
     more = multiply_adds(config, 256, 256, 20, 200)[0]
     assert more["mask_head"] == 2 * once["mask_head"]
     assert more["box_head"] == 2 * once["box_head"]

@@ -223,7 +223,7 @@ def test_norms_and_the_first_stages_stay_as_they_are(preset):
     assert frozen == {name for name, _ in model.named_parameters() if name.startswith(prefixes)}
 
 
-def test_small_trunk_gives_four_strides(refinemask):
+def test_small_backbone_gives_four_strides(refinemask):
     with torch.inference_mode():
         maps = refinemask.backbone(torch.zeros(1, 3, 64, 96))
         levels = refinemask.features(torch.zeros(1, 3, 64, 96))

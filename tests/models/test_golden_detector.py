@@ -45,7 +45,7 @@ def inference():
 
 
 @pytest.fixture(scope="module")
-def trunk(vectors):
+def stages(vectors):
     """What the detectors share: the image, the features, the proposals and the detections."""
     return golden.tensors(vectors / "detector" / "shared.npz").joined({"img": make_image(4)})
 
@@ -83,13 +83,13 @@ def maskrcnn_masks(vectors):
 
 
 @pytest.fixture(scope="module")
-def features(trunk):
-    return [trunk[f"fpn/P{level}"][None] for level in LEVELS]
+def features(stages):
+    return [stages[f"fpn/P{level}"][None] for level in LEVELS]
 
 
 @pytest.fixture(scope="module")
-def proposals(trunk):
-    return torch.nn.functional.pad(trunk["proposals"][:, :4], (1, 0))
+def proposals(stages):
+    return torch.nn.functional.pad(stages["proposals"][:, :4], (1, 0))
 
 
 @pytest.mark.parametrize(
@@ -110,20 +110,20 @@ def test_parameters_have_the_official_names_and_shapes(vectors, name, config):
     assert shapes == golden.official_shapes(vectors, name)
 
 
-def test_backbone_and_fpn(trunk, refinemask):
-    for level, found in zip(LEVELS, refinemask.features(trunk["img"][None]), strict=True):
-        trunk.assert_close(f"fpn/P{level}", found[0], **golden.STAGE)
+def test_backbone_and_fpn(stages, refinemask):
+    for level, found in zip(LEVELS, refinemask.features(stages["img"][None]), strict=True):
+        stages.assert_close(f"fpn/P{level}", found[0], **golden.STAGE)
 
 
-def test_rpn_maps(trunk, refinemask, features):
+def test_rpn_maps(stages, refinemask, features):
     for level, logits, deltas in zip(LEVELS, *refinemask.rpn_head(features), strict=True):
-        expected = trunk[f"rpn/cls_P{level}"].permute(1, 2, 0).flatten()
+        expected = stages[f"rpn/cls_P{level}"].permute(1, 2, 0).flatten()
         torch.testing.assert_close(logits[0], expected, **golden.STAGE)
-        expected = trunk[f"rpn/reg_P{level}"].permute(1, 2, 0).reshape(-1, 4)
+        expected = stages[f"rpn/reg_P{level}"].permute(1, 2, 0).reshape(-1, 4)
         torch.testing.assert_close(deltas[0], expected, **golden.STAGE)
 
 
-def test_proposals(trunk, refinemask, features):
+def test_proposals(stages, refinemask, features):
     """Compared as sets: boxes of nearly equal scores may change places."""
     logits, deltas = refinemask.rpn_head(features)
     anchors = level_anchors(features)
@@ -131,26 +131,26 @@ def test_proposals(trunk, refinemask, features):
     assert not image.any()
     close = undecided_proposals(logits, deltas, anchors, SIZES, MMDETECTION)
     detections.match_official(
-        detections.raw(trunk["proposals"][:, :4], trunk["proposals"][:, 4]),
+        detections.raw(stages["proposals"][:, :4], stages["proposals"][:, 4]),
         detections.raw(boxes, scores),
         dataclasses.replace(close, groups=np.zeros(len(close), np.int64)),  # levels are not labels
     )
 
 
-def test_box_features(trunk, features, proposals):
+def test_box_features(stages, features, proposals):
     pooled = multiscale_roi_align(proposals[:2], features[:4], ROI_SIZE, STRIDES[:4])
-    torch.testing.assert_close(pooled, trunk["bbox/feat_first2"], **golden.STAGE)
+    torch.testing.assert_close(pooled, stages["bbox/feat_first2"], **golden.STAGE)
 
 
-def test_box_head_and_detections(trunk, refinemask, features, proposals):
+def test_box_head_and_detections(stages, refinemask, features, proposals):
     logits, deltas = refinemask.roi_head.bbox_head(features, proposals)
-    torch.testing.assert_close(logits, trunk["bbox/cls_score"], **golden.STAGE)
-    torch.testing.assert_close(deltas[:100].flatten(1), trunk["bbox/bbox_pred"], **golden.STAGE)
+    torch.testing.assert_close(logits, stages["bbox/cls_score"], **golden.STAGE)
+    torch.testing.assert_close(deltas[:100].flatten(1), stages["bbox/bbox_pred"], **golden.STAGE)
     image, boxes, scores, labels = select_detections(logits, deltas, proposals, SIZES, 0.05, 100)
     assert not image.any()
     certain = torch.ones(len(proposals), dtype=torch.bool)
     detections.match_official(
-        detections.official_detections(trunk, "norescale"),
+        detections.official_detections(stages, "norescale"),
         detections.raw(boxes, scores, labels),
         undecided_detections(logits, deltas, proposals, certain, SIZES, refinemask.config),
     )
@@ -198,9 +198,9 @@ def test_fcn_mask_head(maskrcnn, maskrcnn_masks, features):
 
 
 @pytest.mark.parametrize("name", ["refinemask", "fast", "maskrcnn"])
-def test_end_to_end(request, trunk, name):
+def test_end_to_end(request, stages, name):
     model = request.getfixturevalue(name)
-    reference = run_normalised(model, trunk["img"][None], SIZES)
+    reference = run_normalised(model, stages["img"][None], SIZES)
     detections.assert_official(
         reference.outputs, reference, request.getfixturevalue(f"{name}_masks")
     )

@@ -1,4 +1,4 @@
-"""Inputs of the kernels, and what PyTorch's references make of them: for processor and GPU."""
+"""Inputs of the kernels, and what PyTorch's references make of them: for CPU and GPU."""
 
 from collections.abc import Callable
 

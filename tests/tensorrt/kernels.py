@@ -1,4 +1,4 @@
-"""The kernels of the plugins on PyTorch tensors: CUDA's, or their threads run by the processor."""
+"""The kernels of the plugins on PyTorch tensors: CUDA's, or their threads run by the CPU."""
 
 import ctypes
 import os

