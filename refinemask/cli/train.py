@@ -39,12 +39,12 @@ def train(
         with processes() as world:
             place = torch_device(world.own_device(device))
             resolved = resolve(schedule, options.values | {"device": place})
-            if world.leads:
+            if world.is_main:
                 note(f"training with {schedule_flags(resolved)}")
-            with progress_bar("training") if world.leads else nullcontext() as advance:
+            with progress_bar("training") if world.is_main else nullcontext() as advance:
                 checkpoint = run(resolved, advance, world)
     except PeerFailed as error:  # the process that failed first has printed the reason
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
         raise typer.Exit(INTERRUPTED if interrupted else FAILED) from None
-    if world.leads:
+    if world.is_main:
         typer.echo(f"wrote {checkpoint}")

@@ -31,7 +31,7 @@ class World:
     """Number of this process on its machine."""
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files and shows progress."""
         return self.rank == 0
 

@@ -102,12 +102,12 @@ class _Run:
         self.data = batches.share(world.rank, world.size)
         self.epoch_length = batches.iterations_per_epoch
         self.total = options.iterations or options.epochs * self.epoch_length
-        if options.init is None and not options.resume and world.leads:
+        if options.init is None and not options.resume and world.is_main:
             self._initialise(batches)
         self.updates = Updates(self.model, options)
         self.completed = self._resume() if options.resume else 0
         self.losses = parallel(BatchLosses(self.model, options), world)
-        self.log = MetricsLog(options.output / METRICS, self.completed) if world.leads else None
+        self.log = MetricsLog(options.output / METRICS, self.completed) if world.is_main else None
         self.intact = True
         """Whether the weights are those after `completed` iterations, and worth keeping."""
         if self.log and self.reinitialised and not options.resume:
@@ -196,7 +196,7 @@ class _Run:
         return values
 
     def save(self) -> None:
-        if not self.world.leads:
+        if not self.world.is_main:
             return
         progress = {
             "iteration": self.completed,

@@ -1,4 +1,4 @@
-"""Graphs of single modules, and what runs a graph that is no artifact."""
+"""Graphs of single modules, and sessions for graphs that are not artifacts."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -70,5 +70,5 @@ def test_rounding_passes_the_gate(model, reference, seed):
 def test_sides_at_the_boundary_of_two_levels():
     sides = [55.0, 56.0, 111.0, 112.0005, 224.0, 448.0, 896.0, 0.0]
     boxes = torch.tensor([[5.0, 5.0, 5 + side, 5 + side] for side in sides])
-    # Below 56 there is no other level, and from 448 on neither.
+    # Below 56 px there is no other level, and neither at 448 px or more.
     assert _level_ties(boxes).tolist() == [False, False, False, True, True, True, False, False]

@@ -80,7 +80,7 @@ def test_small_proposals_are_dropped_where_that_is_the_convention():
 
 def test_the_best_by_logit_where_all_scores_are_one():
     boxes = torch.arange(4.0)[:, None] * 20 + torch.tensor([0.0, 0.0, 9.0, 9.0])
-    logits = [torch.tensor([[40.0, 30.0, 60.0, 50.0]])]  # sigmoid gives exactly 1 from 17 on
+    logits = [torch.tensor([[40.0, 30.0, 60.0, 50.0]])]  # sigmoid gives exactly 1 above 17
     conventions = replace(MMDETECTION, rank_logits=True)
     _, found, scores = proposals(logits, [boxes], pre_nms=2, conventions=conventions)
     assert found[:, 0].tolist() == [40, 60]

@@ -23,9 +23,9 @@ def greedy(boxes, scores, iou_threshold, score_threshold, max_per_image):
         places.sort(key=lambda place: -scores[image][place])
         kept: list[tuple[int, ...]] = []
         for place in places:
-            rivals = [other for other in kept if other[1] == place[1]]
+            better = [other for other in kept if other[1] == place[1]]
             box = boxes[image][place]
-            if all(iou(box, boxes[image][rival]) <= iou_threshold for rival in rivals):
+            if all(iou(box, boxes[image][other]) <= iou_threshold for other in better):
                 kept.append(place)
         selected += [(image, *place) for place in kept[:max_per_image]]
     return np.array(selected).reshape(-1, 3)
