@@ -19,11 +19,10 @@ FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 NATIVE := .venv/.native
-# Tests whose numbers depend on the instruction set. OpenVINO has a oneDNN of its own, which obeys the
-# same variable, and refuses to compile some layers where that says SSE.
+# Tests whose numbers depend on the instruction set.
 NUMERICS := $(addprefix tests/,golden models ops plugins training export/forms export/test_golden.py \
 	checkpoints/test_synthetic.py checkpoints/test_torchvision.py inference/test_pasting.py) \
-	--ignore tests/training/test_resume.py -k 'not openvino'
+	--ignore tests/training/test_resume.py
 PLUGINS := $(shell find plugins -type f -not -path '*/__pycache__/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
