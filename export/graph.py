@@ -12,6 +12,7 @@ from refinemask.export.forms import FORMS
 from refinemask.export.forms.form import Shape
 from refinemask.export.forms.portable.operators import OPSET
 from refinemask.export.functional import make_functional
+from refinemask.export.simplify import simplify
 from refinemask.models import Detector
 
 
@@ -58,9 +59,11 @@ def export_graph(
         output_names=list(outputs),
         opset_version=OPSET,
         custom_translation_table=dict(FORMS[form].translations),
+        optimize=False,
         verbose=False,
     )
     assert exported is not None
+    simplify(exported.model)
     graph = exported.model.graph
     _set_shapes(graph.inputs, inputs)
     _set_shapes(graph.outputs, outputs)
