@@ -29,6 +29,7 @@ def fold_norms(model: Detector) -> Detector:
         for (conv_name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
             # Registered in the order in which they are called, in both backbones.
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
-                setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
+                exact = copy.deepcopy(conv).double(), copy.deepcopy(norm).double()
+                setattr(module, conv_name, fuse_conv_bn_eval(*exact).float())  # rounded once
                 setattr(module, norm_name, nn.Identity())
     return folded

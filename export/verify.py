@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refinemask import engines
 from refinemask.configs.config import ModelConfig
@@ -21,6 +21,9 @@ from refinemask.inference.structures import RawArrays
 from refinemask.models import Detector
 
 Progress = Callable[[int, int], None]
+
+_LARGE = 640
+"""Shorter side of a model's input, in pixels."""
 
 
 def verify_artifact(
@@ -40,8 +43,7 @@ def verify_artifact(
     Args:
         artifact: an ONNX file written by `export_model`.
         model: the reference, run in PyTorch.
-        images: files to compare on; by default photographs that installed packages ship, and a
-            grey image if the model detects nothing in it.
+        images: files to compare on; by default those of `default_subjects`.
         runtime: what runs the artifact, see `refinemask.engines.open`.
         device: where that runs; the model stays where it is.
         progress: called with the number of images done and their total.
@@ -60,10 +62,10 @@ def verify_artifact(
             f"model, a {model.config.preset} of {model.config.num_classes}; verify it against its "
             "own model"
         )
-    paths = [photo.path for photo in verification_photos()] if images is None else list(images)
-    subjects = photographs(model, engine, paths, progress)
     if images is None:
-        subjects = chain(subjects, grey_image(model, engine))
+        subjects = default_subjects(model, engine, progress)
+    else:
+        subjects = photographs(model, engine, list(images), progress)
     comparisons = list(compare_subjects(engine, subjects))
     report = summarise(comparisons)
     check_decision(report, comparisons)
@@ -84,20 +86,51 @@ def photographs(
 ) -> Iterator[Subject]:
     """Yield image files, resized as an engine takes them; call `progress` when each is done."""
     for done, path in enumerate(paths, 1):
-        prepared = engine.prepare(load_image(path))
-        yield Subject(path.name, prepared, run_reference(model, prepared.image, prepared.size))
+        yield _subject(model, path.name, engine.prepare(load_image(path)))
         if progress is not None:
             progress(done, len(paths))
 
 
-def grey_image(model: Detector, engine: Engine) -> Iterator[Subject]:
-    """Yield a small grey image, or nothing where the model detects something in it."""
+def default_subjects(
+    model: Detector, engine: Engine, progress: Progress | None = None
+) -> Iterator[Subject]:
+    """Yield the photographs that installed packages ship, and an image without detections.
+
+    The first has the size of the model's input. The others have half of it if it is large, which
+    takes a fraction of the time, and one canvas, so that they make a batch. The last is grey, and
+    left out where the model detects something in it, as random weights may.
+    """
+    photos = verification_photos()
+    first, *others = (load_image(photo.path) for photo in photos)
+    divisor = 2 if engine.metadata.input_limits.short_side >= _LARGE else 1
+    alone = [_prepare(engine, image, divisor) for image in others]
+    height, width = (max(one.image.shape[axis] for one in alone) for axis in (0, 1))
+    images = [engine.prepare(first)]
+    images += [_prepare(engine, image, divisor, (height, width)) for image in others]
+    for done, (photo, prepared) in enumerate(zip(photos, images, strict=True), 1):
+        yield _subject(model, photo.path.name, prepared)
+        if progress is not None:
+            progress(done, len(photos))
+    grey = _subject(model, "a grey image", _prepare(engine, np.full((64, 64, 3), 127, np.uint8), 2))
+    if not len(grey.reference.outputs.scores):
+        yield grey
+
+
+def _prepare(
+    engine: Engine,
+    image: NDArray[np.uint8],
+    divisor: int,
+    canvas: tuple[int | None, int | None] = (None, None),
+) -> Prepared:
+    """Resize to a fraction of the model's input size, and pad to a canvas if one is given."""
     limits = engine.metadata.input_limits
-    grey = np.full((64, 64, 3), 127, np.uint8)
-    prepared = prepare(grey, 64, 64, limits.divisor, (limits.height, limits.width))
-    reference = run_reference(model, prepared.image, prepared.size)
-    if not len(reference.outputs.scores):
-        yield Subject("a grey image", prepared, reference)
+    sides = limits.short_side // divisor, limits.long_side // divisor
+    canvas = limits.height or canvas[0], limits.width or canvas[1]
+    return prepare(image, *sides, limits.divisor, canvas)
+
+
+def _subject(model: Detector, name: str, prepared: Prepared) -> Subject:
+    return Subject(name, prepared, run_reference(model, prepared.image, prepared.size))
 
 
 def compare_subjects(engine: Engine, subjects: Iterable[Subject]) -> Iterator[Comparison]:

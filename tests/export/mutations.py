@@ -136,8 +136,8 @@ def take_one_detection_less(graph: GraphProto) -> None:
 
 
 def take_fewer_proposals(graph: GraphProto) -> None:
-    """Keep 990 proposals instead of 1000."""
-    set_constant(graph, nodes(graph, "NonMaxSuppression")[0], 2, np.array([990]))
+    """Keep 900 proposals instead of 1000."""
+    set_constant(graph, nodes(graph, "NonMaxSuppression")[0], 2, np.array([900]))
 
 
 def shift_box_rois(graph: GraphProto) -> None:

@@ -11,7 +11,6 @@ from refinemask.checkpoints import load_model
 from refinemask.errors import GateFailed
 from refinemask.export import export_model, verify
 from refinemask.export.parity import check_decision, summarise
-from refinemask.inference.photographs import verification_photos
 from tests.export.graphs import copied
 from tests.export.mutations import FUSED, PORTABLE
 
@@ -45,9 +44,7 @@ def subject(tmp_path_factory, request):
             model = request.getfixturevalue("model")
             path = request.getfixturevalue("exported_as")(form).path
         engine = engines.open(path)
-        paths = [photo.path for photo in verification_photos()]
-        images = [*verify.photographs(model, engine, paths), *verify.grey_image(model, engine)]
-        return Subject(onnx.load(path), images)
+        return Subject(onnx.load(path), list(verify.default_subjects(model, engine)))
 
     return prepare
 
