@@ -25,6 +25,8 @@ from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, sideca
 from refinemask.inference.photographs import verification_photos
 
 PHOTOGRAPHS = tuple(photo.path for photo in verification_photos())
+PAIR = (PHOTOGRAPHS[0], PHOTOGRAPHS[2])
+"""Two of equal padded size."""
 
 
 @pytest.fixture
@@ -159,7 +161,7 @@ def test_verify_compares_every_image(exported, model, runtime):
     report = verify_artifact(
         exported.path,
         model,
-        PHOTOGRAPHS[:2],
+        PAIR,
         runtime=runtime,
         progress=lambda *count: done.append(count),
     )
@@ -193,5 +195,5 @@ def test_an_artifact_for_one_image_is_not_asked_for_a_batch(exported, model, mon
     engine = engines.open(exported.path)
     limits = dataclasses.replace(engine.metadata.input_limits, batch=1)
     engine.metadata = dataclasses.replace(engine.metadata, input_limits=limits)
-    subjects = list(photographs(model, engine, PHOTOGRAPHS[:2]))
+    subjects = list(photographs(model, engine, PAIR))
     assert not any(part.batched for part in compare_subjects(engine, subjects))
