@@ -111,7 +111,7 @@ def default_subjects(
         yield _subject(model, photo.path.name, prepared)
         if progress is not None:
             progress(done, len(photos))
-    grey = _subject(model, "a grey image", _prepare(engine, np.full((64, 64, 3), 127, np.uint8), 2))
+    grey = _subject(model, "a grey image", _grey(engine))
     if not len(grey.reference.outputs.scores):
         yield grey
 
@@ -127,6 +127,12 @@ def _prepare(
     sides = limits.short_side // divisor, limits.long_side // divisor
     canvas = limits.height or canvas[0], limits.width or canvas[1]
     return prepare(image, *sides, limits.divisor, canvas)
+
+
+def _grey(engine: Engine) -> Prepared:
+    limits = engine.metadata.input_limits
+    image = np.full((64, 64, 3), 127, np.uint8)
+    return prepare(image, 64, 64, limits.divisor, (limits.height, limits.width))
 
 
 def _subject(model: Detector, name: str, prepared: Prepared) -> Subject:

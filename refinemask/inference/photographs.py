@@ -36,7 +36,7 @@ def verification_photos() -> list[Photo]:
     Raises:
         RefineMaskError: scikit-image, which ships them, is not installed.
     """
-    return _installed("chelsea.png", "astronaut.png", "rocket.jpg")
+    return _installed("chelsea.png", "coins.png", "rocket.jpg")
 
 
 def _installed(*names: str) -> list[Photo]:

@@ -342,5 +342,7 @@ FUSED: tuple[Mutation, ...] = (
     fused_pixels,
     fused_samples,
     fused_levels,
-    take_the_next_class,
 )
+
+OF_CLASSES: tuple[Mutation, ...] = (take_the_next_class,)
+"""Faults that show with several classes only."""

@@ -10,13 +10,18 @@ from refinemask import engines
 from refinemask.checkpoints import load_model
 from refinemask.errors import GateFailed
 from refinemask.export import export_model, verify
+from refinemask.export.options import ExportOptions
 from refinemask.export.parity import check_decision, summarise
 from tests.export.graphs import copied
-from tests.export.mutations import FUSED, PORTABLE
+from tests.export.mutations import FUSED, OF_CLASSES, PORTABLE
 
 CASES = [
-    pytest.param(form, mutation, id=mutation.__name__)
-    for form, mutations in (("portable", PORTABLE), ("fused", FUSED))
+    pytest.param(name, mutation, id=mutation.__name__)
+    for name, mutations in (
+        ("portable", PORTABLE),
+        ("fused", FUSED),
+        ("fused, five classes", OF_CLASSES),
+    )
     for mutation in mutations
 ]
 
@@ -30,19 +35,20 @@ class Subject(NamedTuple):
 
 @pytest.fixture(scope="session")
 def subject(tmp_path_factory, request):
-    """Return a function from a form to its subject; the model runs once on each image.
+    """Return a function from a name to its subject; the model runs once on each image.
 
-    The portable one has trained weights, the fused one several classes.
+    Those named by their form alone have trained weights, of one class.
     """
 
     @cache
-    def prepare(form: str) -> Subject:
-        if form == "portable":
-            model, path = load_model("refinemask_small"), tmp_path_factory.mktemp("trained") / "m"
-            export_model(model, path)
-        else:
+    def prepare(name: str) -> Subject:
+        form, _, classes = name.partition(", ")
+        if classes:
             model = request.getfixturevalue("model")
             path = request.getfixturevalue("exported_as")(form).path
+        else:
+            model, path = load_model("refinemask_small"), tmp_path_factory.mktemp(form) / "m.onnx"
+            export_model(model, path, ExportOptions(form=form))
         engine = engines.open(path)
         return Subject(onnx.load(path), list(verify.default_subjects(model, engine)))
 
@@ -61,15 +67,15 @@ def accepts(graph: onnx.ModelProto, path, images) -> bool:
     return report.passed
 
 
-@pytest.mark.parametrize("form", ["portable", "fused"])
-def test_what_is_not_altered_passes(subject, form, tmp_path):
-    graph, images = subject(form)
+@pytest.mark.parametrize("name", ["portable", "fused", "fused, five classes"])
+def test_what_is_not_altered_passes(subject, name, tmp_path):
+    graph, images = subject(name)
     assert accepts(graph, tmp_path / "model.onnx", images)
 
 
-@pytest.mark.parametrize(("form", "mutation"), CASES)
-def test_every_fault_is_refused(subject, form, mutation, tmp_path):
-    graph, images = subject(form)
+@pytest.mark.parametrize(("name", "mutation"), CASES)
+def test_every_fault_is_refused(subject, name, mutation, tmp_path):
+    graph, images = subject(name)
     altered = copied(graph)
     mutation(altered.graph)
     assert altered != graph
