@@ -21,8 +21,13 @@ def examples(*, building):
         text = (ROOT / document).read_text(encoding="utf-8")
         for number, code in enumerate(re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)):
             if ("build_engine" in code) == building:
-                found.append(pytest.param(code, id=f"{document}-{number}"))
+                found.append(pytest.param(code, id=f"{document}-{number}-{runtime_of(code)}"))
     return found
+
+
+def runtime_of(code):
+    """Return the module of the runtime that an example uses; ids have it, for tests that skip."""
+    return "openvino" if "openvino" in code else "onnxruntime"
 
 
 def run(code):
@@ -34,7 +39,7 @@ def run(code):
 
 @pytest.mark.parametrize("code", examples(building=False))
 def test_prediction(code, exported, tmp_path, monkeypatch):
-    pytest.importorskip("openvino" if "openvino" in code else "onnxruntime")
+    pytest.importorskip(runtime_of(code))
     shutil.copy(exported.path, tmp_path / "refinemask.onnx")
     shutil.copy(verification_photos()[0].path, tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
