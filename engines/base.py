@@ -1,15 +1,18 @@
 """Base class of the engines: the input contract of artifacts, and prediction around it."""
 
+import os
 from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.engines.outputs import check_outputs
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
 from refinemask.inference.structures import RawArrays
+from refinemask.inference.text import one_line
 
 
 class Engine(ImagePredictor):
@@ -17,10 +20,13 @@ class Engine(ImagePredictor):
 
     Attributes:
         metadata: the metadata of the artifact.
+        source: what it runs, as errors name it.
     """
 
-    def __init__(self, metadata: ArtifactMetadata) -> None:
+    def __init__(self, metadata: ArtifactMetadata, source: str) -> None:
         self.metadata = metadata
+        self.source = source
+        self._process = os.getpid()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -47,17 +53,39 @@ class Engine(ImagePredictor):
             image_sizes: int64 (B, 2), height and width of the valid area of each image.
 
         Raises:
-            RefineMaskError: an input is not as described.
+            RefineMaskError: an input is not as described, the runtime fails or runs out of memory,
+                its outputs are not those of an artifact (architecture 5.2), or this is a process
+                forked from the one that opened the engine.
         """
         self._check(images, image_sizes)
-        missing = (self.metadata.input_limits.batch or 0) - len(images)
-        if missing <= 0:
-            return self._run(np.ascontiguousarray(images), np.ascontiguousarray(image_sizes))
-        filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)])
-        sizes = np.concatenate([image_sizes, np.repeat(image_sizes[-1:], missing, axis=0)])
-        outputs = self._run(filled, sizes)
+        if os.getpid() != self._process:
+            raise RefineMaskError(
+                f"{self.source} was opened by another process, and the threads that run it do not "
+                "survive a fork; open it in this process, or start processes by the method spawn"
+            )
+        try:
+            filled, sizes = self._filled(images, image_sizes)
+            outputs = self._run(filled, sizes)
+        except MemoryError as error:
+            raise RefineMaskError(
+                f"{self.source} ran out of memory on images of the shape {images.shape}; use fewer "
+                "or smaller ones"
+            ) from error
+        except Exception as error:  # The runtimes' errors have no base class in common.
+            raise RefineMaskError(f"{self.source} cannot be run: {one_line(error)}") from error
+        check_outputs(outputs, self.metadata, self.source, filled.shape)
         end = np.searchsorted(outputs.image_index, len(images))
         return outputs.map(lambda values: values[:end])
+
+    def _filled(
+        self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return contiguous inputs, filled up with black images if the batch is fixed."""
+        missing = (self.metadata.input_limits.batch or 0) - len(images)
+        if missing > 0:
+            images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)])
+            image_sizes = np.concatenate([image_sizes, np.repeat(image_sizes[-1:], missing, 0)])
+        return np.ascontiguousarray(images), np.ascontiguousarray(image_sizes)
 
     @abstractmethod
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:

@@ -27,7 +27,7 @@ class OnnxRuntimeEngine(Engine):
 
     def __init__(self, artifact: Artifact, device: str, threads: int | None) -> None:
         """Load `artifact`; see `refinemask.engines.open`."""
-        super().__init__(artifact.metadata)
+        super().__init__(artifact.metadata, str(artifact.path))
         providers = _providers(device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # Errors only: users can do nothing about the warnings.
@@ -45,10 +45,6 @@ class OnnxRuntimeEngine(Engine):
                 f"ONNX Runtime could not start CUDA for device {device!r}; check the NVIDIA driver "
                 "with nvidia-smi, or use the device cpu"
             )
-        artifact.check(
-            [value.name for value in session.get_inputs()],
-            [value.name for value in session.get_outputs()],
-        )
         self._session = session
 
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:

@@ -41,7 +41,7 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, artifact: Artifact, device: str, threads: int | None) -> None:
         """Load `artifact`; see `refinemask.engines.open`."""
-        super().__init__(artifact.metadata)
+        super().__init__(artifact.metadata, str(artifact.path))
         if device != "cpu":
             raise RefineMaskError(
                 f"the openvino engine runs on the device cpu only, got {device!r}"
@@ -57,10 +57,6 @@ class OpenVinoEngine(Engine):
             model = core.read_model(artifact.path)
         except RuntimeError as error:
             raise artifact.load_error(error) from error
-        artifact.check(
-            [value.get_any_name() for value in model.inputs],
-            [value.get_any_name() for value in model.outputs],
-        )
         try:
             self._model = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:

@@ -24,14 +24,16 @@ def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
         torch.set_num_threads(threads)
     if device != "cpu":  # Convolutions on a GPU round to TF32 by default.
         torch.backends.cudnn.allow_tf32 = False
-    return TorchEngine(load_model(path, device=device))
+    return TorchEngine(load_model(path, device=device), source=str(path))
 
 
 class TorchEngine(Engine):
     """A `Detector` behind the interface of the engines; safe to use from several threads."""
 
-    def __init__(self, model: "Detector", weights: str = "trained") -> None:
-        """Wrap `model`, whose weights are "trained" or "synthetic"."""
+    def __init__(
+        self, model: "Detector", weights: str = "trained", source: str | None = None
+    ) -> None:
+        """Wrap `model`, whose weights are "trained" or "synthetic"; errors name its `source`."""
         config = model.config
         super().__init__(
             ArtifactMetadata(
@@ -46,7 +48,8 @@ class TorchEngine(Engine):
                 weights=weights,
                 checkpoint_sha256=None,
                 parity={},
-            )
+            ),
+            source or config.preset,
         )
         self._model = model.eval()
 

@@ -18,6 +18,7 @@ from refinemask.files import atomic_path, sha256
 from refinemask.inference import native
 from refinemask.inference.images import list_images
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, InputLimits, sidecar_path
+from refinemask.inference.seal import seal
 from refinemask.models import Detector
 from refinemask.version import __version__
 
@@ -63,7 +64,8 @@ def export_model(
         native.require("ort", "verifying an artifact of the fused form")
     if output.is_dir():
         raise RefineMaskError(f"{output} is a folder; give a file, such as {output / 'model.onnx'}")
-    with atomic_path(output) as file, atomic_path(sidecar_path(output)) as sidecar:
+    beside = sidecar_path(output)
+    with atomic_path(beside) as sidecar, atomic_path(output) as file:
         with _timed(say, f"exported the {form} graph of {model.config.preset}"):
             graph = export_graph(model, form=form, batch=batch, height=height, width=width)
             metadata = ArtifactMetadata(
@@ -87,8 +89,11 @@ def export_model(
         metadata = dataclasses.replace(metadata, parity=report.to_dict())
         if not (report.passed or options.keep_failed):
             raise _failure(output, report, "it was not written; --keep-failed keeps it")
-        _save(graph, metadata, file)
-        sidecar.write_text(metadata.to_json() + "\n", encoding="utf-8")
+        digest = _save(graph, metadata, file)
+        sidecar.write_text(metadata.to_json(sha256=digest) + "\n", encoding="utf-8")
+        # The artifact is moved to its place next, then the file beside it. Whatever ends this in
+        # between, no file of another artifact is left beside one.
+        beside.unlink(missing_ok=True)
     if not report.passed:
         raise _failure(output, report, "it was kept all the same")
     return metadata
@@ -101,9 +106,12 @@ def _limits(
     return InputLimits(sizes.short_side, sizes.long_side, batch=batch, height=height, width=width)
 
 
-def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> None:
+def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> str:
+    """Write a sealed artifact; return the SHA-256 in the seal."""
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    path.write_bytes(graph.SerializeToString())
+    data, digest = seal(graph.SerializeToString())
+    path.write_bytes(data)
+    return digest
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from refinemask.configs.options import Option, check_options
 from refinemask.engines.runtimes import RUNTIMES
-from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
+from refinemask.inference.sizes import DIVISOR, MAX_BATCH, MAX_SIDE, MIN_SIDE
 
 _FORMS = tuple(dict.fromkeys(form for runtime in RUNTIMES.values() for form in runtime.forms))
 _PADDED = Option(min=MIN_SIDE, max=MAX_SIDE, multiple_of=DIVISOR)
@@ -19,7 +19,7 @@ class ExportOptions:
     form: Annotated[str, Option(choices=_FORMS)] = "portable"
     """portable: standard ONNX operators only. fused: faster, with operators that ONNX Runtime and
     TensorRT get from our libraries."""
-    batch: Annotated[int | None, Option(min=1)] = None
+    batch: Annotated[int | None, Option(min=1, max=MAX_BATCH)] = None
     """Fixed batch size; default: dynamic."""
     height: Annotated[int | None, _PADDED] = None
     """Fixed padded height in pixels, a multiple of 32; default: dynamic."""

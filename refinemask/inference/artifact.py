@@ -1,18 +1,30 @@
-"""Artifacts: exported files with metadata, read without a runtime."""
+"""Artifacts: exported files with metadata, read and checked before a runtime sees them."""
 
 import dataclasses
-from collections.abc import Iterable
+import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
-from refinemask.inference.onnx_properties import read_properties
+from refinemask.inference.metadata import MAX_BYTES, METADATA_KEY, ArtifactMetadata, sidecar_path
+from refinemask.inference.onnx_graph import (
+    OnnxGraph,
+    RefusedGraphError,
+    Tensor,
+    read_graph,
+    read_properties,
+)
+from refinemask.inference.seal import check_seal
 from refinemask.inference.structures import RawOutputs
+from refinemask.inference.text import one_line, printable
 
 INPUT_NAMES = ("images", "image_sizes")
 OUTPUT_NAMES = RawOutputs._fields
+_LARGEST = 1 << 31
+"""Bytes that an ONNX file cannot have; what is larger is not read."""
+_AGAIN = "export it again with refinemask-export"
 
 
 @dataclass(frozen=True)
@@ -23,44 +35,54 @@ class Artifact:
         path: the file.
         kind: its file format, "onnx".
         metadata: what it says about itself.
+        sha256: the SHA-256 of its content up to the seal, which it has been checked against.
     """
 
     path: Path
     kind: str
     metadata: ArtifactMetadata
+    sha256: str
 
     @staticmethod
     def open(path: str | Path) -> "Artifact":
-        """Read the metadata of an ONNX file, without its graph.
+        """Read the metadata of an ONNX file, and check all that a runtime would take on trust.
+
+        The content is that which was exported (architecture 7), the metadata are within their
+        limits, the graph has the inputs and outputs of artifacts (architecture 5), it consists of
+        the operators of its form, and needs no other file. The file beside it belongs to it.
 
         Raises:
-            RefineMaskError: there is no such file, or it is not an artifact.
+            RefineMaskError: there is no such file, or it is not such an artifact.
         """
         path = Path(path)
-        _check_file(path)
-        text = read_properties(path).get(METADATA_KEY)
-        if text is None:
-            raise RefineMaskError(
-                f"{path} has no metadata {METADATA_KEY!r}: it was not exported by "
-                "refinemask-export; make an artifact with "
-                f"refinemask-export --model MODEL --output {path.name}"
-            )
+        data = _read(path)
         try:
-            return Artifact(path, "onnx", ArtifactMetadata.from_json(text))
-        except RefineMaskError as error:
-            raise RefineMaskError(f"{path}: {error}") from error
-
-    def check(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
-        """Raise RefineMaskError unless the graph has the inputs and outputs of an artifact."""
-        for side, found, expected in (
-            ("inputs", list(inputs), INPUT_NAMES),
-            ("outputs", list(outputs), OUTPUT_NAMES),
-        ):
-            if set(found) != set(expected):
+            text = read_properties(data).get(METADATA_KEY)
+            if text is None:
                 raise RefineMaskError(
-                    f"{self.path} has the {side} {', '.join(found)}, not {', '.join(expected)}; "
-                    "export it again with refinemask-export"
+                    f"{path} has no metadata {METADATA_KEY!r}: it was not exported by "
+                    "refinemask-export; make an artifact with "
+                    f"refinemask-export --model MODEL --output {path.name}"
                 )
+            digest = check_seal(data)
+            if digest is None:
+                raise RefineMaskError(
+                    f"{path} is not as it was exported: its SHA-256 is not the one at its end. It "
+                    "was damaged or changed, or an earlier version wrote it; copy it again, or "
+                    f"{_AGAIN}"
+                )
+            metadata = _metadata(path, text)
+            _check_graph(path, read_graph(data), metadata)
+        except RefusedGraphError as error:
+            raise RefineMaskError(
+                f"{path} is refused: it has {error}, which no artifact has; {_AGAIN}"
+            ) from error
+        except ValueError as error:
+            raise RefineMaskError(
+                f"{path} is not an ONNX file, or it is damaged; {_AGAIN}"
+            ) from error
+        _check_sidecar(path, digest)
+        return Artifact(path, "onnx", metadata, digest)
 
     def describe(self) -> dict[str, Any]:
         """Return the metadata as JSON values, but for the configuration and its classes."""
@@ -70,20 +92,98 @@ class Artifact:
 
     def load_error(self, error: Exception) -> RefineMaskError:
         """Return the error for an artifact that a runtime refuses to load."""
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         return RefineMaskError(
-            f"cannot load {self.path} as an ONNX artifact: {lines[-1]}; "
-            "export it again with refinemask-export"
+            f"cannot load {self.path} as an ONNX artifact: {one_line(error)}; {_AGAIN}"
         )
 
 
-def _check_file(path: Path) -> None:
+def interface(metadata: ArtifactMetadata) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return the inputs and the outputs that the graph of an artifact has (architecture 5)."""
+    limits, side = metadata.input_limits, metadata.model.mask_head.mask_size
+    inputs = (
+        Tensor("images", "uint8", (limits.batch, limits.height, limits.width, 3)),
+        Tensor("image_sizes", "int64", (limits.batch, 2)),
+    )
+    outputs = (
+        Tensor("boxes", "float32", (None, 4)),
+        Tensor("scores", "float32", (None,)),
+        Tensor("labels", "int64", (None,)),
+        Tensor("image_index", "int64", (None,)),
+        Tensor("masks", "float32", (None, side, side)),
+    )
+    return inputs, outputs
+
+
+def _read(path: Path) -> bytes:
     if path.is_dir():
         raise RefineMaskError(f"artifact {path} is a folder; give a file inside it")
-    if not path.is_file():
+    if not path.exists():
         raise RefineMaskError(
             f"artifact {path} does not exist; make it with "
             f"refinemask-export --model MODEL --output {path}"
         )
-    if path.stat().st_size == 0:
-        raise RefineMaskError(f"artifact {path} is empty; export it again with refinemask-export")
+    if not path.is_file():
+        raise RefineMaskError(f"artifact {path} is not a regular file; give an ONNX file")
+    try:
+        size = path.stat().st_size
+        if size >= _LARGEST:
+            raise RefineMaskError(
+                f"artifact {path} has {size} bytes, and ONNX files are smaller than {_LARGEST}; "
+                "give an ONNX file"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise RefineMaskError(f"cannot read {path}: {error.strerror or error}") from error
+    if not data:
+        raise RefineMaskError(f"artifact {path} is empty; {_AGAIN}")
+    return data
+
+
+def _metadata(path: Path, text: str) -> ArtifactMetadata:
+    try:
+        metadata = ArtifactMetadata.from_json(text)
+    except RefineMaskError as error:
+        raise RefineMaskError(f"{path}: {error}") from error
+    return metadata
+
+
+def _check_graph(path: Path, graph: OnnxGraph, metadata: ArtifactMetadata) -> None:
+    """Check that a graph is what the metadata say of it."""
+    form = "fused" if graph.fused else "portable"
+    if metadata.form != form:
+        raise RefineMaskError(
+            f"{path} is refused: its metadata say that its form is {metadata.form}, and its "
+            f"operators are those of the form {form}; {_AGAIN}"
+        )
+    for side, found, expected in zip(
+        ("inputs", "outputs"), (graph.inputs, graph.outputs), interface(metadata), strict=True
+    ):
+        if Counter(found) != Counter(expected):
+            raise RefineMaskError(
+                f"{path} has the {side} {_listed(found)}, not {_listed(expected)}; {_AGAIN}"
+            )
+
+
+def _listed(tensors: tuple[Tensor, ...]) -> str:
+    def described(tensor: Tensor) -> str:
+        lengths = ("?" if length is None else str(length) for length in tensor.shape)
+        return f"{tensor.name} {tensor.dtype or 'of another type'} ({', '.join(lengths)})"
+
+    return printable(", ".join(map(described, tensors)) or "none")
+
+
+def _check_sidecar(path: Path, digest: str) -> None:
+    """Check that the JSON file beside an artifact, if there is one, belongs to it."""
+    sidecar = sidecar_path(path)
+    if not sidecar.exists():
+        return
+    try:
+        readable = sidecar.is_file() and sidecar.stat().st_size <= MAX_BYTES
+        values = json.loads(sidecar.read_bytes()) if readable else None
+    except (OSError, ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or values.get("sha256") != digest:
+        raise RefineMaskError(
+            f"{sidecar} is not the metadata of {path} but of another file; delete it, or copy the "
+            "two files together"
+        )

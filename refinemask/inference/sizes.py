@@ -6,6 +6,8 @@ MIN_SIDE = DIVISOR
 """Smallest padded height and width of an artifact, in pixels."""
 MAX_SIDE = 2048
 """Largest padded height and width of an artifact, in pixels."""
+MAX_BATCH = 256
+"""Most images of a fixed batch of an artifact."""
 
 
 def resized_size(

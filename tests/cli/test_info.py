@@ -15,7 +15,8 @@ from refinemask.cli.file_description import describe_file
 from refinemask.cli.main import app
 from refinemask.configs import presets
 from refinemask.errors import RefineMaskError
-from refinemask.inference.metadata import ArtifactMetadata, InputLimits
+from refinemask.inference.metadata import InputLimits
+from tests.artifact_bytes import make_metadata, model_bytes
 from tests.checkpoints import foreign
 
 
@@ -57,33 +58,11 @@ def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
 
 @pytest.fixture
 def artifact(tmp_path) -> Path:
-    """The top of an ONNX file as `refinemask-export` writes it, without its graph."""
-    config = presets.maskrcnn_small()
-    metadata = ArtifactMetadata(
-        tool_version="0.1.0",
-        preset=config.preset,
-        config=config.to_dict(),
-        class_names=config.class_names,
-        category_ids=config.category_ids,
-        input_limits=InputLimits(384, 512),
-        form="portable",
-        precision="float32",
-        weights="trained",
-        checkpoint_sha256="12ab",
-        parity={"passed": True},
-    )
+    """An ONNX file as `refinemask-export` writes it, without nodes."""
+    metadata = make_metadata(InputLimits(384, 512), checkpoint_sha256="12ab" * 16)
     path = tmp_path / "model.onnx"
-    path.write_bytes(_message(14, _message(1, b"refinemask") + _message(2, metadata.to_json())))
+    path.write_bytes(model_bytes(metadata))
     return path
-
-
-def _message(field: int, content: bytes | str) -> bytes:
-    """Encode a field of protobuf that has a length."""
-    content = content.encode() if isinstance(content, str) else content
-    length, varint = len(content), b""
-    while length > 127:
-        varint, length = varint + bytes([length & 127 | 128]), length >> 7
-    return bytes([field << 3 | 2]) + varint + bytes([length]) + content
 
 
 def test_an_artifact(artifact):
@@ -91,7 +70,7 @@ def test_an_artifact(artifact):
     assert found["format"] == "onnx"
     assert found["preset"] == "maskrcnn_small"
     assert found["provenance"]["form"] == "portable"
-    assert found["provenance"]["checkpoint_sha256"] == "12ab"
+    assert found["provenance"]["checkpoint_sha256"] == "12ab" * 16
     assert "class_names" not in found["provenance"]
     assert found["multiply_adds"]["size"] == [384, 512]
 

@@ -7,17 +7,19 @@ from typing import Any
 import onnx
 import pytest
 
-from refinemask.configs.presets import refinemask_small
-from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, InputLimits
+from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
+from refinemask.inference.seal import seal
+from tests.artifact_bytes import make_metadata
 
 GRAPH = """
 <ir_version: 10, opset_import: ["" : 18]>
 bright_images (uint8[B, H, W, 3] images, int64[B, 2] image_sizes) => (
-    float[N, 4] boxes, float[N] scores, int64[N] labels, int64[N] image_index, float[N, 4, 4] masks
+    float[N, 4] boxes, float[N] scores, int64[N] labels, int64[N] image_index,
+    float[N, 28, 28] masks
 )
 <float[1] limit = {64.0}, float[1] white = {255.0}, float[1] two = {2.0}, float[1] one = {1.0},
  int64[3] pixels = {1, 2, 3}, int64[1] first = {0}, int64[1] last = {1},
- int64[2] box_tail = {4, 4}, int64[2] swap = {1, 0}>
+ int64[2] sides = {28, 28}, int64[2] swap = {1, 0}>
 {
     values = Cast<to = 1>(images)
     means = ReduceMean<keepdims = 0>(values, pixels)
@@ -34,7 +36,7 @@ bright_images (uint8[B, H, W, 3] images, int64[B, 2] image_sizes) => (
     zeros = Sub(corner, corner)
     boxes = Concat<axis = 1>(zeros, corner)
     count = Shape(scores)
-    shape = Concat<axis = 0>(count, box_tail)
+    shape = Concat<axis = 0>(count, sides)
     masks = Expand(one, shape)
 }
 """
@@ -44,29 +46,11 @@ bright_images (uint8[B, H, W, 3] images, int64[B, 2] image_sizes) => (
 @pytest.fixture
 def metadata() -> Callable[..., ArtifactMetadata]:
     """Return a function that makes metadata with the given fields changed."""
-
-    def make(limits: InputLimits | None = None, **changes: Any) -> ArtifactMetadata:
-        config = refinemask_small()
-        fields: dict[str, Any] = {
-            "tool_version": "0.1.0",
-            "preset": config.preset,
-            "config": config.to_dict(),
-            "class_names": ("person",),
-            "category_ids": (1,),
-            "input_limits": limits or InputLimits(64, 96),
-            "form": "portable",
-            "precision": "float32",
-            "weights": "trained",
-            "checkpoint_sha256": None,
-            "parity": {},
-        }
-        return ArtifactMetadata(**(fields | changes))
-
-    return make
+    return make_metadata
 
 
 @pytest.fixture
-def make_artifact(tmp_path: Path, metadata: Callable[..., ArtifactMetadata]) -> Callable[..., Path]:
+def make_artifact(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes the toy artifact; keywords change its metadata or graph."""
 
     def make(text: str | None = "", graph: str = GRAPH, **changes: Any) -> Path:
@@ -75,9 +59,9 @@ def make_artifact(tmp_path: Path, metadata: Callable[..., ArtifactMetadata]) -> 
         if text is not None:
             entry = model.metadata_props.add()
             entry.key = METADATA_KEY
-            entry.value = text or metadata(**changes).to_json()
+            entry.value = text or make_metadata(**changes).to_json()
         path = tmp_path / "toy.onnx"
-        onnx.save(model, path)
+        path.write_bytes(seal(model.SerializeToString())[0])
         return path
 
     return make

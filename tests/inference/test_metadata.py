@@ -4,13 +4,15 @@ import json
 
 import pytest
 
+from refinemask.configs.presets import refinemask_small
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata, InputLimits, sidecar_path
 
+CONFIG = refinemask_small().with_classes(("person", "café"), (1, 7))
 METADATA = ArtifactMetadata(
     tool_version="0.1.0",
     preset="refinemask_small",
-    config={"preset": "refinemask_small"},
+    config=CONFIG.to_dict(),
     class_names=("person", "café"),
     category_ids=(1, 7),
     input_limits=InputLimits(384, 512, width=512),
@@ -23,12 +25,14 @@ METADATA = ArtifactMetadata(
 
 
 def test_json_round_trip():
-    assert ArtifactMetadata.from_json(METADATA.to_json()) == METADATA
+    read = ArtifactMetadata.from_json(METADATA.to_json())
+    assert read.to_json() == METADATA.to_json()
+    assert read.model == CONFIG
 
 
 def test_json_is_the_documented_schema():
     values = json.loads(METADATA.to_json())
-    assert values["schema_version"] == 1
+    assert values["schema_version"] == 2
     assert values["class_names"] == ["person", "café"]
     assert values["input_limits"] == {
         "short_side": 384,
@@ -48,7 +52,7 @@ def test_other_text_is_refused(text):
         ArtifactMetadata.from_json(text)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1"])
+@pytest.mark.parametrize("version", [1, 3, "2", 2.0, True, None, [[]], 10**400])
 def test_other_schemas_are_refused(version):
     values = json.loads(METADATA.to_json()) | {"schema_version": version, "new_field": 1}
     with pytest.raises(RefineMaskError, match=r"schema version .* export the artifact again"):
@@ -57,13 +61,93 @@ def test_other_schemas_are_refused(version):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("divisor", 0), ("short_side", "x"), ("max_size", None), ("batch", 0), ("width", 1.5)],
+    [
+        ("short_side", "x"),
+        ("short_side", 0),
+        ("short_side", 20000),
+        ("short_side", True),
+        ("long_side", 383),
+        ("long_side", 10**400),
+        ("divisor", 0),
+        ("divisor", 1),
+        ("divisor", 7),
+        ("min_size", 0),
+        ("min_size", 48),
+        ("max_size", None),
+        ("max_size", 4096),
+        ("batch", 0),
+        ("batch", 10**9),
+        ("width", 1.5),
+        ("width", 500),
+        ("height", 4096),
+    ],
 )
 def test_impossible_limits_are_refused(name, value):
     values = json.loads(METADATA.to_json())
     values["input_limits"][name] = value
-    with pytest.raises(RefineMaskError, match=f"limit {name} .* export the artifact again"):
+    with pytest.raises(
+        RefineMaskError, match=f"limit {name} .* export the artifact again"
+    ) as error:
         ArtifactMetadata.from_json(json.dumps(values))
+    assert len(str(error.value)) < 250 and str(error.value).isprintable()
+
+
+def test_limits_that_contradict_each_other():
+    with pytest.raises(RefineMaskError, match=r"max_size .* from 512 to 2048, got 256"):
+        InputLimits(384, 512, min_size=512, max_size=256)
+    with pytest.raises(RefineMaskError, match=r"height .* from 512 to 1024 or null, got 32"):
+        InputLimits(384, 512, min_size=512, max_size=1024, height=32)
+    with pytest.raises(RefineMaskError, match=r"width .* multiple of 64 .* got 96"):
+        InputLimits(384, 512, divisor=64, min_size=64, width=96)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tool_version": 3},
+        {"preset": ["refinemask_small"]},
+        {"preset": "maskrcnn_small"},
+        {"config": []},
+        {"config": {}},
+        {"config": {"preset": {}}},
+        {"class_names": ["person", 3]},
+        {"class_names": ["person", "cat"]},
+        {"class_names": ["person", "\ud800"]},
+        {"class_names": ["person", "\x1b[2J"]},
+        {"class_names": ["person", "two\nlines"]},
+        {"class_names": ["person", "x" * 2000]},
+        {"category_ids": [1, 7.0]},
+        {"category_ids": [1, 8]},
+        {"category_ids": [1, 10**400]},
+        {"input_limits": None},
+        {"input_limits": [384, 512]},
+        {"form": "static"},
+        {"form": None},
+        {"form": ["portable"]},
+        {"precision": "float16"},
+        {"weights": 1},
+        {"checkpoint_sha256": "x" * 64},
+        {"checkpoint_sha256": 5},
+        {"parity": None},
+        {"parity": [1]},
+        {"parity": {"boxes": 1}},
+        {"parity": {"passed": "yes"}},
+        {"parity": {"passed": True, "boxes": float("nan")}},
+        {"parity": {"passed": True, "boxes": "small"}},
+        {"parity": {"passed": True, "boxes": 10**400}},
+    ],
+)
+def test_values_of_another_kind_are_refused_in_one_line(change):
+    text = json.dumps(json.loads(METADATA.to_json()) | change)
+    with pytest.raises(RefineMaskError) as error:
+        ArtifactMetadata.from_json(text)
+    assert len(str(error.value)) < 400 and str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, " " * (1 << 23)])
+def test_text_that_is_too_much_for_a_parser(text):
+    with pytest.raises(RefineMaskError, match=r"not the metadata of an artifact; export"):
+        ArtifactMetadata.from_json(text)
 
 
 @pytest.mark.parametrize(

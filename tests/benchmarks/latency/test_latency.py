@@ -31,7 +31,7 @@ class Recorder(Engine):
 
     def __init__(self, metadata: ArtifactMetadata, log: list[tuple[str, int]], name: str) -> None:
         """Note runs in `log` under `name`."""
-        super().__init__(metadata)
+        super().__init__(metadata, name)
         self.log, self.name = log, name
 
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
@@ -42,7 +42,7 @@ class Recorder(Engine):
             scores=none,
             labels=none.astype(np.int64),
             image_index=none.astype(np.int64),
-            masks=np.zeros((0, 4, 4), np.float32),
+            masks=np.zeros((0, 28, 28), np.float32),
         )
 
 
@@ -89,7 +89,7 @@ def test_the_result_is_as_documented(artifacts: list[str], photographs: list[Pat
     assert result["load_average"] >= 0
     first, second = result["artifacts"]
     assert [first["target"], second["target"]] == artifacts
-    assert (first["runtime"], first["model"]) == ("onnxruntime", "refinemask_small")
+    assert (first["runtime"], first["model"]) == ("onnxruntime", "maskrcnn_small")
     assert first["name"] != second["name"]
     assert first["ratio"] == 1
     medians = [entry["end_to_end"]["median"] for entry in (first, second)]

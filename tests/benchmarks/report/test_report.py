@@ -128,7 +128,7 @@ def test_one_model_has_nothing_to_agree_with(
     assert code == 0, said
     text = Page(output.read_text(encoding="utf-8")).text
     assert "Agreement" not in text and "They share" not in text
-    assert "Parity with PyTorch holds for refinemask_small" in text
+    assert "Parity with PyTorch holds for maskrcnn_small" in text
     assert "1234" in text and "verdict" in text and "passed" in text
 
 

@@ -1,0 +1,79 @@
+"""The outputs of a network, checked before anything is made of them (architecture 5.2).
+
+A graph computes what its author wanted, and weights of a checkpoint may be anything: neither is
+believed about how many detections there are, where they are, or what they are.
+"""
+
+import numpy as np
+
+from refinemask.configs.config import ModelConfig
+from refinemask.errors import RefineMaskError
+from refinemask.inference.metadata import ArtifactMetadata
+from refinemask.inference.structures import RawArrays
+
+_ROUNDING = 1e-5
+"""How far a runtime's sigmoid or softmax may lie outside of 0 to 1."""
+
+
+def check_outputs(
+    outputs: RawArrays, metadata: ArtifactMetadata, source: str, images: tuple[int, ...]
+) -> None:
+    """Check the outputs for a batch of padded images.
+
+    Args:
+        outputs: what a runtime returned.
+        metadata: of the network: its classes, and how many detections of which masks it makes.
+        source: the file of the network, as the error names it.
+        images: shape of the batch: (B, H, W, 3).
+
+    Raises:
+        RefineMaskError: they are not what the network may return.
+    """
+    try:
+        _check_arrays(outputs, metadata.model.mask_head.mask_size)
+        _check_values(outputs, metadata.model, *images[:3])
+    except ValueError as error:
+        raise RefineMaskError(
+            f"{source} returned {error}; its graph or its weights are damaged, export it again"
+        ) from error
+
+
+def _check_arrays(outputs: RawArrays, side: int) -> None:
+    found = outputs.scores.shape[:1]
+    for name, dtype, shape in (
+        ("boxes", np.float32, (*found, 4)),
+        ("scores", np.float32, found),
+        ("labels", np.int64, found),
+        ("image_index", np.int64, found),
+        ("masks", np.float32, (*found, side, side)),
+    ):
+        values = getattr(outputs, name)
+        if values.dtype != dtype or values.shape != shape or not found:
+            raise ValueError(
+                f"{name} of the type {values.dtype} and the shape {values.shape}, not "
+                f"{np.dtype(dtype)} and {shape}"
+            )
+
+
+def _check_values(
+    outputs: RawArrays, model: ModelConfig, batch: int, height: int, width: int
+) -> None:
+    found = len(outputs.scores)
+    if found > batch * model.max_detections:
+        raise ValueError(
+            f"{found} detections in a batch of {batch}, and its limit is {model.max_detections} "
+            "an image"
+        )
+    for name, most, slack in (
+        ("boxes", max(height, width), 1),  # in pixels
+        ("scores", 1, _ROUNDING),
+        ("labels", model.num_classes - 1, 0),
+        ("image_index", batch - 1, 0),
+        ("masks", 1, _ROUNDING),
+    ):
+        values = getattr(outputs, name)
+        # Comparisons with NaN are false.
+        if found and not (-slack <= values.min() and values.max() <= most + slack):
+            raise ValueError(f"{name} from {values.min()} to {values.max()}, not from 0 to {most}")
+    if (np.diff(outputs.image_index) < 0).any():
+        raise ValueError("detections that are not ordered by image")

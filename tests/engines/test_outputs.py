@@ -1,0 +1,154 @@
+"""Outputs are not believed, whatever runs; what a runtime raises is one line."""
+
+import multiprocessing
+from multiprocessing.queues import Queue
+from typing import Any
+
+import numpy as np
+import pytest
+
+import refinemask.engines
+from refinemask.engines.base import Engine
+from refinemask.engines.outputs import check_outputs
+from refinemask.errors import RefineMaskError
+from refinemask.inference.metadata import InputLimits
+from refinemask.inference.structures import RawArrays
+from tests.artifact_bytes import make_metadata
+from tests.engines.conftest import GRAPH
+
+METADATA = make_metadata(class_names=("person", "cat"))
+IMAGES = np.full((2, 64, 96, 3), 255, np.uint8)
+SIZES = np.array([[60, 80]] * 2, np.int64)
+
+
+def outputs(count: int = 3, **changes: Any) -> RawArrays:
+    """Return allowed outputs for two images with some of them replaced."""
+    fields: dict[str, Any] = {
+        "boxes": np.tile(np.float32([0, 0, 96, 64]), (count, 1)),
+        "scores": np.linspace(1, 0, count, dtype=np.float32),
+        "labels": np.arange(count) % 2,
+        "image_index": np.arange(count) * 2 // max(count, 1),
+        "masks": np.linspace(0, 1, count * 28 * 28, dtype=np.float32).reshape(count, 28, 28),
+    }
+    return RawArrays(**(fields | changes))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 200])
+def test_allowed_outputs(count):
+    check_outputs(outputs(count), METADATA, "m.onnx", IMAGES.shape)
+
+
+NAN, INF = np.float32("nan"), np.float32("inf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"count": 201}, "201 detections in a batch of 2, and its limit is 100 an image"),
+        ({"boxes": np.zeros((2, 4), np.float32)}, r"boxes .* \(2, 4\), not float32 and \(3, 4\)"),
+        ({"boxes": np.zeros((3, 5), np.float32)}, "boxes of the type"),
+        ({"boxes": np.zeros((3, 4), np.float64)}, "boxes of the type float64"),
+        ({"boxes": np.full((3, 4), NAN)}, "boxes from nan to nan"),
+        ({"boxes": np.full((3, 4), INF)}, "boxes from inf"),
+        ({"boxes": np.full((3, 4), 98, np.float32)}, "boxes from 98.0 to 98.0, not from 0 to 96"),
+        ({"boxes": np.full((3, 4), -2, np.float32)}, "boxes from -2.0"),
+        ({"scores": np.float32(1)}, "boxes of the type"),
+        ({"scores": np.float32([0.5, NAN, 0.5])}, "scores from nan"),
+        ({"scores": np.float32([0.5, 1.1, 0.5])}, "scores from 0.5 to 1.1"),
+        ({"labels": np.int64([0, 1, 2])}, "labels from 0 to 2, not from 0 to 1"),
+        ({"labels": np.int64([-1, 0, 0])}, "labels from -1 to 0"),
+        ({"labels": np.int32([0, 0, 0])}, "labels of the type int32"),
+        ({"labels": np.int64([0, 0])}, "labels of the type"),
+        ({"image_index": np.int64([0, 1, 2])}, "image_index from 0 to 2"),
+        ({"image_index": np.int64([-1, 0, 0])}, "image_index from -1"),
+        ({"image_index": np.int64([1, 0, 0])}, "detections that are not ordered by image"),
+        ({"masks": np.zeros((3, 56, 56), np.float32)}, "masks"),
+        ({"masks": np.zeros((3, 28, 27), np.float32)}, "masks"),
+        ({"masks": np.full((3, 28, 28), NAN)}, "masks from nan"),
+        ({"masks": np.full((3, 28, 28), 1.5, np.float32)}, "masks from 1.5"),
+    ],
+)
+def test_what_no_network_returns(changes, message):
+    with pytest.raises(RefineMaskError, match=f"m.onnx returned {message}") as error:
+        check_outputs(outputs(**changes), METADATA, "m.onnx", IMAGES.shape)
+    assert str(error.value).isprintable()
+
+
+class Fake(Engine):
+    """An engine that returns or raises what it is made with."""
+
+    def __init__(self, result: RawArrays | Exception) -> None:
+        """Return or raise `result` when it runs."""
+        super().__init__(METADATA, "m.onnx")
+        self.result = result
+
+    def _run(self, images, image_sizes):
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), r"m.onnx ran out of memory on images of the shape \(2, 64, 96, 3\)"),
+        (RuntimeError("a\nthe \x1b[2J node"), r"m.onnx cannot be run: the \?\[2J node"),
+        (ValueError(), "m.onnx cannot be run: ValueError"),
+    ],
+)
+def test_what_a_runtime_raises_is_one_line(error, message):
+    with pytest.raises(RefineMaskError, match=message) as raised:
+        Fake(error).run(IMAGES, SIZES)
+    assert str(raised.value).isprintable()
+
+
+def test_every_engine_checks(make_artifact):
+    wrong = GRAPH.replace("float[1] one = {1.0}", "float[1] one = {1.5}")
+    for runtime in refinemask.engines.ARTIFACT_RUNTIMES:
+        pytest.importorskip(runtime)
+        engine = refinemask.engines.open(make_artifact(graph=wrong), runtime)
+        with pytest.raises(RefineMaskError, match=r"toy.onnx returned masks from 1.5 to 1.5"):
+            engine.run(IMAGES, SIZES)
+
+
+def test_masks_of_another_size_than_declared(make_artifact):
+    large = GRAPH.replace("int64[2] sides = {28, 28}", "int64[2] sides = {2000, 2000}")
+    for runtime in refinemask.engines.ARTIFACT_RUNTIMES:
+        pytest.importorskip(runtime)
+        with pytest.raises(RefineMaskError, match=r"toy.onnx"):
+            engine = refinemask.engines.open(make_artifact(graph=large), runtime)
+            engine.run(IMAGES, SIZES)
+
+
+def test_a_runtime_that_fails(make_artifact):
+    wrong = GRAPH.replace("int64[3] pixels = {1, 2, 3}", "int64[3] pixels = {1, 2, 9}")
+    with pytest.raises(RefineMaskError, match=r"toy\.onnx"):
+        engine = refinemask.engines.open(make_artifact(graph=wrong))
+        engine.run(IMAGES, SIZES)
+
+
+def test_the_images_of_a_fixed_batch_are_checked_too():
+    metadata = make_metadata(InputLimits(64, 96, batch=2), ("person", "cat"))
+    engine = Fake(outputs())
+    engine.metadata = metadata
+    assert len(engine.run(IMAGES[:1], SIZES[:1]).scores) == 2  # those of the image that was given
+
+
+def _run_in_child(engine: Engine, said: "Queue[str]") -> None:
+    try:
+        engine.run(IMAGES, SIZES)
+    except RefineMaskError as error:
+        said.put(str(error))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_is_told_at_once():
+    engine = Fake(outputs())
+    context = multiprocessing.get_context("fork")
+    said: Queue[str] = context.Queue()
+    child = context.Process(target=_run_in_child, args=(engine, said))
+    child.start()
+    message = said.get(timeout=60)
+    child.join()
+    assert message.startswith("m.onnx was opened by another process")
+    assert "open it in this process" in message
