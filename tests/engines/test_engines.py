@@ -302,3 +302,28 @@ def test_forms_that_a_runtime_does_not_run(make_artifact):
         "run it with onnxruntime, or export it with",
     ):
         refinemask.engines.open(path, "openvino")
+
+
+def test_openvino_does_not_keep_layers_for_every_shape(make_artifact, monkeypatch):
+    pytest.importorskip("openvino")
+    from refinemask.engines import openvino as module
+
+    given = []
+
+    class Core:
+        def __init__(self):
+            self.core = module.shared_core()
+
+        def read_model(self, path):
+            return self.core.read_model(path)
+
+        def compile_model(self, model, device, settings):
+            given.append(settings)
+            return self.core.compile_model(model, device, settings)
+
+    core = Core()
+    monkeypatch.setattr(module, "shared_core", lambda: core)
+    engine = refinemask.engines.open(make_artifact(), "openvino")
+    assert [settings["CPU_RUNTIME_CACHE_CAPACITY"] for settings in given] == [100]
+    for width in range(32, 320, 32):  # and it runs images of many shapes
+        engine.run(np.zeros((1, 64, width, 3), np.uint8), np.array([[64, width]]))
