@@ -35,6 +35,15 @@ void checkFeature(Shape const& shape, Shape const& first, std::size_t level, boo
     }
 }
 
+void checkOutput(std::int64_t rois, std::int64_t perRoi)
+{
+    constexpr std::int64_t kMostValues = std::numeric_limits<std::int64_t>::max() / sizeof(float);
+    if (rois > 0 && perRoi > 0 && rois > kMostValues / perRoi)
+    {
+        fail(kName, "the output would not fit in memory: ", rois, " RoIs of ", perRoi, " values");
+    }
+}
+
 void checkRoi(float const* roi, std::int64_t index, std::int64_t batch)
 {
     for (int i = 0; i < 5; ++i)
@@ -92,6 +101,7 @@ void RoIAlignAttributes::checkShapes(Shape const& rois, std::vector<Shape> const
     requireAtMost(kName, "RoIs", rois[0], kLargestCount);
     requireAtMost(kName, "images", features[0][0], kLargestSide);
     requireAtMost(kName, "channels", features[0][1], kLargestChannels);
+    checkOutput(rois[0], features[0][1] * outputSize * outputSize);
 }
 
 void checkRois(

@@ -12,6 +12,10 @@ constexpr std::int64_t kLargestStride = 1 << 16;      //!< of a pyramid level, i
 constexpr float kLargestFinestScale = 1 << 20;        //!< in pixels
 constexpr std::int64_t kLargestChannels = 1 << 20;    //!< of the features
 constexpr std::int64_t kLargestCells = kLargestCount; //!< of the map of a level
+//! Of the pooled map, and samples per bin and axis that can be asked for: as in the reference, where
+//! the samples of all bins of a RoI are counted with 32 bits.
+constexpr std::int64_t kLargestOutputSize = 512;
+constexpr std::int64_t kLargestSamplingRatio = 64;
 
 struct RoIAlignAttributes
 {
@@ -27,8 +31,8 @@ struct RoIAlignAttributes
     template <typename Visitor>
     void visit(Visitor& visitor)
     {
-        visitor.integer("output_size", outputSize, {1, kLargestMapSide});
-        visitor.integer("sampling_ratio", samplingRatio, {0, kMaxSamples});
+        visitor.integer("output_size", outputSize, {1, kLargestOutputSize});
+        visitor.integer("sampling_ratio", samplingRatio, {0, kLargestSamplingRatio});
         visitor.ascendingIntegers("strides", strides, {1, kLargestStride}, {1, kMaxLevels});
         visitor.number("finest_scale", finestScale, {0.F, kLargestFinestScale, true});
         visitor.integer("aligned", aligned, {0, 1});

@@ -38,7 +38,7 @@ def batched_nms(
     groups = scores.shape[2]
     selected = []
     for image, (image_boxes, image_scores) in enumerate(
-        zip(boxes.reshape(boxes.shape[0], -1, 4), scores.flatten(1), strict=True)
+        zip(boxes.flatten(1, 2), scores.flatten(1), strict=True)
     ):
         candidates = torch.nonzero(image_scores > score_threshold)[:, 0]
         if not len(candidates):

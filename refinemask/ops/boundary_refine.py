@@ -4,6 +4,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from refinemask.errors import RefineMaskError
+
+MAX_WIDTH = 64
+"""Widest boundary, in coarse pixels; the other hosts have the same limit (plugins/operators)."""
+
 
 def boundary_region(mask: Tensor, width: int) -> Tensor:
     """Mark the pixels near the outline of a mask (numerics 8.1).
@@ -39,8 +44,14 @@ def boundary_refine(coarse_logits: Tensor, fine_logits: Tensor, width: int = 1) 
         width: width of the boundary in coarse pixels.
 
     Returns:
-        (N, 1, 2S, 2S) logits (numerics 8.2).
+        (N, 1, 2S, 2S) logits (numerics 8.2), in the dtype of `fine_logits`; decisions and sums are
+        float32 at least.
+
+    Raises:
+        RefineMaskError: the width is not from 1 to `MAX_WIDTH`.
     """
+    if not 1 <= width <= MAX_WIDTH:
+        raise RefineMaskError(f"the boundary width must be from 1 to {MAX_WIDTH}, got {width}")
     if torch.compiler.is_exporting():
         return _exported(coarse_logits, fine_logits, width)
     return _reference(coarse_logits, fine_logits, width)
@@ -49,8 +60,10 @@ def boundary_refine(coarse_logits: Tensor, fine_logits: Tensor, width: int = 1) 
 def _reference(coarse_logits: Tensor, fine_logits: Tensor, width: int) -> Tensor:
     size = fine_logits.shape[-1]
     interior = ~boundary_region(coarse_logits >= 0, width)
-    keep = resize_aligned(interior.to(coarse_logits.dtype), size) >= 0.5
-    return torch.where(keep, resize_aligned(coarse_logits, size), fine_logits)
+    exact = torch.promote_types(coarse_logits.dtype, torch.float32)
+    keep = resize_aligned(interior.to(exact), size) >= 0.5
+    enlarged = resize_aligned(coarse_logits.to(exact), size).to(fine_logits.dtype)
+    return torch.where(keep, enlarged, fine_logits)
 
 
 @torch.library.custom_op("refinemask::boundary_refine", mutates_args=())

@@ -6,6 +6,13 @@ import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
+from refinemask.errors import RefineMaskError
+
+MAX_OUTPUT_SIZE = 512
+"""Largest side of a pooled map."""
+MAX_SAMPLING_RATIO = 64
+"""Most samples per bin and axis that can be asked for. torchvision multiplies the samples of all
+bins of a RoI in 32 bits and writes as many; the other hosts have the same limits."""
 FINEST_SCALE = 56.0
 """RoIs whose side is below twice this many pixels use the finest level."""
 
@@ -24,16 +31,25 @@ def multiscale_roi_align(
     Args:
         rois: float32 (K, 5): image index, x1, y1, x2, y2 in resized-image pixels.
         features: one (B, C, H_l, W_l) map a level, finest first.
-        output_size: side S of the pooled map.
+        output_size: side S of the pooled map, 1 to 512.
         strides: pixels per feature cell, one a level.
-        sampling_ratio: samples per bin and axis; 0 adapts to the size of the RoI.
+        sampling_ratio: samples per bin and axis, up to 64; 0 adapts to the size of the RoI.
         aligned: the centre of the first cell lies at half a cell, not at 0; without it, RoIs count
             as at least one cell wide and high.
         epsilon_after_log: see `side_levels`.
 
     Returns:
         (K, C, S, S) in the dtype of the features; coordinates and sums are float32 at least.
+
+    Raises:
+        RefineMaskError: `output_size` or `sampling_ratio` is not allowed.
     """
+    for name, value, least, most in (
+        ("output_size", output_size, 1, MAX_OUTPUT_SIZE),
+        ("sampling_ratio", sampling_ratio, 0, MAX_SAMPLING_RATIO),
+    ):
+        if not least <= value <= most:
+            raise RefineMaskError(f"{name} must be from {least} to {most}, got {value}")
     strides, features = list(strides), list(features)
     options = (sampling_ratio, aligned, epsilon_after_log)
     if torch.compiler.is_exporting() or rois.is_meta:  # whose levels are not known

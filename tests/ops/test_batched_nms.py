@@ -159,3 +159,8 @@ def test_the_shift_rounds_and_few_candidates_only_are_moved():
 def test_equal_scores_keep_their_order_without_a_shift():
     boxes, scores = stack(*((20.0 * i, 0.0, 20.0 * i + 9, 9.0, 0.5) for i in range(50)))
     assert batched_nms(boxes, scores, 0.5, 0.0, 100, 0)[:, 1].tolist() == list(range(50))
+
+
+def test_no_image():
+    found = batched_nms(torch.zeros(0, 5, 2, 4), torch.zeros(0, 5, 2), 0.5, 0.05, 100)
+    assert (found.shape, found.dtype) == ((0, 3), torch.int64)

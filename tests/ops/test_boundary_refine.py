@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refinemask.errors import RefineMaskError
 from refinemask.ops.boundary_refine import boundary_refine, boundary_region, resize_aligned
 from tests import golden
 
@@ -99,3 +100,19 @@ def test_the_refinement_is_one_node_of_an_exported_program():
     (node,) = (node for node in program.graph.nodes if node.op == "call_function")
     assert node.target is torch.ops.refinemask.boundary_refine.default
     assert torch.equal(program.module()(coarse, fine), boundary_refine(coarse, fine))
+
+
+def test_half_precision_decides_in_float32():
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(4, 1, 28, 28, generator=generator).half()
+    fine = torch.randn(4, 1, 56, 56, generator=generator).half()
+    expected = boundary_refine(coarse.float(), fine.float(), 2).half()
+    refined = boundary_refine(coarse, fine, 2)
+    assert refined.dtype == torch.float16
+    assert torch.equal(refined, expected)
+
+
+@pytest.mark.parametrize("width", [0, 65])
+def test_widths_that_no_host_takes(width):
+    with pytest.raises(RefineMaskError, match=f"from 1 to 64, got {width}"):
+        boundary_refine(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 4, 4), width)

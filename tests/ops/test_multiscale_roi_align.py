@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.ops import roi_align
 
+from refinemask.errors import RefineMaskError
 from refinemask.models.fpn import STRIDES
 from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align, side_levels
 
@@ -151,3 +152,19 @@ def test_coordinates_do_not_take_the_type_of_the_features(dtype):
     if dtype == torch.float16:  # which has these quarters exactly
         expected = (torch.arange(7) * 2 + 1001 + 1) / 16 - 0.125
         torch.testing.assert_close(pooled[0, 0, 0].float(), expected, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("output_size", "sampling_ratio", "message"),
+    [
+        (0, 0, "output_size must be from 1 to 512, got 0"),
+        (513, 0, "output_size must be from 1 to 512, got 513"),
+        (7, -1, "sampling_ratio must be from 0 to 64, got -1"),
+        (7, 65536, "sampling_ratio must be from 0 to 64, got 65536"),
+    ],
+)
+def test_sizes_that_no_host_takes(pyramid, output_size, sampling_ratio, message):
+    with pytest.raises(RefineMaskError, match=message):
+        multiscale_roi_align(
+            as_rois([(0, 0, 0, 9, 9)]), pyramid, output_size, STRIDES[:4], sampling_ratio
+        )

@@ -84,7 +84,9 @@ def test_attributes_of_another_type(operator, name, value):
 @pytest.mark.parametrize(
     ("operator", "name", "value", "shown"),
     [
-        ("MultiScaleRoIAlign", "output_size", 0, "from 1 to 4096, got 0"),
+        ("MultiScaleRoIAlign", "output_size", 0, "from 1 to 512, got 0"),
+        ("MultiScaleRoIAlign", "output_size", 513, "from 1 to 512, got 513"),
+        ("MultiScaleRoIAlign", "sampling_ratio", 65, "from 0 to 64, got 65"),
         ("MultiScaleRoIAlign", "sampling_ratio", -1, "got -1"),
         ("MultiScaleRoIAlign", "sampling_ratio", 1 << 40, "got 1099511627776"),
         ("MultiScaleRoIAlign", "aligned", 2, "from 0 to 1, got 2"),

@@ -145,7 +145,7 @@ TEST(fieldsOutOfRangeAreRefused)
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("output_size", {std::int64_t{1} << 32 | 7}),
         "attribute output_size must be from 1 to 4096, got 4294967303"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("sampling_ratio", {-1}),
-        "attribute sampling_ratio must be from 0 to 16384, got -1"));
+        "attribute sampling_ratio must be from 0 to 64, got -1"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("strides", {}),
         "attribute strides must hold 1 to 5 integers, got ()"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("strides", {4, 8, 16, 32, 64, 128}),
