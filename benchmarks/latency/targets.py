@@ -7,6 +7,7 @@ from pathlib import Path
 
 from refinemask import engines
 from refinemask.errors import RefineMaskError
+from refinemask.inference.text import printable
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def target_names(targets: Sequence[Target], presets: Sequence[str]) -> list[str]
     candidates = (
         list(presets),
         [f"{preset} {one.runtime}" for preset, one in zip(presets, targets, strict=True)],
-        [f"{Path(one.path).stem} {one.runtime}" for one in targets],
+        [printable(f"{Path(one.path).stem} {one.runtime}") for one in targets],
     )
     distinct = (names for names in candidates if max(Counter(names).values()) == 1)
-    return next(distinct, [str(one) for one in targets])
+    return next(distinct, [printable(str(one)) for one in targets])

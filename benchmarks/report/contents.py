@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from refinemask.benchmarks.latency.options import BenchOptions
 from refinemask.benchmarks.latency.targets import parse_target
 from refinemask.benchmarks.report.comparison import Comparison, compare
 from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS, METRICS
+from refinemask.export.parity import GATE
 from refinemask.inference.images import load_image
 from refinemask.inference.photographs import Photo
+
+_LARGEST_EVALUATION = 1 << 24
+"""Bytes of the JSON of an evaluation that are read at most."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,26 @@ def report_on(
     )
 
 
+def check_inputs(options: BenchOptions, photos: Sequence[Photo]) -> None:
+    """Check what a report is made of before minutes of measuring: targets, figures and photos.
+
+    Raises:
+        RefineMaskError: a target or a photo cannot be opened, or an artifact lacks a figure of the
+            parity gate.
+    """
+    for text in options.targets:
+        target = parse_target(text, options.runtime)
+        parity = target.open(options.device, options.threads).metadata.parity
+        missing = {"images", "detections", *(figure.name for figure in GATE)} - parity.keys()
+        if parity and missing:
+            raise RefineMaskError(
+                f"{target.path} lacks the parity figures {', '.join(sorted(missing))}; export it "
+                "again with refinemask-export"
+            )
+    for photo in photos:
+        load_image(photo.path)
+
+
 def read_evaluation(path: Path) -> dict[str, Any]:
     """Read a result of `refinemask eval --json`.
 
@@ -100,14 +125,26 @@ def read_evaluation(path: Path) -> dict[str, Any]:
         RefineMaskError: it cannot be read or has another format.
     """
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        complete = all(metric in result[kind] for kind in KINDS for metric in METRICS)
-        if complete and isinstance(result["images"], int):
-            return result
+        if path.is_file() and path.stat().st_size <= _LARGEST_EVALUATION:
+            result = json.loads(path.read_text(encoding="utf-8"))
+            if _is_evaluation(result):
+                return dict(result)
+        elif not path.exists():
+            raise RefineMaskError(f"cannot read {path}: it does not exist; check the path")
     except OSError as error:
         raise RefineMaskError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise RefineMaskError(
         f"{path} is not the result of an evaluation; write one with refinemask eval --json {path}"
+    )
+
+
+def _is_evaluation(result: Any) -> bool:
+    """Return whether JSON has all that the page shows of an evaluation, as numbers and texts."""
+    figures = [result[kind][metric] for kind in KINDS for metric in METRICS]
+    return (
+        type(result["images"]) is int
+        and all(type(value) in (int, float) and -1 <= value <= 1 for value in figures)
+        and ("setup" not in result or isinstance(result["setup"]["command"], str))
     )

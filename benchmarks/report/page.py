@@ -36,7 +36,7 @@ def render(report: Report) -> str:
             for name, count in zip(names, comparison.found, strict=True)
         ]
 
-    return _template().render(
+    page = _template().render(
         report=report,
         summary=summarise(report),
         names=names,
@@ -53,6 +53,8 @@ def render(report: Report) -> str:
         kinds=KINDS,
         metrics=list(METRICS),
     )
+    # Names of files need not be UTF-8.
+    return str(page).encode("utf-8", "replace").decode("utf-8")
 
 
 def _template() -> Any:

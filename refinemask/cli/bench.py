@@ -9,7 +9,7 @@ import typer
 from refinemask.benchmarks.latency.options import BenchOptions
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
-from refinemask.console import current_setup, note, write_result
+from refinemask.console import current_setup, note, refuse_to_overwrite, write_result
 from refinemask.models.device import engine_device, torch_device
 
 
@@ -18,6 +18,7 @@ def bench(options: BenchOptions, json: Json = None) -> None:
     from refinemask.benchmarks.latency.bench import bench as measure
     from refinemask.benchmarks.latency.bench import format_table
 
+    _refuse_inputs(options, (), json)
     result = measure(_with_device(options), note)
     write_result(format_table(result), result, json)
 
@@ -40,7 +41,7 @@ def report(
 ) -> None:
     """Measure like bench, and write a page with pictures."""
     from refinemask.benchmarks.latency.bench import bench as measure
-    from refinemask.benchmarks.report.contents import read_evaluation, report_on
+    from refinemask.benchmarks.report.contents import check_inputs, read_evaluation, report_on
     from refinemask.benchmarks.report.page import render
     from refinemask.files import check_destination, write_text
     from refinemask.inference.images import list_images
@@ -48,17 +49,33 @@ def report(
 
     # What can fail at once comes before what takes long.
     check_destination(output)
+    _refuse_inputs(options, evaluation, output)
     shown = [Photo(path, path.name) for path in list_images(options.images)[:photos]]
     accuracy = {name: read_evaluation(path) for name, path in _named(evaluation).items()}
-    result = measure(_with_device(options), note)
+    options = _with_device(options)
+    check_inputs(options, shown)
+    result = measure(options, note)
     write_text(output, render(report_on(title, result, shown, accuracy, current_setup())))
     typer.echo(f"wrote {output}")
 
 
+def _refuse_inputs(
+    options: BenchOptions, read: tuple[Path, ...], output: str | Path | None
+) -> None:
+    """Check that the output is not one of the files that are read."""
+    from refinemask.benchmarks.latency.targets import parse_target
+    from refinemask.inference.images import list_images
+
+    targets = [parse_target(target, options.runtime).path for target in options.targets]
+    refuse_to_overwrite([*read, *targets, *list_images(options.images)], [output])
+
+
 def _named(files: tuple[Path, ...]) -> dict[str, Path]:
     """Name files by their stems, or by their whole paths where two share a stem."""
-    stems = {path.stem: path for path in files}
-    return stems if len(stems) == len(files) else {str(path): path for path in files}
+    from refinemask.inference.text import printable
+
+    stems = {printable(path.stem): path for path in files}
+    return stems if len(stems) == len(files) else {printable(str(path)): path for path in files}
 
 
 def _with_device(options: BenchOptions) -> BenchOptions:

@@ -1,6 +1,7 @@
 """The report is one file that shows everything and fetches nothing."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -57,6 +58,12 @@ def evaluation(tmp_path: Path) -> Path:
     path = tmp_path / "<script>$people$.json"
     path.write_text(json.dumps({"images": 25} | dict.fromkeys(KINDS, figures)))
     return path
+
+
+def evaluation_text(AP: object = 0.5, **more: object) -> str:
+    """Return an evaluation with the AP of boxes or further entries changed."""
+    figures = {kind: dict.fromkeys(METRICS, 0.5) for kind in KINDS}
+    return json.dumps({"images": 1, **figures, "box": figures["box"] | {"AP": AP}, **more})
 
 
 def report(*arguments: str) -> tuple[int, str]:
@@ -139,6 +146,12 @@ def test_one_model_has_nothing_to_agree_with(
         ("{", "not the result of an evaluation"),
         ("[]", "not the result of an evaluation"),
         ('{"images": 3}', "not the result of an evaluation"),
+        ("[" * 100_000, "not the result of an evaluation"),
+        (evaluation_text(AP="high"), "not the result of an evaluation"),
+        (evaluation_text(AP=float("nan")), "not the result of an evaluation"),
+        (evaluation_text(AP=True), "not the result of an evaluation"),
+        (evaluation_text(setup=None), "not the result of an evaluation"),
+        (evaluation_text(setup={"command": 3}), "not the result of an evaluation"),
     ],
 )
 def test_what_is_no_evaluation_is_refused(
@@ -156,6 +169,73 @@ def test_what_is_no_evaluation_is_refused(
     assert code == 1
     assert message in said
     assert not output.exists()
+
+
+@pytest.fixture
+def no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where a measurement begins."""
+
+    def measure(*_: object) -> None:
+        raise AssertionError("measured before everything was checked")
+
+    monkeypatch.setattr("refinemask.benchmarks.latency.bench.bench", measure)
+
+
+@pytest.mark.usefixtures("no_measuring")
+class TestBeforeMeasuring:
+    """Whatever is wrong is said before minutes of measuring."""
+
+    @pytest.fixture
+    def arguments(self, artifacts: list[str], photographs: list[Path], tmp_path: Path) -> list[str]:
+        output = str(tmp_path / "report.html")
+        return ["--artifact", artifacts[0], "--images", str(photographs[0]), "--output", output]
+
+    def test_a_device_is_no_evaluation(self, arguments: list[str]) -> None:
+        code, said = report(*arguments, "--eval", "/dev/zero")
+        assert code == 1 and "/dev/zero is not the result of an evaluation" in said
+
+    def test_a_photo_that_is_not_measured(
+        self, arguments: list[str], photographs: list[Path], tmp_path: Path
+    ) -> None:
+        (tmp_path / "zz.png").write_bytes(b"no image")
+        code, said = report(*arguments, "--images", str(tmp_path / "zz.png"))
+        assert code == 1 and "zz.png" in said
+
+    def test_a_parity_figure_that_is_missing(
+        self, arguments: list[str], make_artifact: Callable[..., Path]
+    ) -> None:
+        make_artifact(parity={"passed": True})
+        code, said = report(*arguments)
+        assert code == 1 and "toy.onnx lacks the parity figures" in said.replace("\n", " ")
+
+    @pytest.mark.parametrize("which", ["artifact", "photograph"])
+    def test_an_output_that_is_an_input(
+        self, which: str, arguments: list[str], artifacts: list[str], photographs: list[Path]
+    ) -> None:
+        path = {"artifact": artifacts[0].rpartition("@")[0], "photograph": str(photographs[0])}
+        code, said = report(*arguments[:-1], path[which])
+        assert code == 2 and "is an input of this command" in said
+
+    def test_bench_keeps_its_inputs(self, arguments: list[str], photographs: list[Path]) -> None:
+        output = str(photographs[0])
+        done = CliRunner().invoke(app, ["bench", *arguments[:-2], "--json", output])
+        assert done.exit_code == 2 and "is an input of this command" in done.output
+
+
+def test_names_of_files_that_are_not_utf8(
+    make_artifact: Callable[..., Path], photographs: list[Path], tmp_path: Path
+) -> None:
+    photo = photographs[0].rename(tmp_path / os.fsdecode(b"bright \xff.png"))
+    accuracy = tmp_path / os.fsdecode(b"val \xff.json")
+    accuracy.write_text(evaluation_text())
+    arguments = ["--artifact", str(make_artifact()), "--images", str(photo)]
+    output = tmp_path / "report.html"
+    code, said = report(
+        *arguments, "--eval", str(accuracy), "--output", str(output), "--title", "\udcff"
+    )
+    assert code == 0, said
+    text = output.read_text(encoding="utf-8")
+    assert "bright ?.png" in text and "val ?" in text
 
 
 def test_evaluations_that_share_a_stem_keep_apart() -> None:
