@@ -92,5 +92,5 @@ def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[st
     try:
         header = json.loads(text)
         return ModelConfig.from_dict(header.get("config")), tensors, header.get("training") or {}
-    except (json.JSONDecodeError, AttributeError, RefineMaskError) as error:
+    except (ValueError, AttributeError, RecursionError, RefineMaskError) as error:
         raise RefineMaskError(f"{path}: its configuration cannot be read: {error}") from error

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from refinemask.checkpoints.shipped import find_checkpoint, shipped_models
+from refinemask.configs.classes import MAX_CLASSES
 from refinemask.configs.options import Option, check_options
 from refinemask.configs.shared_options import BnEps, Device
 from refinemask.engines.runtimes import RUNTIMES
@@ -35,7 +36,7 @@ class ModelChoice:
     """A configuration by name, with `weights` synthetic."""
     weights: Literal["synthetic"] | None = None
     """Weights of `preset`: deterministic ones, for measurements."""
-    num_classes: Annotated[int | None, Option(min=1)] = None
+    num_classes: Annotated[int | None, Option(min=1, max=MAX_CLASSES)] = None
     """Number of classes of `preset`; default: the preset's own."""
 
     def __post_init__(self) -> None:

@@ -3,6 +3,12 @@
 Where the names of classes are not recorded, they are numbered.
 """
 
+from refinemask.configs.checks import Bounds, quoted
+from refinemask.errors import RefineMaskError
+
+MAX_CLASSES = 2**14
+"""Largest number of classes of a model: its 1000 proposals have a box and a score for each."""
+
 # fmt: off
 COCO_CLASSES = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
@@ -31,5 +37,13 @@ CITYSCAPES_CATEGORY_IDS = (24, 25, 26, 27, 28, 31, 32, 33)
 
 
 def numbered_classes(count: int) -> tuple[str, ...]:
-    """Return stand-ins for the names of `count` classes: "class 0", "class 1", ..."""
+    """Return stand-ins for the names of `count` classes: "class 0", "class 1", ...
+
+    Raises:
+        RefineMaskError: no model has so many classes, or so few.
+    """
+    if not Bounds(1, MAX_CLASSES).allow(count):
+        raise RefineMaskError(
+            f"a model must have between 1 and {MAX_CLASSES} classes, got {quoted(count)}"
+        )
     return tuple(f"class {index}" for index in range(count))

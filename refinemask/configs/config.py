@@ -1,39 +1,51 @@
-"""Model configurations: frozen dataclasses that are written into checkpoints and artifacts."""
+"""Model configurations: frozen dataclasses that are written into checkpoints and artifacts.
+
+Every number has bounds. They are wide enough for any model that anyone trains, and so narrow that
+no product of sizes in the network or its operators reaches 2^31, and that a small file cannot ask
+for a model that fills the memory.
+"""
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from refinemask.configs.checks import check_at_least, check_counts
+from refinemask.configs.checks import Bounds, Lengths, check_fields, quoted
+from refinemask.configs.classes import MAX_CLASSES
 from refinemask.errors import RefineMaskError
 
 Backbone = Literal["resnet50", "resnet101", "efficientnet_lite0"]
+MAX_DETECTIONS = 1000
+"""Largest `max_detections`: masks of so many are computed at once."""
+
+_Side = Annotated[int, Bounds(1, 4096)]
+_Channels = Annotated[int, Bounds(1, 1024)]
+_StageChannels = Annotated[int, Bounds(32, 1024, multiple_of=8)]
+_Convs = Annotated[int, Bounds(0, 16)]
+_Pixels = Annotated[float, Bounds(0, 4096)]
+_Weight = Annotated[float, Bounds(0, 1e6)]
+_Weights = Annotated[tuple[float, float, float, float], Bounds(0, 1e6)]
+_Int32 = Annotated[int, Bounds(0, 2**31 - 1)]
 
 
 @dataclass(frozen=True)
 class InputConfig:
     """How an image becomes the network's input (numerics 1)."""
 
-    short_side: int = 800
+    short_side: _Side = 800
     """Target length of the shorter side, in pixels."""
-    long_side: int = 1333
+    long_side: _Side = 1333
     """Upper bound of the longer side, in pixels."""
-    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
+    mean: Annotated[tuple[float, float, float], Bounds(-1e4, 1e4)] = (123.675, 116.28, 103.53)
     """Subtracted from RGB values 0 to 255."""
-    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    std: Annotated[tuple[float, float, float], Bounds(1e-4, 1e4)] = (58.395, 57.12, 57.375)
     """Divides the centred RGB values."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.short_side <= self.long_side:
+        check_fields(self)
+        if self.short_side > self.long_side:
             raise RefineMaskError(
-                f"input sizes must satisfy 1 <= short_side <= long_side, "
+                "short_side must not be greater than long_side, "
                 f"got {self.short_side} and {self.long_side}"
-            )
-        check_counts(self, 1, "short_side", "long_side")
-        if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:
-            raise RefineMaskError(
-                f"mean and std must have 3 values each, and std positive ones, "
-                f"got {self.mean} and {self.std}"
             )
 
 
@@ -57,16 +69,16 @@ class Conventions:
     """Limit how far a delta shrinks a box, to 16 / 1000, as its growth is limited always."""
     rank_logits: bool = False
     """Choose the best anchors of a level by logit, not by score, which may be equal for many."""
-    min_proposal_side: float = 0.0
+    min_proposal_side: _Pixels = 0.0
     """Proposals with a shorter side are dropped, in pixels."""
-    min_detection_side: float = 0.0
+    min_detection_side: _Pixels = 0.0
     """Detections with a shorter side are dropped, in pixels."""
-    max_shifted: int | None = None
+    max_shifted: _Int32 | None = None
     """With more candidates in an image, suppression visits levels or classes one by one, exactly;
     with fewer they are kept apart by a shift in float32, which rounds. None always shifts."""
-    first_class_shift: int = 0
+    first_class_shift: Annotated[int, Bounds(0, 1)] = 0
     """Steps by which that shift moves the first class; 1 where the background is class 0."""
-    sampling_ratio: int = 0
+    sampling_ratio: Annotated[int, Bounds(0, 64)] = 0
     """Samples of RoIAlign per bin and axis; 0 adapts to the size of the RoI."""
     aligned: bool = True
     """Whether RoIAlign has the centre of the first cell at half a cell, not at 0."""
@@ -74,10 +86,7 @@ class Conventions:
     """Whether the 1e-6 in the level of a RoI is added to the logarithm, not to its argument."""
 
     def __post_init__(self) -> None:
-        check_at_least(self, 0, "min_proposal_side", "min_detection_side")
-        check_counts(self, 0, "first_class_shift", "sampling_ratio")
-        if self.max_shifted is not None:
-            check_counts(self, 0, "max_shifted")
+        check_fields(self)
 
 
 MMDETECTION = Conventions()
@@ -101,11 +110,11 @@ TORCHVISION = Conventions(
 class FCNMaskConfig:
     """The mask head of Mask R-CNN (numerics 10)."""
 
-    channels: int = 256
-    num_convs: int = 4
+    channels: _Channels = 256
+    num_convs: Annotated[int, Bounds(1, 16)] = 4
 
     def __post_init__(self) -> None:
-        check_counts(self, 1, "channels", "num_convs")
+        check_fields(self)
 
     @property
     def mask_size(self) -> int:
@@ -117,28 +126,20 @@ class FCNMaskConfig:
 class _StagesConfig:
     """What both mask heads that refine in stages have."""
 
-    channels: int = 256
+    channels: _StageChannels = 256
     """Instance channels of the 14x14 stage; each further stage has half of them."""
-    instance_convs: int = 2
-    semantic_channels: int = 256
-    semantic_convs: int = 4
-    boundary_width: int = 2
+    instance_convs: _Convs = 2
+    semantic_channels: _Channels = 256
+    semantic_convs: _Convs = 4
+    boundary_width: Annotated[int, Bounds(0, 64)] = 2
     """Width of the boundary regions in the loss (numerics 13.1)."""
-    loss_weights: tuple[float, float, float, float] = (0.25, 0.5, 0.75, 1.0)
+    loss_weights: _Weights = (0.25, 0.5, 0.75, 1.0)
     """Weights of the 14, 28, 56 and 112 stages in the loss."""
     class_agnostic_final: bool = False
     """Whether one channel serves all classes at 112, as published for LVIS."""
 
     def __post_init__(self) -> None:
-        if self.channels % 8 or self.channels < 32:
-            raise RefineMaskError(
-                "the channels of a RefineMask head must be a multiple of 8, >= 32, "
-                f"got {self.channels}"
-            )
-        check_counts(self, 1, "semantic_channels")
-        check_counts(self, 0, "instance_convs", "semantic_convs", "boundary_width")
-        if len(self.loss_weights) != 4 or not all(weight >= 0 for weight in self.loss_weights):
-            raise RefineMaskError(f"loss_weights must be 4 numbers >= 0, got {self.loss_weights}")
+        check_fields(self)
 
     @property
     def mask_size(self) -> int:
@@ -155,7 +156,7 @@ class RefineMaskConfig(_StagesConfig):
 class SimpleRefineMaskConfig(_StagesConfig):
     """The "faster-better" mask head, the official SimpleRefineMaskHead (numerics 7)."""
 
-    loss_weights: tuple[float, float, float, float] = (0.5, 0.75, 0.75, 1.0)
+    loss_weights: _Weights = (0.5, 0.75, 0.75, 1.0)
     class_agnostic_final: bool = True
     upsample_features: bool = False
     """Enlarge the last features to 112 before the final logits, not the logits themselves."""
@@ -176,34 +177,28 @@ class ModelConfig:
     preset: str
     backbone: Backbone
     mask_head: MaskConfig
-    class_names: tuple[str, ...]
-    category_ids: tuple[int, ...]
+    class_names: Annotated[tuple[str, ...], Lengths(1, MAX_CLASSES)]
+    category_ids: Annotated[tuple[int, ...], Bounds(-(2**63), 2**63 - 1)]
     """The dataset's category id of each class."""
     input: InputConfig = field(default_factory=InputConfig)
-    fpn_channels: int = 256
-    box_head_channels: int = 1024
-    box_loss_weight: float = 1.0
+    fpn_channels: _Channels = 256
+    box_head_channels: Annotated[int, Bounds(1, 4096)] = 1024
+    box_loss_weight: _Weight = 1.0
     """Weight of both box-head losses: 2 in the RefineMask configurations (numerics 13)."""
-    box_smooth_l1_beta: float = 0.0
+    box_smooth_l1_beta: _Weight = 0.0
     """Where the box head's regression loss turns from square to linear; 0 is the plain L1 loss."""
-    score_threshold: float = 0.05
-    max_detections: int = 100
-    bn_eps: float = 1e-5
+    score_threshold: Annotated[float, Bounds(0, 1)] = 0.05
+    max_detections: Annotated[int, Bounds(1, MAX_DETECTIONS)] = 100
+    """Detections of an image, the ones with the highest scores."""
+    bn_eps: Annotated[float, Bounds(0, 1)] = 1e-5
     """Added to the variances in the batch norms of a ResNet; EfficientNet-Lite has its own."""
     conventions: Conventions = MMDETECTION
 
     def __post_init__(self) -> None:
-        if not self.class_names:
-            raise RefineMaskError("a model needs at least one class name")
+        check_fields(self)
         if len(self.category_ids) != len(self.class_names):
             raise RefineMaskError(
                 f"{len(self.class_names)} class names but {len(self.category_ids)} category ids"
-            )
-        check_counts(self, 1, "fpn_channels", "box_head_channels", "max_detections")
-        check_at_least(self, 0, "box_loss_weight", "box_smooth_l1_beta", "bn_eps")
-        if not 0 <= self.score_threshold < 1:
-            raise RefineMaskError(
-                f"score_threshold must be at least 0 and below 1, got {self.score_threshold}"
             )
 
     @property
@@ -234,18 +229,21 @@ class ModelConfig:
             RefineMaskError: a field is missing, unknown or invalid.
         """
         try:
-            values = {name: _tuples(value) for name, value in values.items()}
-            mask_head = dict(values["mask_head"])
-            kind = _MASK_HEADS[mask_head.pop("type")]
-            values["mask_head"] = kind(**{k: _tuples(v) for k, v in mask_head.items()})
-            values["input"] = InputConfig(**{k: _tuples(v) for k, v in values["input"].items()})
+            values = _parts(values)
+            mask_head = _parts(values["mask_head"])
+            values["mask_head"] = _MASK_HEADS[mask_head.pop("type")](**mask_head)
+            values["input"] = InputConfig(**_parts(values["input"]))
             if "conventions" in values:  # not in files of earlier versions
-                values["conventions"] = Conventions(**values["conventions"])
+                values["conventions"] = Conventions(**_parts(values["conventions"]))
             return ModelConfig(**values)
         except (KeyError, TypeError, AttributeError) as error:
             raise RefineMaskError(
-                f"not a model configuration of this version: {error!r}"
+                f"not a model configuration of this version: {quoted(error)}"
             ) from error
+
+
+def _parts(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _tuples(value) for name, value in values.items()}
 
 
 def _tuples(value: Any) -> Any:

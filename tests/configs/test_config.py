@@ -1,11 +1,14 @@
 """Configurations: what is refused, and what earlier versions wrote."""
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
 from refinemask.checkpoints import load_model
+from refinemask.configs.classes import MAX_CLASSES
 from refinemask.configs.config import (
     MMDETECTION,
     TORCHVISION,
@@ -24,7 +27,7 @@ from refinemask.errors import RefineMaskError
     ("name", "value"),
     [
         ("score_threshold", -0.01),
-        ("score_threshold", 1.0),
+        ("score_threshold", 1.01),
         ("score_threshold", float("nan")),
         ("max_detections", 0),
         ("max_detections", 10.5),
@@ -50,16 +53,25 @@ def test_limits_are_allowed():
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
-        (InputConfig, {"short_side": 0}, "1 <= short_side"),
-        (InputConfig, {"short_side": 2.5}, "short_side must be an integer >= 1, got 2.5"),
-        (InputConfig, {"std": (1.0, 0.0, 1.0)}, "std positive ones"),
-        (InputConfig, {"mean": (1.0,)}, "3 values each"),
+        (InputConfig, {"short_side": 0}, "short_side must be an integer between 1 and 4096"),
+        (InputConfig, {"short_side": 2.5}, "short_side must be an integer .*, got 2.5"),
+        (InputConfig, {"short_side": 20000, "long_side": 20000}, "and 4096, got 20000"),
+        (InputConfig, {"short_side": 9, "long_side": 3}, "must not be greater than long_side"),
+        (InputConfig, {"std": (1.0, 0.0, 1.0)}, "std must be a list of 3 values, each a number"),
+        (InputConfig, {"mean": (1.0,)}, "mean must be a list of 3 values"),
+        (InputConfig, {"mean": (1.0, float("nan"), 1.0)}, "mean must be a list of 3 values, each"),
         (FCNMaskConfig, {"num_convs": 0}, "num_convs must be"),
         (RefineMaskConfig, {"channels": 36}, "multiple of 8"),
         (RefineMaskConfig, {"semantic_channels": 0}, "semantic_channels must be"),
-        (RefineMaskConfig, {"loss_weights": (1.0, 1.0)}, "loss_weights must be 4 numbers"),
+        (RefineMaskConfig, {"loss_weights": (1.0, 1.0)}, "loss_weights must be a list of 4 values"),
         (SimpleRefineMaskConfig, {"boundary_width": -1}, "boundary_width must be"),
+        (FCNMaskConfig, {"num_convs": 10**5}, "num_convs must be an integer between 1 and 16"),
+        (FCNMaskConfig, {"channels": 10**9}, "channels must be an integer between 1 and 1024"),
+        (FCNMaskConfig, {"channels": 10**6000}, "got a value of type int that is too long to show"),
+        (FCNMaskConfig, {"channels": True}, "channels must be an integer .*, got True"),
         (Conventions, {"sampling_ratio": -1}, "sampling_ratio must be"),
+        (Conventions, {"sampling_ratio": 16384}, "sampling_ratio must be .* 0 and 64, got 16384"),
+        (Conventions, {"aligned": 1}, "aligned must be true or false, got 1"),
         (Conventions, {"max_shifted": -5}, "max_shifted must be"),
         (Conventions, {"min_proposal_side": -1.0}, "min_proposal_side must be"),
     ],
@@ -87,3 +99,44 @@ def test_files_of_earlier_versions_have_the_conventions_of_mmdetection():
 def test_damaged_conventions(conventions):
     with pytest.raises(RefineMaskError):
         ModelConfig.from_dict(maskrcnn_r50().to_dict() | {"conventions": conventions})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_names": ("a\ud800",), "category_ids": (1,)}, "class_names .* UTF-8 can encode"),
+        ({"class_names": "ab", "category_ids": (1, 2)}, "class_names must be a list"),
+        ({"class_names": ("a",), "category_ids": ("1",)}, "category_ids .* each an integer"),
+        ({"class_names": ("a",), "category_ids": (2**63,)}, "category_ids .* each an integer"),
+        ({"backbone": "vgg16"}, "backbone must be one of resnet50, resnet101"),
+        ({"mask_head": None}, "mask_head must be FCNMaskConfig or"),
+        ({"preset": 7}, "preset must be text"),
+        ({"box_loss_weight": "2"}, "box_loss_weight must be a number .*, got '2'"),
+    ],
+)
+def test_types_and_text(changes, message):
+    with pytest.raises(RefineMaskError, match=message):
+        replace(maskrcnn_r50(), **changes)
+
+
+@pytest.mark.parametrize(
+    "count", [0, -1, MAX_CLASSES + 1, 10**12, pytest.param(10**6000, id="huge")]
+)
+def test_numbers_of_classes_that_no_model_has(count):
+    with pytest.raises(RefineMaskError, match=f"between 1 and {MAX_CLASSES} classes, got "):
+        maskrcnn_r50(count)
+
+
+def test_bounds_of_conventions_are_within_those_of_the_operators():
+    """The limits that `plugins/operators` states, in C++."""
+    plugins = Path(__file__).parents[2] / "plugins"
+    samples = re.search(
+        r"kMaxSamples = 1 << (\d+)", (plugins / "kernels/multiscale_roi_align.h").read_text()
+    )
+    assert samples
+    bounds = {f.name: f.type.__metadata__[0] for f in fields(Conventions) if is_annotated(f.type)}
+    assert bounds["sampling_ratio"].maximum <= 2 ** int(samples[1])
+
+
+def is_annotated(hint):
+    return hasattr(hint, "__metadata__")
