@@ -15,6 +15,7 @@ from torch import Tensor
 from refinemask.checkpoints import mmdetection, mmengine_meta, native_format, torchvision
 from refinemask.checkpoints.pickles import read_pickle
 from refinemask.checkpoints.shipped import find_checkpoint
+from refinemask.checkpoints.state_dicts import check_finite, find_state_dict
 from refinemask.checkpoints.unsupported import refuse_others
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
@@ -78,6 +79,7 @@ def load_model(
     weights = {
         name: tensor.detach().to(slots[name].dtype, copy=True) for name, tensor in tensors.items()
     }
+    check_finite(checkpoint.path, weights)
     model.load_state_dict(weights, assign=True)
     return model.to(device)
 
@@ -85,7 +87,7 @@ def load_model(
 def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint:
     """Read a file and recognise what it is; arguments and errors as of `load_model`."""
     path = find_checkpoint(path)
-    checkpoint = _read_foreign(path) if _is_pickled(path) else _read_ours(path)
+    checkpoint = _read(path)
     if bn_eps is None:
         return checkpoint
     if not checkpoint.config.backbone.startswith("resnet"):
@@ -99,7 +101,8 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
 
 def records_bn_eps(path: str | Path) -> bool:
     """Return whether a checkpoint says the epsilon of its batch norms, as only our own do."""
-    return not _is_pickled(find_checkpoint(path))
+    path = find_checkpoint(path)
+    return not _is_pickled(path) and native_format.KEY in native_format.read_tensors(path)[1]
 
 
 def mismatch(checkpoint: Checkpoint) -> str | None:
@@ -138,18 +141,27 @@ def _is_pickled(path: Path) -> bool:
     return start.startswith((b"PK", b"\x80")) or path.suffix != ".safetensors"
 
 
-def _read_ours(path: Path) -> Checkpoint:
-    config, tensors, training = native_format.read_checkpoint(path)
+def _read(path: Path) -> Checkpoint:
+    if _is_pickled(path):
+        return _read_foreign(path, read_pickle(path))
+    tensors, metadata = native_format.read_tensors(path)
+    if native_format.KEY not in metadata:
+        return _read_foreign(path, tensors)
+    config, training = native_format.read_header(path, tensors, metadata)
     return Checkpoint(path, "refinemask", config, tensors, training)
 
 
-def _read_foreign(path: Path) -> Checkpoint:
-    tensors, saved = _unwrap(path, read_pickle(path))
+def _read_foreign(path: Path, content: object) -> Checkpoint:
+    found = find_state_dict(path, content)
+    tensors, saved = found.tensors, found.meta
+    provenance = mmengine_meta.provenance(saved)
+    if found.origin:
+        provenance["weights from"] = found.origin
     try:
         refuse_others(tensors)
         if torchvision.is_torchvision(tensors):
             config, tensors = torchvision.convert(tensors)
-            return Checkpoint(path, "torchvision", config, tensors, {})
+            return Checkpoint(path, "torchvision", config, tensors, provenance)
         buffers = {n: t for n, t in tensors.items() if n.startswith(mmengine_meta.PREPROCESSOR)}
         # mmcv's EMA hook keeps the weights that are not averaged under such names.
         kept = {n: t for n, t in tensors.items() if n not in buffers and not n.startswith("ema_")}
@@ -160,42 +172,7 @@ def _read_foreign(path: Path) -> Checkpoint:
     except KeyError as error:
         raise RefineMaskError(f"{path} cannot be loaded: it has no tensor {error}") from error
     config = dataclasses.replace(config, input=inputs)
-    return Checkpoint(path, "mmdetection", config, kept, mmengine_meta.provenance(saved))
-
-
-def _unwrap(path: Path, content: object) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
-    """Return the state dict in a file and the `meta` that mmcv or mmengine saved beside it."""
-    saved: object = {}
-    if isinstance(content, Mapping):
-        saved = content.get("meta")
-        for key in ("state_dict", "model"):  # of mmcv and mmengine, of torchvision's programs
-            if isinstance(content.get(key), Mapping):
-                content = content[key]
-                break
-    if not isinstance(content, Mapping) or not content:
-        raise RefineMaskError(
-            f"{path} holds an object of type {type(content).__name__}, not a state dict; "
-            "save one with torch.save(model.state_dict(), FILE)"
-        )
-    for name, value in content.items():
-        if not (isinstance(name, str) and _is_plain(value)):
-            raise RefineMaskError(
-                f"{path} does not hold a state dict: its entry {name!r} is not a dense "
-                f"CPU tensor but of type {type(value).__name__}"
-            )
-    tensors = dict(content)
-    while all(name.startswith("module.") for name in tensors):
-        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    return tensors, saved if isinstance(saved, Mapping) else {}
-
-
-def _is_plain(value: object) -> bool:
-    return (
-        isinstance(value, Tensor)
-        and value.layout is torch.strided
-        and value.device.type == "cpu"
-        and not value.is_quantized
-    )
+    return Checkpoint(path, "mmdetection", config, kept, provenance)
 
 
 def _empty_model(checkpoint: Checkpoint) -> Detector:

@@ -4,6 +4,7 @@ A checkpoint is untrusted input; reading this format executes nothing.
 """
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from refinemask.errors import RefineMaskError
 from refinemask.files import atomic_path
 from refinemask.models import Detector
 
-_KEY = "refinemask"
+KEY = "refinemask"
+"""Of the metadata that makes a safetensors file one of ours."""
 
 
 def save_checkpoint(
@@ -39,7 +41,8 @@ def save_checkpoint(
         for name, tensor in model.state_dict().items()
     }
     header = {"config": model.config.to_dict(), "training": training or {}}
-    write_tensors(path, tensors, {_KEY: json.dumps(header)})
+    header["digest"] = _digest(tensors, header)
+    write_tensors(path, tensors, {KEY: json.dumps(header)})
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -73,24 +76,38 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from error
 
 
-def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Any]]:
-    """Read a file that `save_checkpoint` wrote.
+def read_header(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
+) -> tuple[ModelConfig, dict[str, Any]]:
+    """Read what `save_checkpoint` wrote beside the tensors, and check that neither has changed.
+
+    Args:
+        path: of the file, for errors.
+        tensors: all of the file.
+        metadata: of the file; it has `KEY`.
 
     Returns:
-        Configuration, tensors (which live in the file) and provenance.
+        Configuration and provenance.
 
     Raises:
-        RefineMaskError: the file has another format or is damaged.
+        RefineMaskError: the file is damaged. Files of the first versions have no digest.
     """
-    tensors, metadata = read_tensors(path)
-    text = metadata.get(_KEY)
-    if text is None:
-        raise RefineMaskError(
-            f"{path} is a safetensors file without a RefineMask configuration; "
-            "use a checkpoint written by refinemask train"
-        )
     try:
-        header = json.loads(text)
-        return ModelConfig.from_dict(header.get("config")), tensors, header.get("training") or {}
-    except (ValueError, AttributeError, RecursionError, RefineMaskError) as error:
-        raise RefineMaskError(f"{path}: its configuration cannot be read: {error}") from error
+        header = json.loads(metadata[KEY])
+        digest = header.pop("digest", None)
+        if digest is not None and digest != _digest(tensors, header):
+            raise RefineMaskError("the contents do not match their digest; copy the file again")
+        training = header.get("training") or {}
+        return ModelConfig.from_dict(header.get("config")), dict(training)
+    except (ValueError, AttributeError, TypeError, RecursionError, RefineMaskError) as error:
+        raise RefineMaskError(f"{path} is damaged or of another version: {error}") from error
+
+
+def _digest(tensors: dict[str, Tensor], header: dict[str, Any]) -> str:
+    """Return the SHA-256 of names, types, shapes and numbers of tensors, and of the header."""
+    digest = sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -33,9 +33,12 @@ def checkpoint(model, tmp_path):
 
 
 def rewrite(path, change_tensors=lambda tensors: tensors, change_header=lambda header: header):
-    """Change a checkpoint in place; the headers are JSON text by key."""
+    """Change a checkpoint in place, without its digest; the headers are JSON text by key."""
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
+    content = json.loads(header["refinemask"])
+    del content["digest"]
+    header = {"refinemask": json.dumps(content)}
     save_file(change_tensors(load_file(path)), path, change_header(header))
 
 
@@ -118,7 +121,7 @@ def test_bytes_that_are_no_checkpoint(tmp_path, content):
 def test_safetensors_of_something_else(tmp_path):
     path = tmp_path / "model.safetensors"
     save_file({"weight": torch.zeros(2)}, path)
-    with pytest.raises(RefineMaskError, match="without a RefineMask configuration"):
+    with pytest.raises(RefineMaskError, match="looks like no detector we know"):
         load_model(path)
 
 
@@ -155,6 +158,41 @@ def changed_config(**changes):
 def test_a_damaged_configuration(checkpoint, change):
     rewrite(checkpoint, change_header=change)
     with pytest.raises(RefineMaskError, match=f"^{checkpoint}"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize("place", [0.4, 0.7, 0.99])
+def test_a_flipped_bit(checkpoint, place):
+    content = bytearray(checkpoint.read_bytes())
+    content[int(place * len(content))] ^= 16
+    checkpoint.write_bytes(content)
+    with pytest.raises(RefineMaskError, match="do not match their digest; copy the file again"):
+        load_model(checkpoint)
+
+
+def test_a_configuration_that_was_changed_has_another_digest(checkpoint):
+    content = checkpoint.read_bytes()
+    assert content.count(b'\\"score_threshold\\": 0.07') == 1
+    checkpoint.write_bytes(content.replace(b"0.07,", b"0.09,"))
+    with pytest.raises(RefineMaskError, match="do not match their digest"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("rpn_head.rpn_reg.bias", float("nan"), "NaN or infinity"),
+        ("roi_head.bbox_head.fc_cls.weight", float("-inf"), "NaN or infinity"),
+        ("backbone.stem.1.running_var", -1.0, "a variance below 0"),
+    ],
+)
+def test_weights_that_are_no_numbers(checkpoint, name, value, problem):
+    def spoil(tensors):
+        tensors[name].view(-1)[-1] = value
+        return tensors
+
+    rewrite(checkpoint, spoil)
+    with pytest.raises(RefineMaskError, match=f"its tensor {name} has {problem}"):
         load_model(checkpoint)
 
 
