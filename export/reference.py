@@ -15,16 +15,12 @@ from refinemask.export.near_ties import Candidates, best, joined, score_margin, 
 from refinemask.export.tolerances import BOX_TOLERANCE
 from refinemask.inference.structures import RawArrays
 from refinemask.models import Detector
-from refinemask.models.box_head import BOX_STD
-from refinemask.models.box_head import NMS_IOU as DETECTION_IOU
 from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small
 from refinemask.models.detector import make_rois, normalise
 from refinemask.models.fpn import STRIDES
-from refinemask.models.rpn import MAX_PROPOSALS, level_anchors
-from refinemask.models.rpn import NMS_IOU as PROPOSAL_IOU
+from refinemask.models.rpn import level_anchors
 from refinemask.ops.multiscale_roi_align import assign_levels
 
-PRE_NMS = 1000
 SAME_BOX = 1e-2
 """Pixels between two copies of a box that were computed in different batches of boxes."""
 
@@ -123,8 +119,8 @@ def undecided_proposals(
         _proposals(level, *values, image_sizes, conventions)
         for level, values in enumerate(zip(logits, deltas, anchors, strict=True))
     ]
-    shift = conventions.max_shifted
-    return select(joined(levels), PROPOSAL_IOU, MAX_PROPOSALS, shift).undecided
+    limits = conventions.proposal_iou, conventions.max_proposals, conventions.max_shifted
+    return select(joined(levels), *limits).undecided
 
 
 def _proposals(
@@ -135,12 +131,13 @@ def _proposals(
     image_sizes: Tensor,
     conventions: Conventions,
 ) -> Candidates:
-    decoded = decode_boxes(anchors, deltas[0].float(), limit_shrinking=conventions.limit_shrinking)
+    coding = conventions.proposal_stds, conventions.limit_shrinking
+    decoded = decode_boxes(anchors, deltas[0].float(), *coding)
     boxes = clip_boxes(decoded[None], image_sizes)
     scores = drop_small(logits.float().sigmoid(), boxes, conventions.min_proposal_side)[0]
     large = scores >= 0
     found = _candidates(boxes[0][large], scores[large], torch.full_like(scores[large], level))
-    return best(found, PRE_NMS)
+    return best(found, conventions.level_proposals)
 
 
 def undecided_detections(
@@ -163,7 +160,8 @@ def undecided_detections(
     """
     conventions = config.conventions
     scores = logits.float().softmax(1)[:, :-1]
-    decoded = decode_boxes(rois[:, None, 1:], deltas.float(), BOX_STD, conventions.limit_shrinking)
+    coding = conventions.detection_stds, conventions.limit_shrinking
+    decoded = decode_boxes(rois[:, None, 1:], deltas.float(), *coding)
     boxes = clip_boxes(decoded[None], image_sizes)[0]
     scores = drop_small(scores, boxes, conventions.min_detection_side)
     threshold = config.score_threshold
@@ -173,7 +171,7 @@ def undecided_detections(
     certain = certain[rows] & (scores > threshold + margin)
     return select(
         _candidates(boxes, scores, labels, certain),
-        DETECTION_IOU,
+        conventions.detection_iou,
         config.max_detections,
         conventions.max_shifted,
         conventions.first_class_shift,

@@ -24,6 +24,9 @@ _Convs = Annotated[int, Bounds(0, 16)]
 _Pixels = Annotated[float, Bounds(0, 4096)]
 _Weight = Annotated[float, Bounds(0, 1e6)]
 _Weights = Annotated[tuple[float, float, float, float], Bounds(0, 1e6)]
+_Share = Annotated[float, Bounds(0, 1)]
+_Stds = Annotated[tuple[float, float, float, float], Bounds(1e-3, 10)]
+_Proposals = Annotated[int, Bounds(1, 4096)]
 _Int32 = Annotated[int, Bounds(0, 2**31 - 1)]
 
 
@@ -55,7 +58,25 @@ class Conventions:
 
     The defaults are mmdetection's (numerics 3 to 5), `TORCHVISION` has those of torchvision's
     `maskrcnn_resnet50_fpn`. The heads of RefineMask pool by the defaults whatever stands here.
+    All of it is constant in an exported graph.
     """
+
+    anchor_scales: Annotated[tuple[float, ...], Bounds(0.25, 64), Lengths(1, 8)] = (8.0,)
+    """Sides of the square anchors of a cell, in strides of the level."""
+    anchor_ratios: Annotated[tuple[float, ...], Bounds(0.05, 20), Lengths(1, 8)] = (0.5, 1.0, 2.0)
+    """Heights over widths of the anchors of a cell."""
+    proposal_stds: _Stds = (1.0, 1.0, 1.0, 1.0)
+    """What the deltas of the RPN are multiplied by: x, y, width, height."""
+    detection_stds: _Stds = (0.1, 0.1, 0.2, 0.2)
+    """What the deltas of the box head are multiplied by."""
+    proposal_iou: _Share = 0.7
+    """Of two proposals of a level that overlap more, one is suppressed."""
+    detection_iou: _Share = 0.5
+    """Of two detections of a class that overlap more, one is suppressed."""
+    level_proposals: _Proposals = 1000
+    """Candidates of each level before suppression."""
+    max_proposals: _Proposals = 1000
+    """Proposals of an image."""
 
     frozen_norms: bool = False
     """Batch norms of a ResNet are constants: a multiplication and an addition, never trained. Else

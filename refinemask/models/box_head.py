@@ -10,12 +10,9 @@ from refinemask.configs.config import MMDETECTION, Conventions
 from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small
 from refinemask.models.layers import at_least_float32
 from refinemask.models.roi_pooler import RoIPooler
-from refinemask.models.rpn import MAX_PROPOSALS
 from refinemask.ops.batched_nms import batched_nms
 
 ROI_SIZE = 7
-BOX_STD = (0.1, 0.1, 0.2, 0.2)
-NMS_IOU = 0.5
 
 
 class BoxHead(nn.Module):
@@ -67,7 +64,7 @@ def select_detections(
     Args:
         logits: (K, num_classes + 1).
         deltas: (K, num_classes, 4).
-        rois: float32 (K, 5), grouped by image, at most 1000 of each.
+        rois: float32 (K, 5), grouped by image, at most `max_proposals` of each.
         image_sizes: int64 (B, 2), height and width of the valid area.
         score_threshold: only higher scores are detections.
         max_detections: the best that are kept of each image.
@@ -82,16 +79,19 @@ def select_detections(
     scores = at_least_float32(logits).softmax(1)[:, :-1]
     sizes = image_sizes[image_of_roi]
     deltas = at_least_float32(deltas)
-    decoded = decode_boxes(rois[:, None, 1:], deltas, BOX_STD, conventions.limit_shrinking)
+    decoded = decode_boxes(
+        rois[:, None, 1:], deltas, conventions.detection_stds, conventions.limit_shrinking
+    )
     boxes = clip_boxes(decoded, sizes)
     scores = drop_small(scores, boxes, conventions.min_detection_side)
-    table = _slots(image_of_roi, batch)
-    padded_scores = _pad(scores, table, batch, -1.0)
-    padded_boxes = _pad(boxes, table, batch, 0.0)
+    rows = conventions.max_proposals
+    slots = _slots(image_of_roi, batch, rows)
+    padded_scores = _pad(scores, slots, (batch, rows), -1.0)
+    padded_boxes = _pad(boxes, slots, (batch, rows), 0.0)
     image, row, label = batched_nms(
         padded_boxes,
         padded_scores,
-        NMS_IOU,
+        conventions.detection_iou,
         score_threshold,
         max_detections,
         conventions.max_shifted,
@@ -100,16 +100,16 @@ def select_detections(
     return image, padded_boxes[image, row, label], padded_scores[image, row, label], label
 
 
-def _slots(image_of_roi: Tensor, batch: int) -> Tensor:
-    """Return each RoI's place (K,) in a table that holds 1000 rows for every image."""
+def _slots(image_of_roi: Tensor, batch: int, rows: int) -> Tensor:
+    """Return each RoI's place (K,) in a table that holds so many rows for every image."""
     images = torch.arange(batch, device=image_of_roi.device)
     counts = (image_of_roi[:, None] == images).sum(0)
     first = counts.cumsum(0) - counts
     position = torch.arange(image_of_roi.shape[0], device=image_of_roi.device)
-    return position - first[image_of_roi] + image_of_roi * MAX_PROPOSALS
+    return position - first[image_of_roi] + image_of_roi * rows
 
 
-def _pad(values: Tensor, slots: Tensor, batch: int, filler: float) -> Tensor:
-    """Scatter rows (K, ...) to (B, 1000, ...); rows of no RoI hold `filler`."""
-    table = values.new_full((batch * MAX_PROPOSALS, *values.shape[1:]), filler)
-    return table.index_copy(0, slots, values).unflatten(0, (batch, MAX_PROPOSALS))
+def _pad(values: Tensor, slots: Tensor, shape: tuple[int, int], filler: float) -> Tensor:
+    """Scatter rows (K, ...) to a table of a shape (B, R); rows of no RoI hold `filler`."""
+    table = values.new_full((shape[0] * shape[1], *values.shape[1:]), filler)
+    return table.index_copy(0, slots, values).unflatten(0, shape)

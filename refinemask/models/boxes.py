@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from refinemask.configs.config import MMDETECTION, Conventions
+
 MAX_LOG_RATIO = abs(math.log(16 / 1000))
-ANCHOR_SCALE = 8
-ANCHOR_RATIOS = (0.5, 1.0, 2.0)
-"""Height over width of the three anchors of a cell."""
 
 
 def grid_anchors(
@@ -17,36 +16,38 @@ def grid_anchors(
     stride: int,
     device: torch.device,
     step: tuple[int, int] | None = None,
-    rounded: bool = False,
+    conventions: Conventions = MMDETECTION,
 ) -> Tensor:
-    """Return the anchors of a level, float32 (rows * columns * 3, 4) xyxy in pixels.
+    """Return the A anchors of each cell of a level, float32 (rows * columns * A, 4) xyxy in pixels.
 
-    Ordered by row, column and ratio; cell (y, x) has its centre at (x * step, y * step).
+    Ordered by row, column, ratio and scale; cell (y, x) has its centre at (x * step, y * step).
 
     Args:
         cells: rows and columns.
         stride: pixels per cell as the level defines it, which sets the size of the anchors.
         device: where the result is.
         step: pixels from row to row and from column to column; `stride` by default.
-        rounded: round the corners of the cell at 0, 0 to whole pixels.
+        conventions: scales and ratios, and whether the corners of the cell at 0, 0 are rounded.
     """
     (rows, columns), (row_step, column_step) = cells, step or (stride, stride)
-    half_widths, half_heights = _half_sides(stride, rounded)
+    half_widths, half_heights = _half_sides(stride, conventions)
     x = torch.arange(columns, device=device, dtype=torch.float32) * column_step
     y = torch.arange(rows, device=device, dtype=torch.float32) * row_step
     x = x.reshape(-1, 1, 1) + torch.tensor(half_widths, device=device)
     y = y.reshape(-1, 1, 1, 1) + torch.tensor(half_heights, device=device)
-    shape = (rows, columns, len(ANCHOR_RATIOS), 2)
+    shape = (rows, columns, len(half_widths), 2)
     return torch.stack((x.expand(shape), y.expand(shape)), -1).flatten(0, 2).flatten(1)
 
 
-def _half_sides(stride: int, rounded: bool) -> tuple[list[list[float]], list[list[float]]]:
-    """Return what leads from a centre to the sides: low and high x, and y, of each ratio."""
-    ratios = np.sqrt(np.array(ANCHOR_RATIOS, np.float32))
-    side = np.float32(ANCHOR_SCALE * stride)
-    half_w, half_h = (
-        half.round() if rounded else half for half in (side / ratios / 2, side * ratios / 2)
-    )
+def _half_sides(
+    stride: int, conventions: Conventions
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Return what leads from a centre to the sides: low and high x, and y, of each anchor."""
+    ratios = np.sqrt(np.array(conventions.anchor_ratios, np.float32))[:, None]
+    sides = np.array(conventions.anchor_scales, np.float32) * np.float32(stride)
+    half_w, half_h = (half.flatten() for half in (sides / ratios / 2, sides * ratios / 2))
+    if conventions.round_anchors:
+        half_w, half_h = half_w.round(), half_h.round()
     return np.stack((-half_w, half_w), 1).tolist(), np.stack((-half_h, half_h), 1).tolist()
 
 

@@ -55,7 +55,7 @@ class Detector(nn.Module, ImagePredictor):
             frozen_norms = config.conventions.frozen_norms
             self.backbone = ResNet(config.backbone, config.bn_eps, frozen_norms)
         self.neck = FPN(self.backbone.channels, config.fpn_channels)
-        self.rpn_head = RPNHead(config.fpn_channels)
+        self.rpn_head = RPNHead(config.fpn_channels, config.conventions)
         self.roi_head = RoIHead(config)
 
     @property

@@ -7,29 +7,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from refinemask.configs.config import MMDETECTION, Conventions
-from refinemask.models.boxes import (
-    ANCHOR_RATIOS,
-    clip_boxes,
-    decode_boxes,
-    drop_small,
-    grid_anchors,
-)
+from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small, grid_anchors
 from refinemask.models.fpn import STRIDES
 from refinemask.models.layers import at_least_float32
 from refinemask.ops.batched_nms import batched_nms
 
-NMS_IOU = 0.7
-MAX_PROPOSALS = 1000
 _LEAST_SCORE = -0.5
 """Below every score, which may be exactly 0, and above the -1 of what is no candidate."""
 
 
 class RPNHead(nn.Module):
-    """Score and regress three anchors in every cell of P2..P6."""
+    """Score and regress the anchors in every cell of P2..P6."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, conventions: Conventions = MMDETECTION) -> None:
         super().__init__()
-        num_anchors = len(ANCHOR_RATIOS)
+        num_anchors = len(conventions.anchor_scales) * len(conventions.anchor_ratios)
         self.rpn_conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.rpn_cls = nn.Conv2d(channels, num_anchors, 1)
         self.rpn_reg = nn.Conv2d(channels, num_anchors * 4, 1)
@@ -57,9 +49,7 @@ def level_anchors(
     for feature, stride in zip(features, STRIDES, strict=True):
         rows, columns = feature.shape[2:]
         step = (height // rows, width // columns) if conventions.stretch_anchors else None
-        anchors.append(
-            grid_anchors((rows, columns), stride, feature.device, step, conventions.round_anchors)
-        )
+        anchors.append(grid_anchors((rows, columns), stride, feature.device, step, conventions))
     return anchors
 
 
@@ -68,7 +58,7 @@ def propose(
     deltas: Sequence[Tensor],
     anchors: Sequence[Tensor],
     image_sizes: Tensor,
-    pre_nms: int = 1000,
+    pre_nms: int | None = None,
     conventions: Conventions = MMDETECTION,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Select the best proposals of every image.
@@ -78,28 +68,35 @@ def propose(
         deltas: per level (B, A_l, 4).
         anchors: per level (A_l, 4).
         image_sizes: int64 (B, 2), height and width of the valid area.
-        pre_nms: candidates of each level before suppression (2000 in training).
+        pre_nms: candidates of each level before suppression; default: the conventions'.
         conventions: how boxes are decoded, chosen and suppressed.
 
     Returns:
         image_index int64 (N,), boxes float32 (N, 4) xyxy in resized-image pixels and scores (N,),
-        at most 1000 of an image, by image and then by descending score.
+        at most `max_proposals` of an image, by image and then by descending score.
     """
+    count = pre_nms or conventions.level_proposals
     best, chosen, start = [], [], []
     for level_logits, level_deltas, level_anchors in zip(logits, deltas, anchors, strict=True):
-        scores, index = _top(at_least_float32(level_logits), pre_nms, conventions.rank_logits)
+        scores, index = _top(at_least_float32(level_logits), count, conventions.rank_logits)
         best.append(scores)
         chosen.append(level_deltas.gather(1, index[..., None].expand(-1, -1, 4)))
         start.append(level_anchors[index])
     decoded = decode_boxes(
         torch.stack(start, 2),
         at_least_float32(torch.stack(chosen, 2)),
-        limit_shrinking=conventions.limit_shrinking,
+        conventions.proposal_stds,
+        conventions.limit_shrinking,
     )
     all_boxes = clip_boxes(decoded, image_sizes)
     all_scores = drop_small(torch.stack(best, 2), all_boxes, conventions.min_proposal_side)
     image, row, level = batched_nms(
-        all_boxes, all_scores, NMS_IOU, _LEAST_SCORE, MAX_PROPOSALS, conventions.max_shifted
+        all_boxes,
+        all_scores,
+        conventions.proposal_iou,
+        _LEAST_SCORE,
+        conventions.max_proposals,
+        conventions.max_shifted,
     ).unbind(1)
     return image, all_boxes[image, row, level], all_scores[image, row, level]
 

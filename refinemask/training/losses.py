@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from refinemask.configs.config import FCNMaskConfig
 from refinemask.data.batches import Target
 from refinemask.inference.sizes import DIVISOR
-from refinemask.models.box_head import BOX_STD
 from refinemask.models.boxes import encode_boxes
 from refinemask.models.detector import Detector, make_rois
 from refinemask.models.fcn_mask_head import FCNMaskHead
@@ -87,7 +86,8 @@ def detector_losses(
     ]
     losses: Losses = {}
     if not masks_only:
-        losses |= _rpn_losses(logits, deltas, anchors, image_sizes, targets, sampling, choices)
+        places = anchors, conventions.proposal_stds
+        losses |= _rpn_losses(logits, deltas, *places, image_sizes, targets, sampling, choices)
         losses |= _box_losses(model, features, sampled, targets)
     return losses | _mask_losses(model, features, image_sizes, sampled, targets, sampling, choices)
 
@@ -96,6 +96,7 @@ def _rpn_losses(
     logits: Sequence[Tensor],
     deltas: Sequence[Tensor],
     anchors: Sequence[Tensor],
+    stds: tuple[float, float, float, float],
     image_sizes: Tensor,
     targets: Sequence[Target],
     sampling: SamplingOptions,
@@ -112,7 +113,8 @@ def _rpn_losses(
         scores += [all_logits[index, positives], all_logits[index, negatives]]
         labels += [torch.ones(len(positives)), torch.zeros(len(negatives))]
         predicted.append(all_deltas[index, positives])
-        expected.append(encode_boxes(all_anchors[positives], target.boxes[assigned[positives]]))
+        boxes = target.boxes[assigned[positives]]
+        expected.append(encode_boxes(all_anchors[positives], boxes, stds))
     score, label = torch.cat(scores), torch.cat(labels).to(all_logits)
     count = mean_count(len(score), score.device)
     return {
@@ -161,7 +163,8 @@ def _box_losses(
         expected.append(target.boxes[s.matched])
     label, is_positive = torch.cat(labels), torch.cat(positive)
     predicted = deltas[is_positive, label[is_positive]]
-    encoded = encode_boxes(torch.cat(boxes), torch.cat(expected), BOX_STD)
+    stds = model.config.conventions.detection_stds
+    encoded = encode_boxes(torch.cat(boxes), torch.cat(expected), stds)
     beta = model.config.box_smooth_l1_beta
     weight = model.config.box_loss_weight / mean_count(len(rois), rois.device)
     return {

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from refinemask.configs.config import TORCHVISION
+from refinemask.configs.config import TORCHVISION, Conventions
 from refinemask.configs.presets import maskrcnn_small
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
@@ -71,3 +71,41 @@ def test_the_smallest_image(torchvision_model, run):
     expected = TorchEngine(torchvision_model).run(images, sizes)
     found = run(images=images, image_sizes=sizes)
     assert len(found.scores) == len(expected.scores)
+
+
+OWN = Conventions(
+    anchor_scales=(4, 8),
+    anchor_ratios=(0.2, 1.0, 5.0),
+    proposal_stds=(0.5, 0.5, 0.8, 0.8),
+    detection_stds=(0.05, 0.05, 0.1, 0.1),
+    proposal_iou=0.8,
+    detection_iou=0.3,
+    level_proposals=300,
+    max_proposals=500,
+)
+
+
+@pytest.fixture(scope="module")
+def own_model():
+    config = replace(maskrcnn_small(5), conventions=OWN, score_threshold=0.005, max_detections=130)
+    return calibrated(config)
+
+
+def test_values_of_a_model_of_its_own_are_in_the_graph(own_model):
+    nodes = [
+        n for n in export_graph(own_model, form="fused").graph.node if n.domain == "refinemask"
+    ]
+    proposals, _, detections, _ = map(attributes, nodes)
+    assert proposals["iou_threshold"] == pytest.approx(0.8)
+    assert proposals["max_per_image"] == 500
+    assert detections["iou_threshold"] == pytest.approx(0.3)
+    assert detections["score_threshold"] == pytest.approx(0.005)
+    assert detections["max_per_image"] == 130
+
+
+def test_parity_of_a_model_with_values_of_its_own(own_model, target):
+    session = target.load(export_graph(own_model, form=target.form))
+    images, sizes = photo(320, 416)[None], np.array([[310, 411]])
+    found = RawArrays(*session(images=images, image_sizes=sizes))
+    assert len(found.scores) > 100  # more than the default lets through
+    assert_parity(own_model, images, sizes, found)

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refinemask.configs.config import Conventions
 from refinemask.models.boxes import (
     MAX_LOG_RATIO,
     clip_boxes,
@@ -16,6 +17,7 @@ from refinemask.models.boxes import (
 )
 
 STD = (0.1, 0.1, 0.2, 0.2)
+ROUNDED = Conventions(round_anchors=True)
 
 boxes = st.builds(
     lambda x, y, w, h: (x, y, x + w, y + h),
@@ -38,10 +40,17 @@ def test_anchors_are_centred_on_the_corner_of_their_cell():
 
 
 def test_rounded_anchors_keep_their_centre():
-    anchors = grid_anchors((1, 2), 4, torch.device("cpu"), rounded=True)
+    anchors = grid_anchors((1, 2), 4, torch.device("cpu"), conventions=ROUNDED)
     expected = [[-23, -11, 23, 11], [-16, -16, 16, 16], [-11, -23, 11, 23]]  # 22.6 and 11.3
     assert anchors[:3].tolist() == expected
     assert torch.equal(anchors[3:], anchors[:3] + torch.tensor([4.0, 0.0, 4.0, 0.0]))
+
+
+def test_anchors_of_several_scales_go_by_ratio_first():
+    own = Conventions(anchor_scales=(2, 3), anchor_ratios=(1, 4))
+    anchors = grid_anchors((1, 1), 8, torch.device("cpu"), conventions=own)
+    expected = [[-8, -8, 8, 8], [-12, -12, 12, 12], [-4, -16, 4, 16], [-6, -24, 6, 24]]
+    assert anchors.tolist() == expected
 
 
 def test_the_step_moves_anchors_of_the_same_size():

@@ -93,6 +93,6 @@ def test_anchors_of_torchvision_are_stretched_over_the_padded_image():
     device = torch.device("cpu")
     for level, (size, stride) in enumerate(zip(sizes, (4, 8, 16, 32, 64), strict=True)):
         step = (61, 64) if level == 4 else (stride, stride)  # 800 // 13 and 1344 // 21
-        expected = grid_anchors(size, stride, device, step, rounded=True)
+        expected = grid_anchors(size, stride, device, step, TORCHVISION)
         assert torch.equal(level_anchors(features, TORCHVISION)[level], expected)
         assert torch.equal(level_anchors(features)[level], grid_anchors(size, stride, device))
