@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from refinemask.checkpoints import mmdetection, mmengine_meta, native_format, torchvision
+from refinemask.checkpoints.mmdetection_config import recorded_values
 from refinemask.checkpoints.pickles import read_pickle
 from refinemask.checkpoints.shipped import find_checkpoint
 from refinemask.checkpoints.state_dicts import check_finite, find_state_dict
@@ -21,6 +22,7 @@ from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
 
+_CAFFE_MEAN = (103.5, 116.2, 123.5)
 _LISTED = 10
 """Tensors of a kind that an error names; the others are counted."""
 
@@ -36,6 +38,9 @@ class Checkpoint:
     """By our parameter names; not yet compared with those that the configuration needs."""
     provenance: dict[str, Any]
     """What the file records about its training, as JSON values."""
+    recorded: frozenset[str] | None = None
+    """Dotted names of the values of `config` that the file records, beside classes and what the
+    tensors show; None if all."""
 
 
 def load_model(
@@ -161,18 +166,39 @@ def _read_foreign(path: Path, content: object) -> Checkpoint:
         refuse_others(tensors)
         if torchvision.is_torchvision(tensors):
             config, tensors = torchvision.convert(tensors)
-            return Checkpoint(path, "torchvision", config, tensors, provenance)
-        buffers = {n: t for n, t in tensors.items() if n.startswith(mmengine_meta.PREPROCESSOR)}
-        # mmcv's EMA hook keeps the weights that are not averaged under such names.
-        kept = {n: t for n, t in tensors.items() if n not in buffers and not n.startswith("ema_")}
-        config = mmdetection.recognise(_shapes(kept), mmengine_meta.class_names(saved))
-        inputs = mmengine_meta.normalisation(saved, buffers, config.input)
+            return Checkpoint(path, "torchvision", config, tensors, provenance, frozenset())
+        config, kept, recorded = _read_mmdetection(tensors, saved)
     except RefineMaskError as error:
         raise RefineMaskError(f"{path} cannot be loaded: {error}") from error
     except KeyError as error:
         raise RefineMaskError(f"{path} cannot be loaded: it has no tensor {error}") from error
-    config = dataclasses.replace(config, input=inputs)
-    return Checkpoint(path, "mmdetection", config, kept, provenance)
+    return Checkpoint(path, "mmdetection", config, kept, provenance, recorded)
+
+
+def _read_mmdetection(
+    tensors: dict[str, Tensor], meta: Mapping[str, Any]
+) -> tuple[ModelConfig, dict[str, Tensor], frozenset[str]]:
+    """Return configuration, tensors and the names of the values that the file records."""
+    buffers = {n: t for n, t in tensors.items() if n.startswith(mmengine_meta.PREPROCESSOR)}
+    # mmcv's EMA hook keeps the weights that are not averaged under such names.
+    kept = {n: t for n, t in tensors.items() if n not in buffers and not n.startswith("ema_")}
+    config = mmdetection.recognise(_shapes(kept), mmengine_meta.class_names(meta))
+    written = mmengine_meta.configuration(meta)
+    recorded = recorded_values(written, config.mask_head)
+    recorded.input.update(mmengine_meta.preprocessor(buffers))
+    if not written:
+        _check_is_rgb(recorded.input)
+    config, names = mmdetection.complete(config, recorded)
+    return config, mmdetection.to_rgb(kept) if recorded.bgr else kept, names
+
+
+def _check_is_rgb(inputs: Mapping[str, Any]) -> None:
+    mean = inputs.get("mean", (0.0, 0.0, 0.0))
+    if max(abs(a - b) for a, b in zip(mean, _CAFFE_MEAN, strict=True)) < 1:
+        raise RefineMaskError(
+            f"its mean {mean} is that of a backbone of the caffe style, on BGR images, but the "
+            "configuration that would say so is missing; use a file that has it"
+        )
 
 
 def _empty_model(checkpoint: Checkpoint) -> Detector:

@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from torch import Tensor
+
+from refinemask.checkpoints.mmdetection_config import Recorded
 from refinemask.checkpoints.unsupported import LOADABLE, refuse_incomplete
 from refinemask.configs.classes import (
     CITYSCAPES_CATEGORY_IDS,
@@ -74,6 +77,38 @@ def recognise(shapes: Shapes, class_names: Sequence[str] | None = None) -> Model
         box_head_channels=_rows(shapes, "roi_head.bbox_head.shared_fcs.1.weight"),
         box_loss_weight=1.0 if isinstance(mask_head, FCNMaskConfig) else 2.0,
     )
+
+
+def complete(config: ModelConfig, recorded: Recorded) -> tuple[ModelConfig, frozenset[str]]:
+    """Return a configuration with the values that a file records, and their dotted names.
+
+    Raises:
+        RefineMaskError: a value is out of bounds.
+    """
+    inputs = dict(recorded.input)
+    if recorded.bgr:
+        inputs |= {name: inputs[name][::-1] for name in ("mean", "std") if name in inputs}
+    parts = {
+        "conventions": recorded.conventions,
+        "input": inputs,
+        "mask_head": recorded.mask_head,
+    }
+    try:
+        changed = {
+            part: dataclasses.replace(getattr(config, part), **values)
+            for part, values in parts.items()
+        }
+        config = dataclasses.replace(config, **changed, **recorded.model)
+    except RefineMaskError as error:
+        raise RefineMaskError(f"its configuration sets what is not supported: {error}") from error
+    names = {f"{part}.{name}" for part, values in parts.items() for name in values}
+    return config, frozenset(names | recorded.model.keys())
+
+
+def to_rgb(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a network that takes BGR as those of one that takes RGB."""
+    first = "backbone.conv1.weight"
+    return {name: tensor.flip(1) if name == first else tensor for name, tensor in tensors.items()}
 
 
 def _classes(count: int, names: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[int, ...]]:

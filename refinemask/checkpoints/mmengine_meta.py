@@ -1,21 +1,17 @@
 """What mmcv and mmengine save beside the weights: class names, versions, the configuration's text.
 
-All of it is optional, and nothing in it is executed: the configuration is searched as text.
+All of it is optional, and nothing in it is executed: the configuration is read as data.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
-from refinemask.configs.config import InputConfig
-from refinemask.errors import RefineMaskError
+from refinemask.checkpoints.config_text import plain, read_config
 
 PREPROCESSOR = "data_preprocessor."
 """Prefix of the buffers in which mmengine normalises images."""
-_CAFFE_MEAN = (103.53, 116.28, 123.675)
 _PROVENANCE = (
     "mmdet_version",
     "mmcv_version",
@@ -48,51 +44,27 @@ def provenance(meta: Mapping[str, Any]) -> dict[str, Any]:
     return {key: meta[key] for key in _PROVENANCE if isinstance(meta.get(key), str | int | float)}
 
 
-def normalisation(
-    meta: Mapping[str, Any], buffers: Mapping[str, Tensor], default: InputConfig
-) -> InputConfig:
-    """Return `default` with the mean and the standard deviation that the file records, if it does.
-
-    The buffers of mmengine's preprocessor come before the text of the configuration.
-
-    Args:
-        meta: may be empty.
-        buffers: tensors, of which those named `data_preprocessor.mean` and `.std` are looked at.
-        default: the published input.
+def configuration(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration that mmcv (`config`) or mmengine (`cfg`) saved, empty if neither.
 
     Raises:
-        RefineMaskError: the backbone is of the caffe style, or was trained on BGR images.
+        RefineMaskError: there is one, and it cannot be read.
     """
-    text = next((meta[k] for k in ("config", "cfg") if isinstance(meta.get(k), str)), "")
-    found = {
-        name: _triple(buffers[PREPROCESSOR + name].flatten().tolist())
-        if PREPROCESSOR + name in buffers
-        else _from_text(text, name)
-        for name in ("mean", "std")
-    }
-    mean, std = found["mean"], found["std"]
-    caffe = re.search(r"style\s*=\s*['\"]caffe['\"]", text) or (
-        mean is not None and max(abs(a - b) for a, b in zip(mean, _CAFFE_MEAN, strict=True)) < 0.1
-    )
-    if caffe or re.search(r"(to_rgb|bgr_to_rgb)\s*=\s*False", text):
-        raise RefineMaskError(
-            "its backbone is of the caffe style or takes BGR images, which is not supported; "
-            'use a model of the style "pytorch", or train one with refinemask train'
-        )
-    if mean is None or std is None:
-        return default
-    return replace(default, mean=mean, std=std)
+    saved = next((meta[key] for key in ("cfg", "config") if meta.get(key)), "")
+    if isinstance(saved, dict):
+        return plain(saved)
+    return read_config(saved) if isinstance(saved, str) else {}
 
 
-def _from_text(text: str, name: str) -> tuple[float, float, float] | None:
-    """Return the triple that every `name=[a, b, c]` of a configuration agrees on."""
-    number = r"\s*(\d+(?:\.\d*)?)\s*"
-    pattern = rf"\b{name}\s*=\s*[\[(]{number},{number},{number},?\s*[\])]"
-    values = set(re.findall(pattern, text))
-    return _triple([float(value) for value in values.pop()]) if len(values) == 1 else None
+def preprocessor(buffers: Mapping[str, Tensor]) -> dict[str, tuple[float, ...]]:
+    """Return `mean` and `std` of the buffers in which mmengine's preprocessor keeps them.
 
-
-def _triple(values: list[float]) -> tuple[float, float, float] | None:
+    Args:
+        buffers: tensors, of which those named `data_preprocessor.mean` and `.std` are looked at.
+    """
     # From float32 buffers 103.53 comes as 103.52999878.
-    rounded = [round(value, 4) for value in values]
-    return (rounded[0], rounded[1], rounded[2]) if len(rounded) == 3 else None
+    return {
+        name: tuple(round(value, 4) for value in buffers[PREPROCESSOR + name].flatten().tolist())
+        for name in ("mean", "std")
+        if PREPROCESSOR + name in buffers and buffers[PREPROCESSOR + name].numel() == 3
+    }

@@ -40,7 +40,7 @@ def save_checkpoint(
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in model.state_dict().items()
     }
-    header = {"config": model.config.to_dict(), "training": training or {}}
+    header: dict[str, Any] = {"config": model.config.to_dict(), "training": training or {}}
     header["digest"] = _digest(tensors, header)
     write_tensors(path, tensors, {KEY: json.dumps(header)})
 
@@ -109,5 +109,5 @@ def _digest(tensors: dict[str, Tensor], header: dict[str, Any]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -30,8 +30,10 @@ def describe_file(
 
     Returns:
         `file`, `format`, `bytes`, `sha256`, `preset`, `config`, `provenance`; `mismatch`: why a
-        recognised checkpoint cannot be loaded, else None. With torch also `parameters` by part and
-        `multiply_adds`: `size`, `proposals`, `rois`, `parts` and those inside the `mask_head`.
+        recognised checkpoint cannot be loaded, else None; `recorded`: dotted names of the values of
+        `config` that the file records, the others being the preset's, None if all. With torch also
+        `parameters` by part and `multiply_adds`: `size`, `proposals`, `rois`, `parts` and those
+        inside the `mask_head`.
 
     Raises:
         RefineMaskError: there is no such file, it is neither, or the size is not allowed.
@@ -56,7 +58,12 @@ def describe_file(
 
 def _artifact(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
     artifact = Artifact.open(path)
-    found = {"format": artifact.kind, "mismatch": None, "provenance": artifact.describe()}
+    found = {
+        "format": artifact.kind,
+        "mismatch": None,
+        "provenance": artifact.describe(),
+        "recorded": None,
+    }
     return artifact.path, ModelConfig.from_dict(artifact.metadata.config), found
 
 
@@ -68,6 +75,7 @@ def _checkpoint(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
         "format": checkpoint.format,
         "mismatch": mismatch(checkpoint),
         "provenance": checkpoint.provenance,
+        "recorded": None if checkpoint.recorded is None else sorted(checkpoint.recorded),
     }
     return checkpoint.path, checkpoint.config, found
 

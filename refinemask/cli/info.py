@@ -23,6 +23,25 @@ _HEADS = {
     "simple_refine": 'the "faster-better" mask head of RefineMask',
 }
 _SHOWN_CLASSES = 5
+_SETTINGS = {
+    "shorter side": "input.short_side",
+    "longer side up to": "input.long_side",
+    "mean of RGB": "input.mean",
+    "deviation of RGB": "input.std",
+    "epsilon of norms": "bn_eps",
+    "anchor scales": "conventions.anchor_scales",
+    "anchor ratios": "conventions.anchor_ratios",
+    "RPN deviations": "conventions.proposal_stds",
+    "RPN candidates": "conventions.level_proposals",
+    "RPN NMS": "conventions.proposal_iou",
+    "proposals": "conventions.max_proposals",
+    "box deviations": "conventions.detection_stds",
+    "RoIAlign samples": "conventions.sampling_ratio",
+    "score threshold": "score_threshold",
+    "NMS": "conventions.detection_iou",
+    "detections up to": "max_detections",
+}
+"""Values that decide results, by their names in the configuration."""
 
 
 def _read_size(text: str) -> tuple[int, int]:
@@ -57,7 +76,7 @@ def info(
 
 def _table(description: dict[str, Any]) -> str:
     config = description["config"]
-    sizes, masks = config["input"], config["mask_head"]
+    masks = config["mask_head"]
     names = config["class_names"]
     dots = ", ..." if len(names) > _SHOWN_CLASSES else ""
     rows = {
@@ -68,8 +87,8 @@ def _table(description: dict[str, Any]) -> str:
         "backbone": f"{config['backbone']}, FPN of {config['fpn_channels']} channels",
         "masks": f"{_HEADS[masks['type']]}, {masks['channels']} channels",
         "classes": f"{len(names)}: {', '.join(names[:_SHOWN_CLASSES])}{dots}",
-        "input": f"shorter side {sizes['short_side']}, longer side up to {sizes['long_side']}",
     }
+    rows |= {name: _setting(place, description) for name, place in _SETTINGS.items()}
     if description["mismatch"]:
         rows["does not fit"] = description["mismatch"]
     provenance = description["provenance"].items()
@@ -77,6 +96,16 @@ def _table(description: dict[str, Any]) -> str:
     width = max(map(len, rows)) + 2
     lines = [f"{name:{width}}{value}" for name, value in rows.items()]
     return "\n".join([*lines, "", *_costs(description)])
+
+
+def _setting(place: str, description: dict[str, Any]) -> str:
+    """Show a value of the configuration, and whether it comes from the file or the preset."""
+    value = description["config"]
+    for name in place.split("."):
+        value = value[name]
+    shown = ", ".join(f"{v:g}" for v in (value if isinstance(value, list | tuple) else [value]))
+    recorded = description["recorded"]
+    return f"{shown} ({'file' if recorded is None or place in recorded else 'preset'})"
 
 
 def _costs(description: dict[str, Any]) -> list[str]:

@@ -49,7 +49,8 @@ def check_fields(config: object) -> None:
         RefineMaskError: the first value of the wrong type, out of its bounds, not finite, or text
             that cannot be encoded as UTF-8.
     """
-    for name, hint in _hints(type(config)).items():
+    hints = _hints(type(config))  # type: ignore[arg-type]  # classes are hashable
+    for name, hint in hints.items():
         wanted = _problem(getattr(config, name), hint)
         if wanted:
             raise RefineMaskError(f"{name} must be {wanted}, got {quoted(getattr(config, name))}")

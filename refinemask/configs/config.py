@@ -81,6 +81,8 @@ class Conventions:
     frozen_norms: bool = False
     """Batch norms of a ResNet are constants: a multiplication and an addition, never trained. Else
     their weights and biases are trained outside of the frozen stages, their statistics never."""
+    stride_in_1x1: bool = False
+    """Stages of a ResNet shrink their maps in the first convolution of a block, as in caffe."""
     round_anchors: bool = False
     """Round the corners of a cell's anchors to whole pixels."""
     stretch_anchors: bool = False

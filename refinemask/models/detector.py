@@ -52,8 +52,7 @@ class Detector(nn.Module, ImagePredictor):
         if config.backbone == "efficientnet_lite0":
             self.backbone = EfficientNetLite()
         else:
-            frozen_norms = config.conventions.frozen_norms
-            self.backbone = ResNet(config.backbone, config.bn_eps, frozen_norms)
+            self.backbone = ResNet(config.backbone, config.bn_eps, config.conventions)
         self.neck = FPN(self.backbone.channels, config.fpn_channels)
         self.rpn_head = RPNHead(config.fpn_channels, config.conventions)
         self.roi_head = RoIHead(config)

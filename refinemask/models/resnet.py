@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet
 from torchvision.ops import FrozenBatchNorm2d
 
+from refinemask.configs.config import MMDETECTION, Conventions
 from refinemask.models.layers import freeze_batch_norm
 
 _BLOCKS = {"resnet50": [3, 4, 6, 3], "resnet101": [3, 4, 23, 3]}
@@ -17,10 +18,16 @@ class ResNet(resnet.ResNet):
 
     channels = (256, 512, 1024, 2048)
 
-    def __init__(self, name: str, bn_eps: float = 1e-5, frozen_norms: bool = False) -> None:
-        norm = partial(FrozenBatchNorm2d if frozen_norms else nn.BatchNorm2d, eps=bn_eps)
-        super().__init__(resnet.Bottleneck, _BLOCKS[name], norm_layer=norm)
+    def __init__(
+        self, name: str, bn_eps: float = 1e-5, conventions: Conventions = MMDETECTION
+    ) -> None:
+        kind = FrozenBatchNorm2d if conventions.frozen_norms else nn.BatchNorm2d
+        super().__init__(resnet.Bottleneck, _BLOCKS[name], norm_layer=partial(kind, eps=bn_eps))
         del self.avgpool, self.fc
+        if conventions.stride_in_1x1:
+            for layer in (self.layer2, self.layer3, self.layer4):
+                first = layer[0]
+                first.conv1.stride, first.conv2.stride = first.conv2.stride, first.conv1.stride
         for part in (self.conv1, self.bn1, self.layer1):
             part.requires_grad_(False)
 

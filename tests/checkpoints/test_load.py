@@ -178,12 +178,29 @@ def test_what_does_not_fit_is_said_in_one_line(write, change, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_caffe_model_names_the_file(write):
-    content = foreign.mmcv_checkpoint(NARROW["maskrcnn"])
-    content["meta"]["config"] = content["meta"]["config"].replace("pytorch", "caffe")
-    with pytest.raises(
-        RefineMaskError, match=r"model\.pth cannot be loaded: its backbone is of the caffe"
-    ):
+def test_a_caffe_model_takes_rgb_with_reversed_weights(write):
+    config = NARROW["maskrcnn"]
+    content = foreign.mmcv_checkpoint(config)
+    content["meta"]["config"] = """
+model = dict(backbone=dict(type='ResNet', style='caffe'))
+img_norm_cfg = dict(mean=[103.53, 116.28, 123.675], std=[1.0, 1.0, 1.5], to_rgb=False)
+"""
+    model = load_model(write(content))
+    assert model.config.conventions.stride_in_1x1
+    assert model.config.input.mean == (123.675, 116.28, 103.53)
+    assert model.config.input.std == (1.5, 1.0, 1.0)
+    assert model.get_submodule("backbone.layer2.0.conv1").stride == (2, 2)
+    assert model.get_submodule("backbone.layer2.0.conv2").stride == (1, 1)
+    weight = foreign.state_dict(config)["backbone.conv1.weight"]
+    assert torch.equal(model.state_dict()["backbone.conv1.weight"], weight[:, [2, 1, 0]])
+
+
+def test_a_caffe_model_without_its_configuration_is_refused(write):
+    content = foreign.mmengine_checkpoint(NARROW["maskrcnn"], COCO_CLASSES)
+    del content["meta"]["cfg"]
+    mean = torch.tensor([103.53, 116.28, 123.675]).reshape(3, 1, 1)
+    content["state_dict"]["data_preprocessor.mean"] = mean
+    with pytest.raises(RefineMaskError, match=r"cannot be loaded: its mean .* is that of .* caffe"):
         load_model(write(content))
 
 

@@ -3,12 +3,15 @@
 import pytest
 import torch
 
-from refinemask.checkpoints.mmengine_meta import class_names, normalisation, provenance
-from refinemask.configs.config import InputConfig
+from refinemask.checkpoints.config_text import UNREADABLE
+from refinemask.checkpoints.mmengine_meta import (
+    class_names,
+    configuration,
+    preprocessor,
+    provenance,
+)
 from refinemask.errors import RefineMaskError
 from tests.checkpoints.foreign import TEXT
-
-DEFAULT = InputConfig(short_side=600)
 
 
 @pytest.mark.parametrize(
@@ -35,43 +38,35 @@ def test_provenance_has_json_values_only():
     assert provenance(meta) == {"mmdet_version": "2.3.0", "epoch": 12}
 
 
+@pytest.mark.parametrize("key", ["config", "cfg"])
+def test_the_configuration_is_text_or_data(key):
+    expected = {"model": {"strides": (4, 8), "norm_cfg": None}}
+    text = "model = dict(strides=[4, 8], norm_cfg=None)"
+    assert configuration({key: text}) == expected
+    assert configuration({key: {"model": {"strides": [4, 8], "norm_cfg": None}}}) == expected
+    assert configuration({key: 7}) == configuration({}) == configuration({key: ""}) == {}
+
+
+def test_expressions_are_not_evaluated():
+    found = configuration(
+        {"cfg": "import os\na = os.remove('x')\nb = dict(c=a, d=-1.5, e={'f': 2})"}
+    )
+    assert found == {"a": UNREADABLE, "b": {"c": UNREADABLE, "d": -1.5, "e": {"f": 2}}}
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "mean=[1, 2, 3]", TEXT + "other = dict(mean=[1.0, 2.0, 3.0])", "mean=[1, 2], std=[1, 2]"],
+    ["model = dict(", "a=" + "(" * 500, "a=" + "-" * 150_000 + "1", "a=1\0", "#" * 2_000_000],
 )
-def test_normalisation_stays_where_nothing_certain_is_told(text):
-    assert normalisation({"config": text}, {}, DEFAULT) == DEFAULT
+def test_a_configuration_that_cannot_be_read_is_refused(text):
+    with pytest.raises(RefineMaskError, match=r"cannot be read .*save the weights alone"):
+        configuration({"cfg": text})
 
 
-@pytest.mark.parametrize("key", ["config", "cfg"])
-def test_normalisation_of_the_text(key):
-    text = (
-        "norm = dict(\n    mean=[\n        1.5,\n        2,\n        3.25,\n    ], std=(4, 5, 6))"
-    )
-    found = normalisation({key: text}, {}, DEFAULT)
-    assert (found.mean, found.std) == ((1.5, 2, 3.25), (4, 5, 6))
-    assert found.short_side == 600
-
-
-def test_normalisation_of_the_buffers_comes_first():
+def test_buffers_of_the_preprocessor():
     buffers = {
-        "data_preprocessor.mean": torch.tensor([123.675, 116.28, 99.53]).reshape(3, 1, 1),
-        "data_preprocessor.std": torch.tensor([58.395, 57.12, 57.375]),
+        "data_preprocessor.mean": torch.tensor([123.675, 116.28, 103.53]).reshape(3, 1, 1),
+        "data_preprocessor.std": torch.tensor([58.395, 57.12]),
     }
-    found = normalisation({"cfg": TEXT}, buffers, DEFAULT)
-    assert found.mean == (123.675, 116.28, 99.53)
-
-
-@pytest.mark.parametrize(
-    ("text", "buffers"),
-    [
-        ("backbone=dict(style='caffe')", {}),
-        ("img_norm_cfg = dict(to_rgb=False)", {}),
-        ("data_preprocessor=dict(bgr_to_rgb=False)", {}),
-        ("mean=[103.53, 116.28, 123.675], std=[1.0, 1.0, 1.0]", {}),
-        ("", {"data_preprocessor.mean": torch.tensor([103.53, 116.28, 123.675])}),
-    ],
-)
-def test_caffe_models_are_refused_where_the_file_tells(text, buffers):
-    with pytest.raises(RefineMaskError, match=r'caffe style or takes BGR .* style "pytorch"'):
-        normalisation({"config": text}, buffers, DEFAULT)
+    assert preprocessor(buffers) == {"mean": (123.675, 116.28, 103.53)}
+    assert preprocessor({}) == {}

@@ -16,6 +16,7 @@ PLAIN = {
     "backbone.conv1.weight": torch.ones(2),
     "roi_head.bbox_head.fc_cls.bias": torch.ones(3),
 }
+COUNTED = {"n_averaged": torch.tensor(3)}
 OTHER = {name: tensor * 2 for name, tensor in PLAIN.items()}
 
 
@@ -48,8 +49,8 @@ def test_wrappers(content):
 @pytest.mark.parametrize(
     ("content", "origin"),
     [
-        ({"model": OTHER, "model_ema": prefixed("module.") | {"n_averaged": 3}}, "model_ema"),
-        ({"model": {}, "model_ema": prefixed("module.") | {"n_averaged": 3}}, "model_ema"),
+        ({"model": OTHER, "model_ema": prefixed("module.") | COUNTED}, "model_ema"),
+        ({"model": {}, "model_ema": prefixed("module.") | COUNTED}, "model_ema"),
         ({"state_dict": OTHER, "state_dict_ema": PLAIN}, "state_dict_ema"),
         ({"state_dict": OTHER, "ema": {"shadow": PLAIN}}, "ema.shadow"),
         (
@@ -57,16 +58,13 @@ def test_wrappers(content):
             {
                 "meta": {"mmengine_version": "0.10.7"},
                 "state_dict": PLAIN,
-                "ema_state_dict": prefixed("module.", OTHER) | {"steps": 5},
+                "ema_state_dict": prefixed("module.", OTHER) | {"steps": torch.tensor(5)},
             },
             "state_dict",
         ),
     ],
 )
 def test_averaged_weights_come_first(content, origin):
-    for value in content.values():
-        for counter in {"n_averaged", "steps"} & value.keys():
-            value[counter] = torch.tensor(value[counter])
     found = find_state_dict(FILE, content)
     assert all(torch.equal(found.tensors[name], tensor) for name, tensor in PLAIN.items())
     assert list(found.tensors) == list(PLAIN)
@@ -94,7 +92,7 @@ def test_what_is_refused(content, message):
 
 
 def test_an_object_that_a_pickle_holds_many_times():
-    content = {"x": 1}
+    content: dict[str, object] = {"x": 1}
     content |= {str(index): content for index in range(3000)}
     with pytest.raises(RefineMaskError, match="does not hold a state dict"):
         find_state_dict(FILE, content)

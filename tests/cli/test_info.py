@@ -46,6 +46,20 @@ def test_a_checkpoint_of_mmdetection(tmp_path):
     assert found["multiply_adds"]["size"] == [800, 1344]  # 1333, padded
 
 
+def test_where_values_come_from(tmp_path):
+    path = tmp_path / "model.pth"
+    content = foreign.mmcv_checkpoint(foreign.narrow(presets.maskrcnn_r50(2)), ("cat", "dog"))
+    content["meta"]["config"] = "test_cfg = dict(rcnn=dict(score_thr=0.25, max_per_img=300))"
+    torch.save(content, path)
+    shown = CliRunner().invoke(app, ["info", str(path), "--size", "64x64"]).stdout
+    rows = {line[:19].strip(): line[19:] for line in shown.splitlines()}
+    assert rows["score threshold"] == "0.25 (file)"
+    assert rows["detections up to"] == "300 (file)"
+    assert rows["anchor ratios"] == "0.5, 1, 2 (preset)"
+    assert rows["weights from"] == "state_dict"
+    assert describe_file(path, (64, 64))["recorded"] == ["max_detections", "score_threshold"]
+
+
 def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
     path = tmp_path / "model.pth"
     weights = foreign.state_dict(foreign.narrow(presets.maskrcnn_r50(2)))
@@ -53,7 +67,7 @@ def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
     torch.save(weights, path)
     assert describe_file(path)["mismatch"] == "1 missing (rpn_head.rpn_reg.bias)"
     done = CliRunner().invoke(app, ["info", str(path), "--size", "64x64"])
-    assert "does not fit  1 missing (rpn_head.rpn_reg.bias)" in done.stdout
+    assert "does not fit       1 missing (rpn_head.rpn_reg.bias)" in done.stdout
 
 
 @pytest.fixture
