@@ -7,13 +7,17 @@ group is one character, 48 + bits + 32 if more groups follow, and bit 4 of the l
 sign.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.pixel_limit import size_problem
 from refinemask.inference.structures import Rle
+
+_TOO_LARGE = "the counts of a run-length encoded mask must add up to its size, but one is larger"
 
 
 def encode_rle(mask: NDArray[np.bool_]) -> Rle:
@@ -27,7 +31,7 @@ def decode_rle(rle: Rle) -> NDArray[np.bool_]:
     """Decode to a bool mask (H, W).
 
     Raises:
-        RefineMaskError: the counts are malformed or do not add up to the size.
+        RefineMaskError: as `run_lengths`.
     """
     height, width = rle["size"]
     counts = run_lengths(rle)
@@ -35,31 +39,41 @@ def decode_rle(rle: Rle) -> NDArray[np.bool_]:
     return np.ascontiguousarray(np.repeat(values, counts).reshape(width, height).T)
 
 
-def run_lengths(rle: Rle) -> NDArray[np.int64]:
+def run_lengths(rle: Mapping[str, Any]) -> NDArray[np.int64]:
     """Return the lengths of the runs, background first, in column-major order: int64 (R,).
 
+    Args:
+        rle: an encoding from any source: its `counts` may be text, ASCII bytes or a list of
+            integers.
+
     Raises:
-        RefineMaskError: the counts are malformed or do not add up to the size.
+        RefineMaskError: the size is not that of an image, or the counts are malformed or do not
+            add up to it.
     """
-    height, width = rle["size"]
-    counts = _decompress(rle["counts"])
-    if (counts < 0).any() or counts.sum() != height * width:
+    pixels = _count_pixels(rle)
+    counts = rle["counts"]
+    if isinstance(counts, str | bytes):
+        return _checked(_decompress(counts, pixels), pixels, rle)
+    if not isinstance(counts, Sequence) or not all(type(n) is int and n >= 0 for n in counts):
         raise RefineMaskError(
-            f"the counts of a run-length encoded mask must add up to {height} x {width} pixels, "
-            f"got {counts.sum()}"
+            "the counts of a run-length encoding must be text or a list of integers >= 0, "
+            f"got {str(counts)[:60]!r}"
         )
-    return counts
+    if counts and max(counts) > pixels:
+        raise RefineMaskError(_TOO_LARGE)
+    return _checked(np.array(counts, np.int64), pixels, rle)
 
 
 def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
     """Check N encodings as `run_lengths` does, all at once; return their foreground: int64 (N,).
 
     Raises:
-        RefineMaskError: the counts of a mask are malformed or do not add up to its size.
+        RefineMaskError: as `run_lengths`, for one of the masks.
     """
-    texts = [mask["counts"].encode("utf-8") for mask in masks]
-    if not texts:
+    if not masks:
         return np.zeros(0, np.int64)
+    texts = [_to_bytes(mask["counts"]) for mask in masks]
+    pixels = np.array([_count_pixels(mask) for mask in masks])
     values, last = _read_numbers(b"".join(texts))
     text_ends = np.cumsum([len(text) for text in texts]) - 1
     final = np.minimum(np.searchsorted(last, text_ends), len(last) - 1)
@@ -67,6 +81,7 @@ def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
     runs = final - first + 1
     if (last[final] != text_ends).any() or (runs < 1).any():
         raise RefineMaskError("not the counts of run-length encoded masks: one ends too early")
+    _refuse_far(values, np.repeat(pixels, runs))
     place = np.arange(len(values)) - np.repeat(first, runs)
     odd = place % 2 == 1
     # One running sum for each parity; place 0, where a mask begins, is in neither.
@@ -74,11 +89,25 @@ def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
     zeros = np.cumsum(np.where(odd | (place == 0), 0, values))
     sums = np.where(odd, ones - np.repeat(ones[first], runs), zeros - np.repeat(zeros[first], runs))
     counts = np.where(place == 0, values, sums)
-    totals = np.add.reduceat(counts, first)
-    sizes = np.array([mask["size"] for mask in masks])
-    if (counts < 0).any() or (totals != sizes[:, 0] * sizes[:, 1]).any():
+    _refuse_far(counts, np.repeat(pixels, runs))
+    if (counts < 0).any() or (np.add.reduceat(counts, first) != pixels).any():
         raise RefineMaskError("the counts of a run-length encoded mask do not add up to its size")
     return np.add.reduceat(np.where(odd, counts, 0), first)
+
+
+def compressed(rle: Mapping[str, Any]) -> Rle:
+    """Return an encoding from any source, see `run_lengths`, with text as its counts.
+
+    Text is passed on unchecked, for `mask_areas` to check.
+
+    Raises:
+        RefineMaskError: as `run_lengths`.
+    """
+    counts = rle["counts"]
+    if isinstance(counts, bytes):
+        counts = counts.decode("latin-1")
+    text = counts if isinstance(counts, str) else _compress(run_lengths(rle))
+    return {"size": list(rle["size"]), "counts": text}
 
 
 def column_edges(columns: NDArray[np.bool_], left: int, top: int, height: int) -> NDArray[np.int64]:
@@ -127,11 +156,42 @@ def _compress(counts: NDArray[np.int64]) -> str:
     return text.astype(np.uint8).tobytes().decode("ascii")
 
 
-def _decompress(text: str) -> NDArray[np.int64]:
-    values, _ = _read_numbers(text.encode("utf-8"))
+def _decompress(text: str | bytes, pixels: int) -> NDArray[np.int64]:
+    values, _ = _read_numbers(_to_bytes(text))
+    _refuse_far(values, pixels)
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
+
+
+def _to_bytes(text: str | bytes) -> bytes:
+    # A lone surrogate becomes bytes that no encoding has, and is refused like other characters.
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+def _count_pixels(rle: Mapping[str, Any]) -> int:
+    height, width = rle["size"]
+    problem = size_problem(height, width)
+    if problem:
+        raise RefineMaskError(f"a run-length encoding {problem}")
+    return int(height * width)
+
+
+def _checked(counts: NDArray[np.int64], pixels: int, rle: Mapping[str, Any]) -> NDArray[np.int64]:
+    _refuse_far(counts, pixels)
+    if (counts < 0).any() or counts.sum() != pixels:
+        height, width = rle["size"]
+        raise RefineMaskError(
+            f"the counts of a run-length encoded mask must add up to {height} x {width} pixels, "
+            f"got {counts.sum()}"
+        )
+    return counts
+
+
+def _refuse_far(values: NDArray[np.int64], pixels: int | NDArray[np.int64]) -> None:
+    """Refuse numbers beyond the size of the mask, before sums of them wrap."""
+    if (np.abs(values) > pixels).any():
+        raise RefineMaskError(_TOO_LARGE)
 
 
 def _read_numbers(text: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -143,7 +203,10 @@ def _read_numbers(text: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     malformed = not len(last) or last[-1] != len(codes) - 1 or codes.max() > 63
     if malformed or lengths.max() > 12:
         shown = text[:40].decode("utf-8", "replace")
-        raise RefineMaskError(f"not the counts of a run-length encoded mask: {shown!r}")
+        hint = ""
+        if shown[:2] in ("b'", 'b"'):
+            hint = "; these are bytes written as Python shows them: write `counts.decode()`"
+        raise RefineMaskError(f"not the counts of a run-length encoded mask: {shown!r}{hint}")
     bits = (codes & 0x1F).astype(np.int64)
     values = bits[starts]
     longer, group = np.flatnonzero(lengths > 1), 1

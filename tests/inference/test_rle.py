@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.rle import decode_rle, encode_rle, run_lengths
+from refinemask.inference.rle import decode_rle, encode_rle, mask_areas, run_lengths
 
 
 @settings(max_examples=200)
@@ -46,3 +46,52 @@ def test_long_differences_and_negative_ones():
     mask[17, 30:40] = True
     expected = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
     assert encode_rle(mask)["counts"].encode() == expected["counts"]
+
+
+def stored(*numbers):
+    """Write numbers, as they are stored after differences were taken, as COCO does."""
+    text = ""
+    for value in numbers:
+        while not -16 <= value < 16:
+            text += chr(48 + 32 + (value & 31))
+            value >>= 5
+        text += chr(48 + (value & 31))
+    return text
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [20, *[2**58] * 64],
+        [2**58] * 64,
+        [0, 2**59 - 1, 6 - 2**59, 0],
+        [5, -5, 6],
+        [7],
+        [6, 1],
+    ],
+    ids=lambda numbers: str(numbers)[:30],
+)
+def test_counts_that_do_not_fit_the_mask(numbers):
+    """The first ones add up to 20 and 0 modulo 2^64."""
+    rle = {"size": [2, 3], "counts": stored(*numbers)}
+    for read in (run_lengths, decode_rle, lambda one: mask_areas([encode_rle(np.eye(3)), one])):
+        with pytest.raises(RefineMaskError, match="add up to"):
+            read(rle)
+
+
+@pytest.mark.parametrize("counts", [[2**63, 2**63], [2**64, 6], [-1, 7], [3, 3.0], [True] * 6])
+def test_lists_of_counts(counts):
+    with pytest.raises(RefineMaskError, match="counts of a run-length encod"):
+        run_lengths({"size": [2, 3], "counts": counts})
+
+
+@pytest.mark.parametrize("size", [[2**16, 2**16], [0, 3], [-2, -3], [2.0, 3], [10**400, 1]])
+def test_sizes_of_encodings_are_bounded(size):
+    for read in (run_lengths, lambda one: mask_areas([one])):
+        with pytest.raises(RefineMaskError, match=r"a run-length encoding (has|must have)"):
+            read({"size": size, "counts": "6"})
+
+
+def test_bytes_that_were_printed():
+    with pytest.raises(RefineMaskError, match=r"write `counts\.decode\(\)`"):
+        run_lengths({"size": [2, 3], "counts": "b'06'"})
