@@ -19,7 +19,7 @@ SPLITS = ("train", "val", "test")
 
 def is_cityscapes(content: dict[str, Any]) -> bool:
     """Recognise Cityscapes by the names of its images."""
-    return all(image.get("file_name", "").endswith(IMAGE_SUFFIX) for image in content["images"])
+    return all((image.get("file_name") or "").endswith(IMAGE_SUFFIX) for image in content["images"])
 
 
 class CityscapesDataset(CocoDataset):

@@ -5,23 +5,27 @@ each is packed into an array while the file is read: as Python numbers they woul
 the memory.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from refinemask.data.json_files import read_json, text_problem, use_integers
+from refinemask.data.segmentations import as_polygon, segmentation_problem
 from refinemask.data.wrong_kind import wrong_kind
 from refinemask.errors import RefineMaskError
+from refinemask.inference.pixel_limit import size_problem
 
 _REQUIRED = {
     "images": ("id", "height", "width"),
     "annotations": ("image_id", "category_id", "bbox", "segmentation"),
     "categories": ("id", "name"),
 }
-_FARTHEST = 10
-"""How far outside the image a polygon may reach, in lengths of the image's longer side."""
+_INTEGERS = {
+    "images": ("id", "height", "width"),
+    "annotations": ("id", "image_id", "category_id", "iscrowd"),
+    "categories": ("id",),
+}
+"""What must be integers, and may be written as 1.0."""
 _LARGEST = 1e15
 """Numbers beyond are as useless as infinity and NaN."""
 
@@ -37,7 +41,7 @@ def read_coco_json(path: Path) -> dict[str, Any]:
         RefineMaskError: the file is missing, is not JSON, is of another kind, repeats an id,
             references images or categories that it does not list, or an entry is malformed.
     """
-    content = _read_json(path)
+    content = read_json(path, "annotations", "a COCO detection file", _pack)
     other = wrong_kind(content)
     if other:
         raise RefineMaskError(f"{path} is not a COCO detection file: it {other}")
@@ -66,35 +70,14 @@ def unpacked(annotation: dict[str, Any]) -> dict[str, Any]:
     return annotation
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_hook=_pack)
-    except OSError as error:
-        raise RefineMaskError(
-            f"cannot read annotations {path}: {error.strerror or error}; check the path"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RefineMaskError(
-            f"{path} is not JSON ({error}); a COCO detection file is expected"
-        ) from error
-
-
 def _pack(entry: dict[str, Any]) -> dict[str, Any]:
     """Turn the polygons of an annotation into arrays; what is malformed stays for the checks."""
     parts = entry.get("segmentation")
     if isinstance(parts, list) and all(isinstance(part, list) for part in parts):
-        try:
-            entry["segmentation"] = [_array(part) for part in parts]
-        except ValueError:
-            return entry
+        polygons = [as_polygon(part) for part in parts]
+        if all(polygon is not None for polygon in polygons):
+            entry["segmentation"] = polygons
     return entry
-
-
-def _array(part: list[Any]) -> np.ndarray[Any, Any]:
-    array = np.array(part)
-    if len(part) and (array.ndim != 1 or array.dtype.kind not in "iuf"):
-        raise ValueError("not a flat list of numbers")
-    return array.astype(np.float64, copy=False)
 
 
 def _check_section(
@@ -114,28 +97,28 @@ def _check_section(
                 f"{path} is not a COCO detection file: `{section}[{index}]` lacks `{missing[0]}`; "
                 f"each of its entries needs {', '.join(keys)}"
             )
+        use_integers(entry, _INTEGERS[section])
 
 
 def _check_images(path: Path, images: list[dict[str, Any]]) -> None:
     if not images:
         raise RefineMaskError(f"{path} lists no images; it needs at least one")
     for index, image in enumerate(images):
-        if not _is_whole(image["id"]) and not isinstance(image["id"], str):
+        if not _is_id(image["id"]):
             raise RefineMaskError(
-                f"{path}: `images[{index}].id` must be an integer or text, got {image['id']!r}"
+                f"{path}: `images[{index}].id` must be an integer or text, "
+                f"got {str(image['id'])[:60]!r}"
             )
-        size = (image["height"], image["width"])
-        if not all(_is_whole(side) and side > 0 for side in size):
-            raise RefineMaskError(
-                f"{path}: the height and width of `images[{index}]` must be positive integers, "
-                f"got {size[0]!r} and {size[1]!r}"
-            )
+        problem = size_problem(image["height"], image["width"])
+        if problem:
+            raise RefineMaskError(f"{path}: `images[{index}]` {problem}")
         names = [image.get(key) for key in ("file_name", "coco_url") if image.get(key) is not None]
         if not names or not all(isinstance(name, str) and name for name in names):
             raise RefineMaskError(
                 f"{path} is not a COCO detection file: `images[{index}]` lacks `file_name` (or, in "
                 "LVIS, `coco_url`), a text"
             )
+        _check_text(path, f"images[{index}]", (*names, image["id"]))
     _check_unique(path, "images", images)
 
 
@@ -146,10 +129,20 @@ def _check_categories(path: Path, categories: list[dict[str, Any]]) -> None:
         if not _is_whole(category["id"]) or not isinstance(category["name"], str):
             raise RefineMaskError(
                 f"{path}: `categories[{index}]` must have an integer `id` and a text `name`, "
-                f"got {category['id']!r} and {category['name']!r}"
+                f"got {str(category['id'])[:60]!r} and {str(category['name'])[:60]!r}"
             )
+        _check_text(path, f"categories[{index}]", (category["name"],))
     _check_unique(path, "categories", categories)
     _check_unique(path, "categories", categories, "name")
+
+
+def _check_text(path: Path, entry: str, values: Iterable[Any]) -> None:
+    for value in values:
+        problem = text_problem(value) if isinstance(value, str) else None
+        if problem:
+            raise RefineMaskError(
+                f"{path}: `{entry}`: the name {value[:60]!r} {problem}; rename it"
+            )
 
 
 def _check_unique(path: Path, section: str, entries: list[dict[str, Any]], key: str = "id") -> None:
@@ -173,15 +166,22 @@ def _first_repeated(values: Iterable[Any]) -> Any:
 def _check_references(path: Path, content: dict[str, Any]) -> None:
     for section, key in (("images", "image_id"), ("categories", "category_id")):
         known = {entry["id"] for entry in content[section]}
-        unknown = [
-            a[key]
-            for a in content["annotations"]
-            if not isinstance(a[key], int | str) or a[key] not in known
-        ]
+        for index, annotation in enumerate(content["annotations"]):
+            if not _is_id(annotation[key]):
+                raise RefineMaskError(
+                    f"{path}: `annotations[{index}].{key}` must be an integer"
+                    f"{' or text' if section == 'images' else ''} as in `{section}`, "
+                    f"got {str(annotation[key])[:60]!r}"
+                )
+        unknown = [a[key] for a in content["annotations"] if a[key] not in known]
         if unknown:
+            kinds = {type(id_).__name__ for id_ in known}
+            hint = ""
+            if type(unknown[0]).__name__ not in kinds:
+                hint = f"; the ids in `{section}` are {'integers' if 'int' in kinds else 'text'}"
             raise RefineMaskError(
                 f"{path}: {len(unknown)} annotations reference {section} that are not in the file, "
-                f"the first `{key}` is {unknown[0]!r}; remove them or add the {section}"
+                f"the first `{key}` is {unknown[0]!r}{hint}; remove them or add the {section}"
             )
 
 
@@ -193,10 +193,10 @@ def _complete(path: Path, annotations: list[dict[str, Any]]) -> None:
         if "id" not in annotation:
             annotation["id"] = following
             following += 1
-        if not isinstance(annotation["id"], int | str):
+        if not _is_id(annotation["id"]):
             raise RefineMaskError(
                 f"{path}: `annotations[{index}].id` must be an integer or text, "
-                f"got {annotation['id']!r}"
+                f"got {str(annotation['id'])[:60]!r}"
             )
         annotation.setdefault("iscrowd", 0)
         if annotation.get("area") is None and _is_box(annotation["bbox"]):
@@ -211,47 +211,18 @@ def _problem(annotation: dict[str, Any], height: int, width: int) -> str | None:
             f"got {str(annotation['bbox'])[:60]!r}"
         )
     if not _is_number(annotation["area"]):
-        return f"must have a finite number as `area`, got {annotation['area']!r}"
+        return f"must have a finite number as `area`, got {str(annotation['area'])[:60]!r}"
     if annotation["iscrowd"] not in (0, 1):
-        return f"must have 0 or 1 as `iscrowd`, got {annotation['iscrowd']!r}"
-    segmentation = annotation["segmentation"]
-    if isinstance(segmentation, list):
-        return _polygon_problem(segmentation, _FARTHEST * max(height, width))
-    return _rle_problem(segmentation, height, width)
+        return f"must have 0 or 1 as `iscrowd`, got {str(annotation['iscrowd'])[:60]!r}"
+    return segmentation_problem(annotation["segmentation"], height, width)
 
 
-def _polygon_problem(parts: list[Any], farthest: int) -> str | None:
-    for part in parts:
-        if not isinstance(part, np.ndarray) or len(part) % 2:
-            return (
-                "has a polygon that is not a flat list x1, y1, x2, y2, ... of numbers: "
-                f"{str(part)[:60]}"
-            )
-        # Also false for NaN. Far away points would make the rasteriser ask for any memory.
-        if len(part) and not np.abs(part).max() <= farthest:
-            return (
-                f"has a polygon with the coordinate {part[np.argmax(np.abs(part))]}; coordinates "
-                f"must be finite, in pixels and within {farthest} pixels of the image"
-            )
-    return None
-
-
-def _rle_problem(segmentation: Any, height: int, width: int) -> str | None:
-    if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
-        return (
-            "must have a list of polygons or a run-length encoding with `size` and `counts` as "
-            f"`segmentation`, got {str(segmentation)[:60]!r}"
-        )
-    if segmentation["size"] != [height, width]:
-        return (
-            f"has a run-length encoding of size {segmentation['size']} in an image of height "
-            f"{height} and width {width}"
-        )
-    return None
+def _is_id(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, str)
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return type(value) is int and abs(value) < 2**63
 
 
 def _is_number(value: Any) -> bool:

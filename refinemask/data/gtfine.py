@@ -24,10 +24,13 @@ from refinemask.data.image_folders import find_images
 from refinemask.data.masks import BitmapMask
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
+from refinemask.inference.pixel_limit import size_problem
 from refinemask.inference.rle import rle_from_edges
 
 _CATEGORY_OF = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_CATEGORY_IDS, strict=True))
 _FIRST_INSTANCE = 1000
+_LAST_LABEL = 33
+"""The highest id of a class of Cityscapes, evaluated or not."""
 
 
 class GtFineDataset:
@@ -164,14 +167,7 @@ class GtFineDataset:
         return min(instance_map.shape) >= MIN_IMAGE_SIDE and bool(self._instances(instance_map))
 
     def _read_map(self, index: int) -> NDArray[np.uint16]:
-        path = self.instance_map_path(index)
-        found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if found is None or found.ndim != 2 or found.dtype != np.uint16:
-            raise RefineMaskError(
-                f"{path} is not an instance map of Cityscapes: a 16-bit grey PNG is expected; "
-                "unpack gtFine again"
-            )
-        return found.astype(np.uint16, copy=False)
+        return read_instance_map(self.instance_map_path(index))
 
     def _values(self, instance_map: NDArray[np.uint16]) -> list[int]:
         """Return the values of a map that stand for an instance or a group of the classes."""
@@ -232,6 +228,48 @@ class GtFineDataset:
                 "bbox": [int(side) for side in box],
                 "segmentation": rle_from_edges(edges, height, width),
             }
+
+
+def read_instance_map(path: Path) -> NDArray[np.uint16]:
+    """Read an instance map: uint16 (H, W).
+
+    Raises:
+        RefineMaskError: it is not a 16-bit grey PNG, too large, or has a value that stands for
+            nothing.
+    """
+    problem = _header_problem(path)
+    try:
+        found = None if problem else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        problem = f"cannot be decoded ({error.err})"
+    if problem is None and (found is None or found.ndim != 2 or found.dtype != np.uint16):
+        problem = "is not a 16-bit grey PNG"
+    if problem:
+        raise RefineMaskError(
+            f"{path} is not an instance map of Cityscapes: it {problem}; unpack gtFine again"
+        )
+    instance_map: NDArray[np.uint16] = found.astype(np.uint16, copy=False)  # type: ignore[union-attr]
+    largest = int(instance_map.max())
+    present = np.flatnonzero(np.bincount(instance_map.ravel())) if largest > _LAST_LABEL else []
+    unknown = [value for value in present if _category(int(value)) > _LAST_LABEL]
+    if unknown:
+        raise RefineMaskError(
+            f"{path} is not an instance map of Cityscapes: its value {unknown[0]} stands for no "
+            f"class (0 to {_LAST_LABEL}, or 1000 times a class and a number); unpack gtFine again"
+        )
+    return instance_map
+
+
+def _header_problem(path: Path) -> str | None:
+    """Return what the first bytes say against decoding a PNG."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(24)
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    if len(header) < 24 or not header.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "is not a PNG"
+    return size_problem(int.from_bytes(header[20:24], "big"), int.from_bytes(header[16:20], "big"))
 
 
 def _select(classes: Sequence[str] | None) -> tuple[str, ...]:

@@ -44,7 +44,13 @@ class LvisDataset(CocoDataset):
                 f"{self._name} has {_LISTS[0]} as LVIS, but image {entry['id']!r} lacks "
                 f"{' or '.join(_LISTS)}, lists of category ids; give LVIS's own file"
             )
-        if "coco_url" not in entry:
+        if not entry.get("coco_url"):
             return (entry["file_name"],)
-        path = urlsplit(entry["coco_url"]).path.removeprefix("/")
+        try:
+            path = urlsplit(entry["coco_url"]).path.removeprefix("/")
+        except ValueError as error:
+            raise RefineMaskError(
+                f"{self._name}: image {entry['id']!r} has no address as its coco_url ({error}), "
+                f"got {entry['coco_url'][:60]!r}; give LVIS's own file"
+            ) from error
         return (path, path.rpartition("/")[2])

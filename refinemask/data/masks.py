@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from refinemask.data.segmentations import SHORTEST_POLYGON, segmentation_problem
 from refinemask.errors import RefineMaskError
 from refinemask.inference.rle import run_lengths
-
-SHORTEST_POLYGON = 6
-"""Numbers of a polygon of three points."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +83,15 @@ def parse_segmentation(segmentation: Any, height: int, width: int) -> InstanceMa
         The mask, or None when it is empty: no polygon of three points, no pixel set.
 
     Raises:
-        RefineMaskError: it is neither, or its run-length encoding is for another image size.
+        RefineMaskError: as `segmentation_problem` and `run_lengths` say.
     """
+    _check(segmentation, height, width)
     if isinstance(segmentation, list):
-        return _parse_polygons(segmentation)
-    counts = _run_lengths(segmentation, height, width)
+        parts = [np.asarray(part, np.float64) for part in segmentation]
+        polygons = tuple(part for part in parts if len(part) >= SHORTEST_POLYGON)
+        return PolygonMask(polygons) if polygons else None
+    # Not by pycocotools, which reads beyond its memory when counts do not add up.
+    counts = run_lengths(segmentation)
     if not counts[1::2].any():
         return None
     values = (np.arange(len(counts)) % 2).astype(np.uint8)
@@ -104,51 +106,14 @@ def is_empty(segmentation: Any, height: int, width: int) -> bool:
     """
     if isinstance(segmentation, list):
         return not any(len(polygon) >= SHORTEST_POLYGON for polygon in segmentation)
-    return not _run_lengths(segmentation, height, width)[1::2].any()
+    _check(segmentation, height, width)
+    return not run_lengths(segmentation)[1::2].any()
 
 
-def _run_lengths(segmentation: Any, height: int, width: int) -> NDArray[np.int64]:
-    # Not by pycocotools, which reads beyond its memory when counts do not add up.
-    if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
-        raise RefineMaskError(
-            "a segmentation must be a list of polygons or a run-length encoding with `size` and "
-            f"`counts`, got {str(segmentation)[:60]!r}"
-        )
-    if segmentation["size"] != [height, width]:
-        raise RefineMaskError(
-            f"a run-length encoding has size {segmentation['size']} in an image of height {height} "
-            f"and width {width}"
-        )
-    counts = segmentation["counts"]
-    if isinstance(counts, str):
-        return run_lengths({"size": [height, width], "counts": counts})
-    if not isinstance(counts, list) or not all(isinstance(n, int) and n >= 0 for n in counts):
-        raise RefineMaskError(
-            f"the counts of a run-length encoding must be text or a list of integers, "
-            f"got {str(counts)[:60]!r}"
-        )
-    if sum(counts) != height * width:
-        raise RefineMaskError(
-            f"the counts of a run-length encoding must add up to {height} x {width} pixels, "
-            f"got {sum(counts)}"
-        )
-    return np.array(counts, np.int64)
-
-
-def _parse_polygons(segmentation: list[Any]) -> PolygonMask | None:
-    try:
-        parts = [np.asarray(part, np.float64) for part in segmentation]
-    except (TypeError, ValueError) as error:
-        raise RefineMaskError(
-            f"polygons must be lists of numbers, got {str(segmentation)[:60]!r}"
-        ) from error
-    if any(part.ndim != 1 or len(part) % 2 or not np.isfinite(part).all() for part in parts):
-        raise RefineMaskError(
-            "a polygon must be a flat list x1, y1, x2, y2, ... of finite numbers, "
-            f"got {str(segmentation)[:60]!r}"
-        )
-    polygons = tuple(part for part in parts if len(part) >= SHORTEST_POLYGON)
-    return PolygonMask(polygons) if polygons else None
+def _check(segmentation: Any, height: int, width: int) -> None:
+    problem = segmentation_problem(segmentation, height, width)
+    if problem:
+        raise RefineMaskError(f"it {problem}")
 
 
 def rasterise(

@@ -16,8 +16,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from refinemask.data.gtfine import read_instance_map
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.third_party import import_evaluator, old_numpy
 from refinemask.inference.rle import decode_rle
@@ -78,8 +78,7 @@ def _match(
         )
     folder = Path(arguments.predictionPath)
     lines, written = [], []
-    with Image.open(instance_map) as picture:
-        size = (picture.height, picture.width)
+    size = read_instance_map(instance_map).shape
     for number, result in enumerate(results):
         path = folder / f"{number}.png"
         mask = decode_rle(result["segmentation"])

@@ -14,9 +14,10 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
-from refinemask.data.masks import SHORTEST_POLYGON
+from refinemask.data.segmentations import SHORTEST_POLYGON, segmentation_problem
 from refinemask.errors import RefineMaskError
-from refinemask.inference.rle import mask_areas, run_lengths
+from refinemask.inference.pixel_limit import size_problem
+from refinemask.inference.rle import compressed, mask_areas, run_lengths
 from refinemask.inference.structures import Rle
 
 _BATCH = 64
@@ -232,9 +233,11 @@ def _check_alone(mask: Rle | None, where: str) -> None:
 
 def _read_image(number: int, image: Mapping[str, Any]) -> Image:
     where = f"image {image['id']!r} of the ground truth"
-    size = [_get(image, key, where) for key in ("height", "width")]
-    height, width = _numbers(size, 2, f"{where}: height and width")
-    return Image(number, int(height), int(width))
+    height, width = (_get(image, key, where) for key in ("height", "width"))
+    problem = size_problem(height, width)
+    if problem:
+        raise RefineMaskError(f"{where} {problem}")
+    return Image(number, height, width)
 
 
 def _read_score(entry: Mapping[str, Any], where: str) -> float:
@@ -254,33 +257,22 @@ def _read_box(entry: Mapping[str, Any], mask: Rle | None, needed: bool, where: s
 
 def _read_mask(segmentation: Any, image: Image, where: str) -> Rle:
     """Return polygons, plain counts or compressed counts as compressed counts."""
-    size = [image.height, image.width]
-    try:
-        if isinstance(segmentation, Mapping):
-            if list(segmentation["size"]) != size:
-                raise RefineMaskError(
-                    f"{where}: the mask is {segmentation['size']} pixels (height, width), its "
-                    f"image {size}; masks must be on the grid of the original image"
-                )
-            rle = {"size": size, "counts": segmentation["counts"]}
-            if isinstance(rle["counts"], list):
-                rle = coco_mask.frPyObjects(rle, *size)
-        else:
-            polygons = [part for part in segmentation if len(part) >= SHORTEST_POLYGON]
-            rle = coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
-        counts = rle["counts"]
-        text = counts.decode("ascii") if isinstance(counts, bytes) else counts
-        if not isinstance(text, str):
-            raise TypeError(f"counts are {type(text).__name__}")
-        mask: Rle = {"size": size, "counts": text}
-    except RefineMaskError:
-        raise
-    except Exception as error:  # whatever pycocotools makes of malformed input
+    height, width = image.height, image.width
+    problem = segmentation_problem(segmentation, height, width)
+    if problem:
+        raise RefineMaskError(f"{where} {problem}")
+    if isinstance(segmentation, Mapping):
+        try:
+            return compressed(segmentation)
+        except RefineMaskError as error:
+            raise RefineMaskError(f"{where}: {error}") from error
+    polygons = [part for part in segmentation if len(part) >= SHORTEST_POLYGON]
+    if not polygons:
         raise RefineMaskError(
-            f"{where}: segmentation must be polygons or a run-length encoding, "
+            f"{where} has no polygon of three points as `segmentation`, "
             f"got {str(segmentation)[:60]}"
-        ) from error
-    return mask
+        )
+    return compressed(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)))
 
 
 def _get(entry: Any, key: str, where: str) -> Any:
@@ -299,11 +291,12 @@ def _get_id(entry: Any, key: str, where: str) -> Any:
 def _numbers(values: Any, count: int, what: str) -> tuple[float, ...]:
     try:
         numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         wanted = "a finite number" if count == 1 else f"{count} finite numbers"
-        raise RefineMaskError(f"{what} must be {wanted}, got {str(values)[:60]}")
+        got = values[0] if count == 1 else values
+        raise RefineMaskError(f"{what} must be {wanted}, got {str(got)[:60]}")
     return numbers
 
 

@@ -1,6 +1,5 @@
 """Measure results on a dataset by the protocol of the dataset."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ from refinemask.data.masks import is_empty
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.cityscapes import cityscapes_metrics
 from refinemask.evaluation.coco import coco_metrics
-from refinemask.evaluation.coco_format import read_ground_truth, read_results
+from refinemask.evaluation.coco_format import read_detections, read_ground_truth, read_results
 from refinemask.evaluation.lvis import lvis_metrics
 from refinemask.evaluation.metric_names import KINDS, LVIS_KINDS
+from refinemask.evaluation.results_file import read_results_file
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,8 @@ def measure(
         if maps and not boxes_only:
             names = dict(zip(dataset.category_ids, dataset.class_names, strict=True))
             names = {id_: name for id_, name in names.items() if id_ in category_ids}
-            images = zip(maps, _by_image(results, image_ids), strict=True)
+            checked = _check_masks_of(results, dataset, category_ids)
+            images = zip(maps, _by_image(checked, image_ids), strict=True)
             return figures | {"protocol": protocol} | cityscapes_metrics(images, names)
         reason = "results without masks" if maps else "annotations without gtFine's instance maps"
         logger.warning("%s: measuring by COCO's protocol, not by that of Cityscapes", reason)
@@ -88,7 +89,7 @@ def measure_file(
         RefineMaskError: the file cannot be read, or is not of this dataset.
     """
     image_ids = first_images(dataset, limit)
-    results = _read_results_file(path)
+    results = read_results_file(path)
     classes = set(dataset.category_ids)
     if classes_chosen:
         results = [r for r in results if not isinstance(r, dict) or r.get("category_id") in classes]
@@ -146,30 +147,30 @@ def first_images(dataset: EvaluationDataset, limit: int | None) -> list[int | st
     return list(dataset.image_ids)[:limit]
 
 
-def _read_results_file(path: Path) -> list[Any]:
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RefineMaskError(
-            f"cannot read results {path}: {error.strerror or error}; check the path"
-        ) from error
-    except ValueError as error:
-        raise RefineMaskError(
-            f"{path} is not JSON ({error}); a list of COCO results is expected"
-        ) from error
-    if not isinstance(results, list):
-        raise RefineMaskError(
-            f"{path} is not a list of COCO results but of type {type(results).__name__}; "
-            "give annotations by --dataset, and what `refinemask predict --json` wrote by --results"
-        )
-    return results
-
-
 def _instance_maps(dataset: EvaluationDataset, count: int) -> list[Path]:
     """Return the maps of the first images; none if one is missing or the dataset has no such."""
     find = getattr(dataset, "instance_map_path", None)
     maps = [] if find is None else [find(index) for index in range(count)]
     return maps if all(path.is_file() for path in maps) else []
+
+
+def _check_masks_of(
+    results: Sequence[Mapping[str, Any]], dataset: EvaluationDataset, category_ids: set[int]
+) -> list[dict[str, Any]]:
+    """Return results as they must be for Cityscapes' scripts: checked, masks run-length encoded."""
+    truth = read_ground_truth(dataset.ground_truth)
+    found = read_results(results, truth)
+    id_of = {image.number: id_ for id_, image in truth.images.items()}
+    return [
+        {
+            "image_id": id_of[one.image],
+            "category_id": category_id,
+            "score": one.score,
+            "segmentation": one.mask,
+        }
+        for category_id in sorted(category_ids)
+        for one in read_detections(found, truth, truth.categories[category_id], ["mask"])
+    ]
 
 
 def _by_image(

@@ -43,7 +43,7 @@ class CocoFiles:
 
     def write(self):
         """Write the JSON, and each image that is not there yet."""
-        self.annotations.write_text(json.dumps(self.content))
+        self.write_json()
         (self.root / "images").mkdir(exist_ok=True)
         for entry in self.content["images"]:
             path = self.root / "images" / entry["file_name"]
@@ -51,6 +51,11 @@ class CocoFiles:
                 rng = np.random.default_rng(len(entry["file_name"]))
                 shape = (entry["height"], entry["width"], 3)
                 cv2.imwrite(str(path), rng.integers(0, 256, shape, np.uint8))
+        return str(self.annotations)
+
+    def write_json(self):
+        """Write the JSON alone."""
+        self.annotations.write_text(json.dumps(self.content))
         return str(self.annotations)
 
 

@@ -241,8 +241,13 @@ def test_classes_that_are_not_there(maps, classes):
 
 @pytest.mark.parametrize(
     "change",
-    [lambda m: m.astype(np.uint8), lambda m: np.stack([m] * 3, -1), None],
-    ids=["8 bits", "colour", "damaged"],
+    [
+        lambda m: m.astype(np.uint8),
+        lambda m: np.stack([m] * 3, -1),
+        lambda m: np.full_like(m, 34000),
+        None,
+    ],
+    ids=["8 bits", "colour", "no class", "damaged"],
 )
 def test_map_that_is_none(maps, frames, change):
     path = open_maps(maps).instance_map_path(1)
@@ -251,6 +256,15 @@ def test_map_that_is_none(maps, frames, change):
     else:
         cv2.imwrite(str(path), change(frames[0].instance_map))
     with pytest.raises(RefineMaskError, match=f"{path.name} is not an instance map"):
+        open_dataset(str(maps)).for_training()
+
+
+def test_map_that_claims_to_be_huge(maps):
+    path = open_maps(maps).instance_map_path(1)
+    data = bytearray(path.read_bytes())
+    data[16:24] = (30000).to_bytes(4, "big") * 2
+    path.write_bytes(data)
+    with pytest.raises(RefineMaskError, match="has 30000 x 30000 pixels, more than"):
         open_dataset(str(maps)).for_training()
 
 

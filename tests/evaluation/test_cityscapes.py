@@ -109,8 +109,16 @@ def test_missing_map(tmp_path):
 def test_damaged_map(tmp_path):
     path = tmp_path / "a_gtFine_instanceIds.png"
     path.write_text("no picture")
-    with pytest.raises(RefineMaskError, match=r"cannot evaluate by Cityscapes' scripts"):
+    with pytest.raises(
+        RefineMaskError, match="is not an instance map of Cityscapes: it is not a PNG"
+    ):
         cityscapes_metrics([(path, [])], CLASSES)
+
+
+@pytest.mark.parametrize("value", [40, 65535])
+def test_impossible_value_in_a_map(value, write_map):
+    with pytest.raises(RefineMaskError, match=f"its value {value} stands for no class"):
+        cityscapes_metrics([(write_map((value, square(5))), [])], CLASSES)
 
 
 def test_mask_of_another_size(write_map):

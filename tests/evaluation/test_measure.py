@@ -83,6 +83,7 @@ def test_chosen_classes_leave_other_results_out(shapes, results_file):
     ("content", "message"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is nested too deeply; a list of COCO results is expected"),
         (
             {"images": []},
             "is not a list of COCO results but of type dict; give annotations by --dataset",
@@ -233,6 +234,17 @@ def test_cityscapes_is_measured_by_its_own_protocol(gtfine):
     assert list(found["classes"]) == ["person"]
     assert found["mask"] == {"AP": pytest.approx(1), "AP50": pytest.approx(1)}
     assert [line.split()[0] for line in format_table(found).splitlines()[1:]] == ["mask", "person"]
+
+
+def test_results_on_maps_are_checked_and_may_be_polygons(gtfine, results_file):
+    pytest.importorskip("cityscapesscripts", reason="cityscapesScripts is not installed")
+    dataset = open_dataset(str(gtfine))
+    polygon = [[20, 10, 40, 10, 40, 50, 20, 50]]
+    result = {"image_id": 1, "category_id": 24, "score": 1, "segmentation": polygon}
+    assert measure_file(results_file([result]), dataset)["mask"]["AP"] == pytest.approx(1)
+    polygon[0][2] = 1e9
+    with pytest.raises(RefineMaskError, match="result 0 has a polygon with the coordinate 1000000"):
+        measure_file(results_file([result]), dataset)
 
 
 def test_results_on_maps_need_no_images(gtfine):

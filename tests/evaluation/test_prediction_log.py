@@ -131,6 +131,9 @@ def test_another_model_cannot_resume(tmp_path):
         ("[]\n", 1),
         (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1}\n', 2),
         (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1, "results"\n{}\n', 2),
+        (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1, "results": [{}]}\n', 2),
+        (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": [1], "results": []}\n', 2),
+        ("[" * 100_000 + "\n", 1),
     ],
 )
 def test_damaged_files(text, line, tmp_path):

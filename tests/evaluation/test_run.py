@@ -175,7 +175,7 @@ def test_another_number_of_classes_without_names():
         ([[1, 2, 3, 4]], "annotation 3 of the dataset has no polygon of three points"),
         (
             {"size": [5, 5], "counts": [25]},
-            "annotation 3 of the dataset: a run-length .* height 40",
+            "annotation 3 of the dataset: it has a run-length .* height 40",
         ),
     ],
     ids=str,
