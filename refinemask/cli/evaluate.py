@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from refinemask.cli.selection import PredictorChoice
 from refinemask.configs.shared_options import Json
-from refinemask.console import current_setup, progress_bar, refuse_to_overwrite, write_result
+from refinemask.console import current_setup, note, progress_bar, refuse_to_overwrite, write_result
 from refinemask.evaluation.options import EvalOptions
 
 if TYPE_CHECKING:
     from refinemask.data.dataset import EvaluationDataset
+    from refinemask.data.summary import DatasetSummary
 
 
 def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -> None:
@@ -22,7 +23,7 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
     JSON: "images", then {"box", "mask", "boundary"}, each {"AP", "AP50", "AP75", "APs", "APm",
     "APl", "AR100"}. LVIS: "protocol", then {"box", "mask"} with "APr", "APc", "APf" for "AR100".
     Cityscapes: "protocol", "mask": {"AP", "AP50"}, "classes": {NAME: {"AP", "AP50"}}. Fractions,
-    -1 where undefined.
+    -1 where undefined. "dataset": the images and instances that are measured, and what is not.
     """
     choice.check(results=options.results)
     annotations = [options.dataset, options.dataset.rpartition("@")[0] or None]
@@ -30,12 +31,14 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
     from refinemask import evaluation
 
     images = _open(options)
+    summary = evaluation.summarise(options.dataset, images, options.limit)
+    note(str(summary))
     if options.results is not None:
         chosen = options.classes is not None
         result = evaluation.measure_file(
             options.results, images, options.limit, options.protocol, chosen
         )
-        write_result(evaluation.format_table(result), result, json)
+        _write(result, summary, json)
         return
     predictor = choice.open()
     log, made_by = None, {}
@@ -53,8 +56,15 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
             log=log,
         )
     if options.output is not None:
-        _write_metrics(options.output / "metrics.json", result | {"made_by": made_by})
-    write_result(evaluation.format_table(result), result, json)
+        whole = result | {"dataset": summary.to_dict(), "made_by": made_by}
+        _write_metrics(options.output / "metrics.json", whole)
+    _write(result, summary, json)
+
+
+def _write(result: dict[str, Any], summary: "DatasetSummary", json: str | None) -> None:
+    from refinemask.evaluation import format_table
+
+    write_result(format_table(result), result | {"dataset": summary.to_dict()}, json)
 
 
 def _open(options: EvalOptions) -> "EvaluationDataset":

@@ -145,13 +145,21 @@ class Batches(Dataset[Batch]):
         """Return a generator for each image of batch `index`, to sample its boxes with."""
         return [self._generator(_CHOICE, p, 0) for p in self._positions(index)]
 
+    def sources(self, index: int) -> list[tuple[int, int]]:
+        """Return the number of the dataset and of the image in it, for each image of a batch."""
+        return [self._source(position) for position in self._positions(index)]
+
+    def _source(self, position: int) -> tuple[int, int]:
+        turn, which = divmod(position, len(self._datasets))
+        return which, self._passes[which][turn]
+
     def _positions(self, index: int) -> list[int]:
         """Return the places in the stream of this process's images of batch `index`."""
         return [index * self._batch_size + k for k in self._mine]
 
     def _sample(self, position: int) -> Sample:
-        turn, which = divmod(position, len(self._datasets))
-        sample = self._datasets[which][self._passes[which][turn]]
+        which, image = self._source(position)
+        sample = self._datasets[which][image]
         return self._transform(sample, self._generator(_AUGMENTATION, position, 0))
 
     def _generator(self, purpose: int, first: int, second: int) -> torch.Generator:

@@ -14,6 +14,22 @@ from refinemask.data.coco_json import unpacked
 from refinemask.data.dataset import MIN_IMAGE_SIDE, Sample
 from refinemask.data.image_folders import find_images
 from refinemask.data.masks import InstanceMask, is_empty, parse_segmentation
+from refinemask.data.summary import (
+    CROWD,
+    EMPTY_MASK,
+    IGNORED,
+    IMAGE_LEFT_OUT,
+    INVISIBLE,
+    NO_AREA,
+    NO_INSTANCES,
+    NO_MASK,
+    NOTHING_USABLE,
+    OUTSIDE,
+    SMALL_BOX,
+    SMALL_IMAGE,
+    DatasetSummary,
+    Tally,
+)
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
 
@@ -24,9 +40,11 @@ class CocoDataset:
     Attributes:
         class_names: the classes; labels are indices into it.
         category_ids: the file's category id of each class.
+        summary: of what `for_training` returns, what it left out; else None.
     """
 
     protocol: EvaluationProtocol = "coco"
+    summary: DatasetSummary | None = None
 
     _hint = "name the right folder after the annotations: ANNOTATIONS.json@IMAGES_DIR"
 
@@ -126,20 +144,26 @@ class CocoDataset:
             )
         return image
 
-    def for_training(self) -> Self:
+    def for_training(self, keep_empty: bool = False) -> Self:
         """Leave out images that are too small or without usable instances (numerics 14).
 
+        Args:
+            keep_empty: keep images that are large enough but have no usable instance.
+
+        Returns:
+            The rest, whose `summary` says what it is and what was left out.
+
         Raises:
-            RefineMaskError: nothing is left.
+            RefineMaskError: nothing is left, or no instance is.
         """
         dataset = copy.copy(self)
         dataset.__dict__.pop("ground_truth", None)
-        dataset._images = [entry for entry in self._images if self._is_trainable(entry)]
-        if not dataset._images:
+        tally = Tally()
+        dataset._images = [entry for entry in self._images if self._keep(entry, keep_empty, tally)]
+        dataset.summary = tally.summary(str(self._name), self.class_names)
+        if not dataset.summary.instances:
             raise RefineMaskError(
-                f"{self._name} has no image to train on: each of its {len(self)} images is smaller "
-                f"than {MIN_IMAGE_SIDE} pixels or has no usable instance of the classes "
-                f"{', '.join(self.class_names[:5])}"
+                f"{self._name} has no image to train on, left out: {dataset.summary.reasons}"
             )
         return dataset
 
@@ -179,28 +203,75 @@ class CocoDataset:
     def _labels(self, annotations: Iterable[dict[str, Any]]) -> NDArray[np.int64]:
         return np.array([self._label_of[a["category_id"]] for a in annotations], np.int64)
 
-    def _is_trainable(self, entry: dict[str, Any]) -> bool:
-        large = min(entry["height"], entry["width"]) >= MIN_IMAGE_SIDE
-        return large and next(self._usable(entry), None) is not None
+    def _keep(self, entry: dict[str, Any], keep_empty: bool, tally: Tally) -> bool:
+        """Return whether an image is trained on, and count what is used of it."""
+        annotations = self._annotations.get(entry["id"], [])
+        if min(entry["height"], entry["width"]) < MIN_IMAGE_SIDE:
+            tally.leave_out_image(f"{SMALL_IMAGE} (< {MIN_IMAGE_SIDE} pixels)", entry["id"])
+            for annotation in annotations:
+                tally.leave_out_instance(IMAGE_LEFT_OUT, annotation["id"])
+            return False
+        used = 0
+        for annotation in annotations:
+            reason = self._reason_to_leave_out(annotation, entry["height"], entry["width"])
+            if reason is None:
+                tally.instances[self.class_names[self._label_of[annotation["category_id"]]]] += 1
+                used += 1
+            else:
+                tally.leave_out_instance(reason, annotation["id"])
+        if not used and not keep_empty:
+            reason = NOTHING_USABLE if annotations else NO_INSTANCES
+            tally.leave_out_image(reason, entry["id"])
+            return False
+        tally.images += 1
+        return True
 
     def _usable(self, entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the annotations of an image that training may use."""
         for annotation in self._annotations.get(entry["id"], []):
-            if self._is_usable(annotation, entry["height"], entry["width"]):
+            if self._reason_to_leave_out(annotation, entry["height"], entry["width"]) is None:
                 yield annotation
 
-    def _is_usable(self, annotation: dict[str, Any], height: int, width: int) -> bool:
-        x, y, w, h = annotation["bbox"]
-        inside = x < width and y < height and x + w > 0 and y + h > 0
-        ignored = annotation["iscrowd"] or annotation.get("ignore")
-        if ignored or w < 1 or h < 1 or annotation["area"] <= 0 or not inside:
-            return False
+    def _reason_to_leave_out(
+        self, annotation: dict[str, Any], height: int, width: int
+    ) -> str | None:
+        if annotation["iscrowd"]:
+            return CROWD
+        if annotation.get("ignore"):
+            return IGNORED
+        if annotation["segmentation"] == []:
+            return NO_MASK
+        reason = box_problem(annotation["bbox"], height, width)
+        if reason is not None:
+            return reason
+        if annotation["area"] <= 0:
+            return NO_AREA
         try:
-            return not is_empty(annotation["segmentation"], height, width)
+            return EMPTY_MASK if is_empty(annotation["segmentation"], height, width) else None
         except RefineMaskError as error:
             raise RefineMaskError(
                 f"{self._name}, annotation {annotation['id']}: {error}"
             ) from error
+
+
+def box_problem(box: Sequence[float], height: int, width: int) -> str | None:
+    """Return why training cannot use a box of an image of this size, or None (numerics 14).
+
+    The part of the box in the image must remain one in float32, when it is resized and mirrored:
+    its sides are longer than four steps of float32 at the image's longer side.
+
+    Args:
+        box: x, y, width, height in pixels.
+        height: of the image, in pixels.
+        width: likewise.
+    """
+    x, y, w, h = box
+    if w < 1 or h < 1:
+        return SMALL_BOX
+    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+        return OUTSIDE
+    visible = min(min(x + w, width) - max(x, 0), min(y + h, height) - max(y, 0))
+    return INVISIBLE if visible <= 4 * np.spacing(np.float32(max(height, width))) else None
 
 
 def _select(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.masks import InstanceMask
+from refinemask.data.summary import DatasetSummary
 
 MIN_IMAGE_SIDE = 32
 """Training leaves out images with a shorter side, in pixels (numerics 14)."""
@@ -78,8 +79,17 @@ class InstanceDataset(Samples, EvaluationDataset, Protocol):
         """Return the labels of `self[index]` without loading the image: int64 (N,)."""
         ...
 
-    def for_training(self) -> Self:
-        """Leave out images that are too small or without usable instances (numerics 14)."""
+    def for_training(self, keep_empty: bool = False) -> Self:
+        """Leave out images that are too small or without usable instances (numerics 14).
+
+        Args:
+            keep_empty: keep images that are large enough but have no usable instance.
+        """
+        ...
+
+    @property
+    def summary(self) -> DatasetSummary | None:
+        """What `for_training` used and left out; None before, or where all is generated."""
         ...
 
 

@@ -22,6 +22,14 @@ from refinemask.data.cityscapes import IMAGE_SUFFIX, MAP_SUFFIX, SPLITS
 from refinemask.data.dataset import MIN_IMAGE_SIDE, Sample
 from refinemask.data.image_folders import find_images
 from refinemask.data.masks import BitmapMask
+from refinemask.data.summary import (
+    CROWD,
+    IMAGE_LEFT_OUT,
+    NO_INSTANCES,
+    SMALL_IMAGE,
+    DatasetSummary,
+    Tally,
+)
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
 from refinemask.inference.pixel_limit import size_problem
@@ -44,6 +52,7 @@ class GtFineDataset:
     """
 
     protocol: EvaluationProtocol = "cityscapes"
+    summary: DatasetSummary | None = None
 
     def __init__(
         self, folder: Path, images: Path | None = None, classes: Sequence[str] | None = None
@@ -127,23 +136,32 @@ class GtFineDataset:
         """
         return self._load_image(index, self._read_map(index).shape)
 
-    def for_training(self) -> Self:
+    def for_training(self, keep_empty: bool = False) -> Self:
         """Leave out images that are too small or without instances of the classes (numerics 14).
 
         Reads every map once: about 10 ms each.
 
+        Args:
+            keep_empty: keep images that are large enough but have no instance.
+
         Raises:
-            RefineMaskError: nothing is left, or a map cannot be read.
+            RefineMaskError: no instance is left, or a map cannot be read.
         """
         with ThreadPoolExecutor() as pool:
-            trainable = list(pool.map(self._is_trainable, range(len(self))))
+            found = list(pool.map(self._count, range(len(self))))
         dataset = copy.copy(self)
         dataset.__dict__.pop("ground_truth", None)
-        dataset._numbers = [n for n, kept in zip(self._numbers, trainable, strict=True) if kept]
-        if not dataset._numbers:
+        tally = Tally()
+        kept = [
+            self._keep(index, *counted, keep_empty, tally) for index, counted in enumerate(found)
+        ]
+        dataset._numbers = [n for n, used in zip(self._numbers, kept, strict=True) if used]
+        dataset.summary = tally.summary(str(self._name), self.class_names)
+        if not dataset.summary.instances:
             raise RefineMaskError(
                 f"{self._name} has no image to train on: none of its {len(self)} maps has an "
-                f"instance of {', '.join(self.class_names)} (the test split has no annotations)"
+                f"instance of {', '.join(self.class_names)} (the test split has no annotations); "
+                f"left out: {dataset.summary.reasons}"
             )
         return dataset
 
@@ -162,9 +180,36 @@ class GtFineDataset:
         )
         return [found.folder / name for name in found.names]
 
-    def _is_trainable(self, index: int) -> bool:
+    def _count(self, index: int) -> tuple[bool, list[str], int]:
+        """Return whether an image is large enough, the class of each instance, and the groups."""
         instance_map = self._read_map(index)
-        return min(instance_map.shape) >= MIN_IMAGE_SIDE and bool(self._instances(instance_map))
+        values = self._values(instance_map)
+        labels = self._labels([value for value in values if value >= _FIRST_INSTANCE])
+        large = min(instance_map.shape) >= MIN_IMAGE_SIDE
+        return large, [self.class_names[label] for label in labels], len(values) - len(labels)
+
+    def _keep(
+        self,
+        index: int,
+        large: bool,
+        names: Sequence[str],
+        groups: int,
+        keep_empty: bool,
+        tally: Tally,
+    ) -> bool:
+        """Return whether an image is trained on, and count what is used of it."""
+        image_id = self.image_ids[index]
+        for _ in range(groups):
+            tally.leave_out_instance(CROWD, image_id)
+        if not large or not (names or keep_empty):
+            small = f"{SMALL_IMAGE} (< {MIN_IMAGE_SIDE} pixels)"
+            tally.leave_out_image(NO_INSTANCES if large else small, image_id)
+            for _ in names:
+                tally.leave_out_instance(IMAGE_LEFT_OUT, image_id)
+            return False
+        tally.instances.update(names)
+        tally.images += 1
+        return True
 
     def _read_map(self, index: int) -> NDArray[np.uint16]:
         return read_instance_map(self.instance_map_path(index))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from refinemask.evaluation.coco import coco_metrics
     from refinemask.evaluation.lvis import lvis_metrics
     from refinemask.evaluation.lvis_as_coco import LvisAsCoco
-    from refinemask.evaluation.measure import measure_file
+    from refinemask.evaluation.measure import measure_file, summarise
     from refinemask.evaluation.prediction_log import PredictionLog, describe_images
     from refinemask.evaluation.run import evaluate
     from refinemask.evaluation.table import format_table
@@ -27,6 +27,7 @@ __all__ = [
     "format_table",
     "lvis_metrics",
     "measure_file",
+    "summarise",
 ]
 
 __getattr__ = lazy_attributes(
@@ -41,5 +42,6 @@ __getattr__ = lazy_attributes(
         "format_table": "table",
         "lvis_metrics": "lvis",
         "measure_file": "measure",
+        "summarise": "measure",
     },
 )

@@ -8,6 +8,7 @@ from typing import Any
 from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.dataset import EvaluationDataset
 from refinemask.data.masks import is_empty
+from refinemask.data.summary import DatasetSummary, summarise_evaluation
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.cityscapes import cityscapes_metrics
 from refinemask.evaluation.coco import coco_metrics
@@ -99,6 +100,7 @@ def measure_file(
         raise RefineMaskError(f"{path}: {error}") from error
     kept = set(image_ids)
     results = [result for result in results if result["image_id"] in kept]
+    _check_not_empty(_restrict(dataset.ground_truth, kept, classes))
     covered = len({result["image_id"] for result in results})
     if covered < len(kept):
         logger.warning("%s has results for %d of %d images", path, covered, len(kept))
@@ -117,9 +119,10 @@ def check_masks(
 
     Raises:
         RefineMaskError: an annotation has no polygon of three points, where COCO's evaluator fails
-            too, or a malformed encoding.
+            too, or a malformed encoding; or there is nothing to measure.
     """
     truth = _restrict(dataset.ground_truth, set(image_ids), category_ids)
+    _check_not_empty(truth)
     sizes = {image["id"]: (image["height"], image["width"]) for image in truth["images"]}
     for annotation in truth["annotations"]:
         mask, where = annotation["segmentation"], f"annotation {annotation['id']!r}"
@@ -128,10 +131,42 @@ def check_masks(
         except RefineMaskError as error:
             raise RefineMaskError(f"{where} of the dataset: {error}") from error
         if empty and isinstance(mask, list):
+            others = sum(one["segmentation"] == [] for one in truth["annotations"])
+            boxes = f" ({others} of {len(truth['annotations'])} have a box alone)" if others else ""
             raise RefineMaskError(
-                f"{where} of the dataset has no polygon of three points, got {str(mask)[:60]}: "
-                "outline it, or remove it from the annotations"
+                f"{where} of the dataset has no polygon of three points, got {str(mask)[:60]}"
+                f"{boxes}: outline it, or remove it from the annotations"
             )
+
+
+def summarise(name: str, dataset: EvaluationDataset, limit: int | None = None) -> DatasetSummary:
+    """Return what an evaluation on the first images of a dataset measures, all if `limit` is None.
+
+    Raises:
+        RefineMaskError: as `first_images`.
+    """
+    return summarise_evaluation(name, dataset.ground_truth, first_images(dataset, limit))
+
+
+def _check_not_empty(truth: dict[str, Any]) -> None:
+    """Check that there is an instance to find."""
+    crowds = sum(bool(annotation.get("iscrowd")) for annotation in truth["annotations"])
+    if crowds < len(truth["annotations"]):
+        return
+    count, names = len(truth["images"]), [category["name"] for category in truth["categories"]]
+    if crowds:
+        reason = (
+            f"all {crowds} annotations of the {count} images are crowds (`iscrowd` 1), such as "
+            f"annotation {truth['annotations'][0]['id']!r}; if they are single objects, as masks "
+            "are that were drawn with a brush in CVAT, set `iscrowd` to 0"
+        )
+    else:
+        reason = (
+            f"the {count} images have no annotation of {', '.join(names[:5])}"
+            f"{', ...' if len(names) > 5 else ''}; to predict images without annotations, run "
+            "`refinemask predict`"
+        )
+    raise RefineMaskError(f"there is nothing to measure: {reason}")
 
 
 def first_images(dataset: EvaluationDataset, limit: int | None) -> list[int | str]:

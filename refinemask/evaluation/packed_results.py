@@ -4,6 +4,8 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
+from refinemask.errors import RefineMaskError
+
 
 class PackedResults(Sequence[Mapping[str, Any]]):
     """Results with boxes and run-length encoded masks; the objects are made when asked for."""
@@ -17,19 +19,27 @@ class PackedResults(Sequence[Mapping[str, Any]]):
         self._counts: list[bytes] = []
 
     def add(self, image_id: int | str, results: Iterable[Mapping[str, Any]]) -> None:
-        """Add the results of one image, which share the size of their masks."""
+        """Add the results of one image, which share the size of their masks.
+
+        Raises:
+            RefineMaskError: they are no results, as in a file that was changed.
+        """
+        try:
+            packed = [_pack(result) for result in results]
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise RefineMaskError(
+                f"the predictions of image {image_id!r} are damaged ({error!r:.80}); predict them "
+                "again, into another folder"
+            ) from error
         place = len(self._image_ids)
-        size = None
-        for result in results:
-            mask = result["segmentation"]
-            size = tuple(mask["size"])
+        for category, numbers, counts, _ in packed:
             self._images.append(place)
-            self._categories.append(result["category_id"])
-            self._numbers.extend((*result["bbox"], result["score"]))
-            self._counts.append(mask["counts"].encode("ascii"))
-        if size is not None:
+            self._categories.append(category)
+            self._numbers.extend(numbers)
+            self._counts.append(counts)
+        if packed:
             self._image_ids.append(image_id)
-            self._sizes.append(size)
+            self._sizes.append(packed[0][-1])
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -57,3 +67,13 @@ class PackedResults(Sequence[Mapping[str, Any]]):
                 "counts": self._counts[index].decode("ascii"),
             },
         }
+
+
+def _pack(result: Mapping[str, Any]) -> "tuple[int, array[float], bytes, tuple[int, int]]":
+    """Return the category, the box and the score, and the counts and size of the mask."""
+    x, y, width, height = result["bbox"]
+    mask = result["segmentation"]
+    rows, columns = mask["size"]
+    (category,) = array("q", (result["category_id"],))
+    numbers = array("d", (x, y, width, height, result["score"]))
+    return category, numbers, mask["counts"].encode("ascii"), (rows, columns)

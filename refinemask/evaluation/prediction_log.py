@@ -120,10 +120,8 @@ class PredictionLog:
             if number == 1:
                 self._check(entry["made_by"])
             else:
-                if not all(map(_is_result, entry["results"])):
-                    raise TypeError("not a result")
                 self._found[entry["image_id"]] = entry["results"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise RefineMaskError(
                 f"line {number} of {self._path} is damaged; evaluate into another folder"
             ) from error
@@ -158,21 +156,6 @@ def describe_images(dataset: EvaluationDataset, limit: int | None) -> dict[str, 
         name = image.get("file_name", image.get("coco_url"))
         digest.update(json.dumps([image_id, name, image["height"], image["width"]]).encode())
     return {"images": len(image_ids), "sha256": digest.hexdigest()}
-
-
-def _is_result(result: Any) -> bool:
-    """Whether an entry has the types of a result; what they contain is checked when measured."""
-    mask = result["segmentation"]
-    size, counts = mask["size"], mask["counts"]
-    return (
-        type(result["category_id"]) is int
-        and len(result["bbox"]) == 4
-        and all(isinstance(value, int | float) for value in (*result["bbox"], result["score"]))
-        and len(size) == 2
-        and all(type(side) is int for side in size)
-        and isinstance(counts, str)
-        and counts.isascii()
-    )
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

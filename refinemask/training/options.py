@@ -67,6 +67,8 @@ class TrainOptions:
     """Evaluate on this dataset while training; may be repeated."""
     classes: Annotated[tuple[str, ...] | None, Option(metavar="A,B,...", read=read_names)] = None
     """Names of the classes to train; default: all classes of the first dataset."""
+    keep_empty_images: bool = False
+    """Also train on images without usable instances, which the published recipes leave out."""
 
     # Schedule
     schedule: Curve = "step"
@@ -176,6 +178,7 @@ class TrainOptions:
         free = {"output", "resume", "init", "bn_eps", "preset", "backbone_weights", "validation"}
         free |= {"evaluate_every", "workers", "device"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
+        saved = {"keep_empty_images": False} | saved  # not in states of earlier versions
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
         for name in ("preset", "init", "bn_eps"):  # a resumed run may leave them out
             if mine[name] is not None and mine[name] != saved.get(name):

@@ -46,7 +46,12 @@ STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
 
 
-def train(options: TrainOptions, report: Report | None = None, world: World | None = None) -> Path:
+def train(
+    options: TrainOptions,
+    report: Report | None = None,
+    world: World | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> Path:
     """Train a detector and return the path of its checkpoint.
 
     Whatever ends the run early, an interruption (KeyboardInterrupt) or an error, leaves a state
@@ -69,6 +74,8 @@ def train(options: TrainOptions, report: Report | None = None, world: World | No
     check_writable(options.output)
     world = world or World()
     run = _Run(options, world)
+    if announce is not None:
+        announce("\n".join(map(str, run.summaries)))
     with stop_requests(world.size > 1) as stopping:
         try:
             run.go(report, stopping)
@@ -90,7 +97,8 @@ class _Run:
         first = open_dataset(options.datasets[0], options.classes)
         classes = first.class_names
         others = [open_dataset(spec, classes) for spec in options.datasets[1:]]
-        datasets = [dataset.for_training() for dataset in (first, *others)]
+        datasets = [d.for_training(options.keep_empty_images) for d in (first, *others)]
+        self.summaries = [d.summary for d in datasets if d.summary is not None]
         self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
         for dataset in self.validation.values():
             check_masks(dataset, dataset.image_ids, set(dataset.category_ids))
@@ -98,6 +106,7 @@ class _Run:
         model, self.reinitialised = _build(options, datasets[0])
         self.model = model.to(self.device)
         self.model = self.model.to(memory_format=torch.channels_last)
+        self.datasets = datasets
         batches = _batches(options, datasets, self.model.config.input)
         self.data = batches.share(world.rank, world.size)
         self.epoch_length = batches.iterations_per_epoch
@@ -110,6 +119,9 @@ class _Run:
         self.log = MetricsLog(options.output / METRICS, self.completed) if world.is_main else None
         self.intact = True
         """Whether the weights are those after `completed` iterations, and worth keeping."""
+        if self.log and self.summaries and not options.resume:
+            data = [summary.to_dict() for summary in self.summaries]
+            self.log.write({"iteration": 0, "data": data})
         if self.log and self.reinitialised and not options.resume:
             self.log.write({"iteration": 0, "reinitialised": self.reinitialised})
 
@@ -180,9 +192,14 @@ class _Run:
         values = dict(zip(losses, found, strict=True)) | {"total": sum(found)}
         if not math.isfinite(values["total"]):
             self.intact = False
+            images = ", ".join(
+                str(self.datasets[which].image_path(image))
+                for which, image in self.data.sources(self.completed)
+            )
             raise RefineMaskError(
-                f"the loss is not finite at iteration {self.completed + 1} ({values}); "
-                "lower --learning-rate or lengthen --warm-up"
+                f"the loss is not finite at iteration {self.completed + 1} ({values}), with the "
+                f"images {images}; lower --learning-rate or lengthen --warm-up, or check the "
+                "annotations of these images"
             )
         norm = self.updates.backward(mine.sum())
         line = {"lr": rate, "grad_norm": norm if math.isfinite(norm) else None} | values

@@ -53,6 +53,17 @@ def test_seed_decides():
     assert drawn(one, 4) == drawn(again, 4) != drawn(other, 4)
 
 
+def test_sources_of_a_batch():
+    batches = Batches([Numbers(0, 6), Numbers(100, 3)], 3, 5, keep)
+    for index in range(5):
+        sources = batches.sources(index)
+        assert [100 * which + image for which, image in sources] == drawn_one(batches, index)
+
+
+def drawn_one(batches, index):
+    return batches[index].images[:, 0, 0, 0].tolist()
+
+
 def test_padding_to_a_multiple_of_32():
     batch = Batches([Numbers(1, 1, (40, 50)), Numbers(2, 1, (65, 20))], 2, 0, keep)[0]
     assert batch.images.shape == (2, 96, 64, 3)

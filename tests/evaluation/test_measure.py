@@ -101,6 +101,35 @@ def test_wrong_files(content, message, shapes, results_file):
         measure_file(results_file(content), shapes)
 
 
+@pytest.mark.parametrize("crowd", [False, True])
+def test_nothing_to_measure(crowd, tmp_path, results_file):
+    mask = encode_rle(np.ones((40, 50), bool))
+    annotation = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 50, 40], "iscrowd": 1}
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 40, "width": 50}],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [annotation | {"segmentation": mask}] if crowd else [],
+    }
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps(content))
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 50, 3), np.uint8))
+    reason = "set `iscrowd` to 0" if crowd else "have no annotation of person"
+    for made_by in (("--results", results_file([])), ("--model", "maskrcnn_small")):
+        done = invoke("eval", "--dataset", path, *made_by)
+        assert done.exit_code == 1
+        assert "there is nothing to measure" in done.stderr
+        assert reason in done.stderr
+
+
+def test_summary_of_the_dataset(results_file, shapes):
+    done = invoke("eval", "--dataset", SHAPES, "--results", results_file(perfect(shapes)))
+    assert "shapes:3: 3 of 3 images" in done.stderr
+    done = invoke(
+        "eval", "--dataset", SHAPES, "--results", results_file(perfect(shapes)), "--json", "-"
+    )
+    assert json.loads(done.stdout)["dataset"]["all_images"] == 3
+
+
 def test_missing_file(shapes, tmp_path):
     with pytest.raises(RefineMaskError, match=r"cannot read results .* check the path"):
         measure_file(tmp_path / "none.json", shapes)
@@ -256,7 +285,12 @@ def test_results_on_maps_need_no_images(gtfine):
 
 
 def test_cityscapes_without_maps_is_measured_by_coco(caplog):
-    truth = {"images": [{"id": 1, "height": 8, "width": 9}], "categories": [], "annotations": []}
+    mask = encode_rle(np.ones((8, 9), bool))
+    person = {"id": 1, "image_id": 1, "category_id": 24, "bbox": [0, 0, 9, 8]}
+    truth = {
+        "images": [{"id": 1, "height": 8, "width": 9}],
+        "annotations": [person | {"segmentation": mask}],
+    }
     dataset = SimpleNamespace(
         protocol="cityscapes",
         class_names=("person",),

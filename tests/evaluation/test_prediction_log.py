@@ -131,9 +131,6 @@ def test_another_model_cannot_resume(tmp_path):
         ("[]\n", 1),
         (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1}\n', 2),
         (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1, "results"\n{}\n', 2),
-        (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1, "results": [{}]}\n', 2),
-        (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": [1], "results": []}\n', 2),
-        ("[" * 100_000 + "\n", 1),
     ],
 )
 def test_damaged_files(text, line, tmp_path):
@@ -175,3 +172,23 @@ def test_packed_results_are_what_was_packed():
     assert len(packed) == 3
     with pytest.raises(IndexError):
         packed[3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bbox": [1, 2, 3]},
+        {"bbox": None},
+        {"score": "high"},
+        {"category_id": 2**63},
+        {"category_id": None},
+        {"segmentation": None},
+        {"segmentation": {"size": [6, 8]}},
+        {"segmentation": {"size": [6], "counts": "0"}},
+        {"segmentation": {"size": [6, 8], "counts": "é"}},
+    ],
+    ids=str,
+)
+def test_damaged_predictions(change):
+    with pytest.raises(RefineMaskError, match=r"predictions of image 'a\.jpg' are damaged"):
+        PackedResults().add("a.jpg", [result("a.jpg") | change])

@@ -210,10 +210,42 @@ def test_workers_do_not_change_the_result(tmp_path):
     assert_equal(*found)
 
 
+def test_a_box_that_vanishes_in_float32_is_left_out(tmp_path):
+    """Its part in the image has no width in float32, which gave a loss of NaN."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 4000, 3), 99, np.uint8))
+    square = {"image_id": 1, "category_id": 1}
+    boxes = ([500, 10, 60, 40], [3999.99995, 10, 30, 40])
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 64, "width": 4000}],
+        "categories": [{"id": 1, "name": "star"}],
+        "annotations": [
+            square
+            | {"bbox": [x, y, w, h], "segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]]}
+            for x, y, w, h in boxes
+        ],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    said = []
+    chosen = options(
+        tmp_path / "run",
+        datasets=(str(tmp_path / "a.json"),),
+        classes=None,
+        iterations=1,
+        long_side=640,
+        canvas=None,
+        keep_empty_images=True,
+    )
+    train(chosen, announce=said.append)
+    (data,) = metrics(tmp_path / "run")[0]["data"]
+    assert (data["instances"], data["all_instances"]) == (1, 2)
+    assert "1 of 2 instances" in said[0]
+
+
 def test_a_loss_that_is_not_finite(tmp_path):
     chosen = options(tmp_path, learning_rate=1e30, warm_up=0)
     with pytest.raises(
-        RefineMaskError, match=r"not finite at iteration 2 .* lower --learning-rate"
+        RefineMaskError,
+        match=r"not finite at iteration 2 .* images shapes_0_00000\d\.png; lower --learning-rate",
     ):
         train(chosen)
     assert not (tmp_path / "state.safetensors").exists()  # weights that are lost are not kept

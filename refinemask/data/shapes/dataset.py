@@ -33,6 +33,7 @@ class ShapesDataset:
     """
 
     protocol: EvaluationProtocol = "coco"
+    summary = None
 
     def __init__(
         self,
@@ -139,15 +140,15 @@ class ShapesDataset:
         """Draw image `index`: uint8 RGB (H, W, 3)."""
         return self._paint(index, self._layout(index))
 
-    def for_training(self) -> Self:
-        """Leave out images without instances of the classes.
+    def for_training(self, keep_empty: bool = False) -> Self:
+        """Leave out images without instances of the classes, unless they are to be kept.
 
         Raises:
             RefineMaskError: nothing is left.
         """
         dataset = copy.copy(self)
         dataset.__dict__.pop("ground_truth", None)
-        if set(self.class_names) != set(SHAPE_NAMES):
+        if set(self.class_names) != set(SHAPE_NAMES) and not keep_empty:
             dataset._scenes = [
                 scene
                 for index, scene in enumerate(self._scenes)
