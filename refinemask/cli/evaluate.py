@@ -33,18 +33,22 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
     images = _open(options)
     summary = evaluation.summarise(options.dataset, images, options.limit)
     note(str(summary))
+    renamed = dict(options.map or ())
     if options.results is not None:
         chosen = options.classes is not None
         result = evaluation.measure_file(
-            options.results, images, options.limit, options.protocol, chosen
+            options.results, images, options.limit, options.protocol, chosen, renamed
         )
         _write(result, summary, json)
         return
     predictor = choice.open()
+    if renamed:
+        predictor = evaluation.RenamedClasses(predictor, renamed, images)
     log, made_by = None, {}
     if options.output is not None:
         limited = evaluation.describe_images(images, options.limit)
         made_by = {"model": choice.identity(), "dataset": {"name": options.dataset, **limited}}
+        made_by |= {"map": renamed} if renamed else {}
         log = evaluation.PredictionLog(options.output, made_by, options.resume)
     with log or nullcontext(), progress_bar("images") as advance:
         result = evaluation.evaluate(

@@ -216,7 +216,7 @@ class GtFineDataset:
 
     def _values(self, instance_map: NDArray[np.uint16]) -> list[int]:
         """Return the values of a map that stand for an instance or a group of the classes."""
-        present = np.flatnonzero(np.bincount(instance_map.ravel())).tolist()
+        present = _present(instance_map)
         return [value for value in present if _category(value) in self.category_ids]
 
     def _instances(self, instance_map: NDArray[np.uint16]) -> list[int]:
@@ -294,9 +294,7 @@ def read_instance_map(path: Path) -> NDArray[np.uint16]:
             f"{path} is not an instance map of Cityscapes: it {problem}; unpack gtFine again"
         )
     instance_map: NDArray[np.uint16] = found.astype(np.uint16, copy=False)  # type: ignore[union-attr]
-    largest = int(instance_map.max())
-    present = np.flatnonzero(np.bincount(instance_map.ravel())) if largest > _LAST_LABEL else []
-    unknown = [value for value in present if _category(int(value)) > _LAST_LABEL]
+    unknown = [v for v in _present(instance_map) if _category(v) > _LAST_LABEL]
     if unknown:
         raise RefineMaskError(
             f"{path} is not an instance map of Cityscapes: its value {unknown[0]} stands for no "
@@ -348,6 +346,11 @@ def _beside(folder: Path) -> Path:
     """Return the folder of the images that belong to a folder of gtFine."""
     parts = ["leftImg8bit" if part == "gtFine" else part for part in folder.absolute().parts]
     return Path(*parts)
+
+
+def _present(instance_map: NDArray[np.uint16]) -> list[int]:
+    values: list[int] = np.flatnonzero(np.bincount(instance_map.ravel())).tolist()
+    return values
 
 
 def _category(value: int) -> int:

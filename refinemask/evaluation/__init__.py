@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from refinemask.evaluation.lvis_as_coco import LvisAsCoco
     from refinemask.evaluation.measure import measure_file, summarise
     from refinemask.evaluation.prediction_log import PredictionLog, describe_images
+    from refinemask.evaluation.renamed_classes import RenamedClasses
     from refinemask.evaluation.run import evaluate
     from refinemask.evaluation.table import format_table
 
 __all__ = [
     "LvisAsCoco",
     "PredictionLog",
+    "RenamedClasses",
     "cityscapes_metrics",
     "coco_metrics",
     "describe_images",
@@ -35,6 +37,7 @@ __getattr__ = lazy_attributes(
     {
         "LvisAsCoco": "lvis_as_coco",
         "PredictionLog": "prediction_log",
+        "RenamedClasses": "renamed_classes",
         "cityscapes_metrics": "cityscapes",
         "coco_metrics": "coco",
         "describe_images": "prediction_log",

@@ -72,16 +72,19 @@ def measure_file(
     limit: int | None = None,
     protocol: EvaluationProtocol | None = None,
     classes_chosen: bool = False,
+    renamed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Measure results that are in a file already.
 
     Args:
-        path: COCO results as JSON, for example of `refinemask predict --json`.
+        path: COCO results as JSON, for example of `refinemask predict --json`; see
+            `read_results_file` for how names are matched.
         dataset: what they were made on.
         limit: measure on the first images only; None for all.
         protocol: how to measure; None for the dataset's own protocol.
         classes_chosen: whether the dataset has less classes than its file, so that results of
             others are left out.
+        renamed: the dataset's names for classes by the names that the results have.
 
     Returns:
         What `measure` returns.
@@ -90,7 +93,7 @@ def measure_file(
         RefineMaskError: the file cannot be read, or is not of this dataset.
     """
     image_ids = first_images(dataset, limit)
-    results = read_results_file(path)
+    results = read_results_file(path, dataset, renamed)
     classes = set(dataset.category_ids)
     if classes_chosen:
         results = [r for r in results if not isinstance(r, dict) or r.get("category_id") in classes]

@@ -9,6 +9,15 @@ from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.errors import WrongUsage
 
 
+def _read_map(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [tuple(name.strip() for name in pair.split("=")) for pair in text.split(",")]
+    if not all(len(pair) == 2 and all(pair) for pair in pairs):
+        raise WrongUsage(
+            f"--map must be MODEL=DATASET,..., such as person=pedestrian, got {text!r}"
+        )
+    return tuple((model, dataset) for model, dataset in pairs)
+
+
 @dataclass(frozen=True)
 class EvalOptions:
     """What is measured on which dataset, and where predictions are kept."""
@@ -19,6 +28,10 @@ class EvalOptions:
     """COCO results to measure instead of a model."""
     classes: Annotated[tuple[str, ...] | None, Option(metavar="A,B,...", read=read_names)] = None
     """Classes to evaluate; default: those that the model and the dataset share."""
+    map: Annotated[
+        tuple[tuple[str, str], ...] | None, Option(metavar="MODEL=DATASET,...", read=_read_map)
+    ] = None
+    """Classes of the model, or of the results, that the dataset calls by another name."""
     limit: Annotated[int | None, Option(min=1)] = None
     """Number of images to evaluate, the first ones; default: all."""
     protocol: EvaluationProtocol | None = None

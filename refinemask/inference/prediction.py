@@ -48,7 +48,7 @@ def predict_images(
         image = load_image(path)
         # Probabilities give the drawing finer outlines than a bitmap.
         found = predictor.predict(image, "probs", options.score_threshold, options.max_detections)
-        results += to_coco_results(found, image_id, predictor.category_ids)
+        results += to_coco_results(found, image_id, predictor.category_ids, predictor.class_names)
         if picture is not None:
             save_image(picture, draw(image, found, predictor.class_names, options.draw_threshold))
         if progress is not None:

@@ -1,6 +1,7 @@
 """File names of other machines and of strangers: what they match, and that nothing leads out."""
 
 import unicodedata
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_case_of_names(coco_files):
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_unicode_forms(coco_files, form):
-    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    other: Any = {"NFC": "NFD", "NFD": "NFC"}[form]
     rename(coco_files, lambda name: unicodedata.normalize(form, f"é_{name}"))
     coco_files.write()
     dataset = open_dataset(rename(coco_files, lambda name: unicodedata.normalize(other, name)))

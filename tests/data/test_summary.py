@@ -21,13 +21,20 @@ from refinemask.data.summary import (
 from refinemask.errors import RefineMaskError
 
 
+def trained_on(coco_files):
+    """Return the summary of the training data."""
+    summary = open_dataset(coco_files.write()).for_training().summary
+    assert summary is not None
+    return summary
+
+
 def test_every_reason_is_counted_with_an_example(coco_files):
     coco_files.content["images"].append(
         {"id": 11, "file_name": "none.png", "height": 40, "width": 40}
     )
     coco_files.content["annotations"][1]["segmentation"] = [[1, 2, 3, 4]]
     coco_files.content["annotations"][6]["ignore"] = 1
-    summary = open_dataset(coco_files.write()).for_training().summary
+    summary = trained_on(coco_files)
     assert (summary.images, summary.all_images) == (2, 5)
     assert (summary.instances, summary.all_instances) == (2, 9)
     left_out = {reason: (one.count, one.example) for reason, one in summary.images_left_out.items()}
@@ -47,7 +54,7 @@ def test_every_reason_is_counted_with_an_example(coco_files):
 
 def test_classes_without_instances_are_named(coco_files):
     coco_files.content["categories"] += [{"id": 8, "name": "bird"}]
-    summary = open_dataset(coco_files.write()).for_training().summary
+    summary = trained_on(coco_files)
     assert summary.unused_classes == ("bird",)
     assert "classes without instances: bird" in str(summary)
 
@@ -72,6 +79,7 @@ def test_images_without_instances_may_be_kept(coco_files):
     dataset = open_dataset(coco_files.write()).for_training(keep_empty=True)
     assert dataset.image_ids == (7, 3, 9)
     assert len(dataset[2].boxes) == 0
+    assert dataset.summary is not None
     assert dataset.summary.images == 3
 
 
@@ -125,5 +133,5 @@ def test_what_is_visible_stays_so_when_it_is_resized_and_mirrored(side):
 
 
 def test_area_of_0(coco_files):
-    summary = open_dataset(coco_files.write()).for_training().summary
+    summary = trained_on(coco_files)
     assert summary.instances_left_out[NO_AREA].example == 7

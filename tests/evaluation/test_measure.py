@@ -268,7 +268,7 @@ def test_cityscapes_is_measured_by_its_own_protocol(gtfine):
 def test_results_on_maps_are_checked_and_may_be_polygons(gtfine, results_file):
     pytest.importorskip("cityscapesscripts", reason="cityscapesScripts is not installed")
     dataset = open_dataset(str(gtfine))
-    polygon = [[20, 10, 40, 10, 40, 50, 20, 50]]
+    polygon: list[list[float]] = [[20, 10, 40, 10, 40, 50, 20, 50]]
     result = {"image_id": 1, "category_id": 24, "score": 1, "segmentation": polygon}
     assert measure_file(results_file([result]), dataset)["mask"]["AP"] == pytest.approx(1)
     polygon[0][2] = 1e9

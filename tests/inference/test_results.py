@@ -93,3 +93,13 @@ def test_import_without_torch_and_pycocotools():
         "from refinemask.inference.results import to_coco_results"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_of_classes():
+    named = to_coco_results(detections(), "photo.jpg", (3, 17), ("cat", "dog"))
+    plain = to_coco_results(detections(), "photo.jpg", (3, 17))
+    assert [entry.pop("category_name") for entry in named] == [
+        {3: "cat", 17: "dog"}[entry["category_id"]] for entry in plain
+    ]
+    assert named == plain
+    assert to_coco_results(detections(), "photo.jpg", (3, 17), ("class 0", "class 1")) == plain

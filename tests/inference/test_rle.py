@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.rle import decode_rle, encode_rle, mask_areas, run_lengths
+from refinemask.inference.structures import Rle
 
 
 @settings(max_examples=200)
@@ -73,8 +74,12 @@ def stored(*numbers):
 )
 def test_counts_that_do_not_fit_the_mask(numbers):
     """The first ones add up to 20 and 0 modulo 2^64."""
-    rle = {"size": [2, 3], "counts": stored(*numbers)}
-    for read in (run_lengths, decode_rle, lambda one: mask_areas([encode_rle(np.eye(3)), one])):
+    rle: Rle = {"size": [2, 3], "counts": stored(*numbers)}
+    for read in (
+        run_lengths,
+        decode_rle,
+        lambda one: mask_areas([encode_rle(np.eye(3, dtype=bool)), one]),
+    ):
         with pytest.raises(RefineMaskError, match="add up to"):
             read(rle)
 

@@ -225,7 +225,7 @@ def test_a_box_that_vanishes_in_float32_is_left_out(tmp_path):
         ],
     }
     (tmp_path / "a.json").write_text(json.dumps(content))
-    said = []
+    said: list[str] = []
     chosen = options(
         tmp_path / "run",
         datasets=(str(tmp_path / "a.json"),),

@@ -1,0 +1,47 @@
+"""A predictor whose classes are called as a dataset calls them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinemask.data.dataset import EvaluationDataset
+from refinemask.evaluation.results_file import check_renamed
+from refinemask.inference.structures import Detections, MaskFormat, Predictor
+
+
+class RenamedClasses:
+    """A predictor under other names of its classes; several may get the same one.
+
+    Attributes:
+        class_names: the new names.
+        category_ids: those of the predictor.
+    """
+
+    def __init__(
+        self, predictor: Predictor, renamed: Mapping[str, str], dataset: EvaluationDataset
+    ) -> None:
+        """Rename classes.
+
+        Args:
+            predictor: a model or an engine.
+            renamed: the dataset's names by the predictor's; others stay.
+            dataset: what it is evaluated on.
+
+        Raises:
+            RefineMaskError: the predictor or the dataset lacks a name.
+        """
+        check_renamed(renamed, predictor.class_names, dataset.class_names, "the model")
+        self._predictor = predictor
+        self.class_names = tuple(renamed.get(name, name) for name in predictor.class_names)
+        self.category_ids = predictor.category_ids
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        masks: MaskFormat = "bitmap",
+        score_threshold: float = 0.0,
+        max_detections: int | None = None,
+    ) -> Detections:
+        """Detect objects in one uint8 RGB image (H, W, 3)."""
+        return self._predictor.predict(image, masks, score_threshold, max_detections)
