@@ -45,6 +45,21 @@ def read_coco_json(path: Path) -> dict[str, Any]:
     other = wrong_kind(content)
     if other:
         raise RefineMaskError(f"{path} is not a COCO detection file: it {other}")
+    check_coco_content(path, content)
+    return content
+
+
+def check_coco_content(path: Path, content: dict[str, Any]) -> None:
+    """Check what is or could be the content of a COCO detection file, and complete it.
+
+    Args:
+        path: where it comes from, for messages.
+        content: with polygons as float64 arrays; annotations without `id`, `iscrowd` or `area` get
+            them.
+
+    Raises:
+        RefineMaskError: as `read_coco_json`.
+    """
     for section, keys in _REQUIRED.items():
         _check_section(path, content, section, keys)
     _check_images(path, content["images"])
@@ -59,7 +74,6 @@ def read_coco_json(path: Path) -> dict[str, Any]:
             raise RefineMaskError(
                 f"{path}: `annotations[{index}]` (id {annotation['id']}) {problem}"
             )
-    return content
 
 
 def unpacked(annotation: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""Sizes of image files from their headers, for datasets whose annotations do not record them."""
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image
+
+from refinemask.errors import RefineMaskError
+from refinemask.inference.images import load_image
+
+MOST_PIXELS = 10**8
+"""Larger images are refused before anything of their size is made."""
+_ORIENTATION = 0x0112
+_UPRIGHT = (None, 1)
+
+
+def image_sizes(paths: Sequence[Path]) -> list[tuple[int, int]]:
+    """Return the height and width in pixels that `load_image` gives each file.
+
+    Raises:
+        RefineMaskError: a file is not an image that can be read, or has more than 10^8 pixels.
+    """
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_image_size, paths))
+
+
+def encoded_size(data: bytes, name: str) -> tuple[int, int]:
+    """Return the height and width in pixels of an encoded image from its header.
+
+    Args:
+        data: the content of an image file.
+        name: what it is, for messages.
+
+    Raises:
+        RefineMaskError: it is not an image, or has more than 10^8 pixels.
+    """
+    (height, width), _ = _read_header(io.BytesIO(data), name)
+    return height, width
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    size, upright = _read_header(path, f"image {path}")
+    if upright:
+        return size
+    # The decoder decides which formats it turns.
+    height, width = load_image(path).shape[:2]
+    return height, width
+
+
+def _read_header(source: Path | io.BytesIO, name: str) -> tuple[tuple[int, int], bool]:
+    """Return height and width as stored, and whether the image is shown as it is stored."""
+    try:
+        with Image.open(source) as image:
+            width, height = image.size
+            upright = image.getexif().get(_ORIENTATION) in _UPRIGHT
+    except Image.DecompressionBombError as error:
+        raise RefineMaskError(f"{name}: {error}; scale it down") from error
+    except Exception as error:  # whatever Pillow makes of malformed files
+        reason = getattr(error, "strerror", None) or "it is not an image, or is damaged"
+        raise RefineMaskError(
+            f"cannot read the size of {name}: {reason}; convert it to PNG or JPEG, or remove it"
+        ) from error
+    if height * width > MOST_PIXELS:
+        raise RefineMaskError(
+            f"{name} is {height} high and {width} wide, more than {MOST_PIXELS} pixels; "
+            "scale it down"
+        )
+    return (height, width), upright
