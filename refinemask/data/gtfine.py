@@ -338,7 +338,8 @@ def _list_maps(folder: Path) -> list[Path]:
             )
     raise RefineMaskError(
         f"{folder} is a folder, but not one of gtFine of Cityscapes: it has no *{MAP_SUFFIX}; give "
-        "an annotation file (instances_*.json) or ROOT/gtFine/SPLIT"
+        "an annotation file (instances_*.json), ROOT/gtFine/SPLIT, the data.yaml of a YOLO dataset "
+        "or a folder of LabelMe files"
     )
 
 

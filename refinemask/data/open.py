@@ -8,9 +8,18 @@ from refinemask.data.coco import CocoDataset
 from refinemask.data.coco_json import read_coco_json
 from refinemask.data.dataset import InstanceDataset
 from refinemask.data.gtfine import GtFineDataset
+from refinemask.data.labelme import is_labelme, open_labelme
 from refinemask.data.lvis import LvisDataset, is_lvis
 from refinemask.data.shapes.dataset import ShapesDataset
+from refinemask.data.yolo import open_yolo
+from refinemask.data.yolo_yaml import SPLITS, is_yolo
 from refinemask.errors import RefineMaskError
+
+KINDS = (
+    "ANNOTATIONS.json (COCO, LVIS, Cityscapes), ROOT/gtFine/SPLIT (Cityscapes), DATA.yaml:SPLIT "
+    "(YOLO), a folder of LabelMe files, or shapes:COUNT"
+)
+"""What a dataset may be called, for messages."""
 
 
 def open_dataset(
@@ -18,14 +27,17 @@ def open_dataset(
 ) -> InstanceDataset:
     """Open the dataset that the command line calls `spec`.
 
-    The kind of an annotation file follows from its content: LVIS where images list the classes that
-    are absent (`neg_category_ids`), Cityscapes where they are called `*_leftImg8bit.png`, else
-    COCO.
+    The kind of a file follows from its content: LVIS where images list the classes that are absent
+    (`neg_category_ids`), Cityscapes where they are called `*_leftImg8bit.png`, else COCO; and so
+    does that of a folder: YOLO if a YAML file with `names` is in it or, for a folder of images,
+    above it; LabelMe if its JSON files are; else gtFine of Cityscapes.
 
     Args:
-        spec: `ANNOTATIONS.json`, `ROOT/gtFine/SPLIT`, each with `@IMAGES_DIR` if the images are
-            not where users of that dataset have them; or `shapes`, `shapes:COUNT`,
-            `shapes:COUNT:SEED` for the embedded one.
+        spec: `ANNOTATIONS.json`, `ROOT/gtFine/SPLIT` or a folder of LabelMe files, each with
+            `@IMAGES_DIR` if the images are not where users of that dataset have them;
+            `DATA.yaml:SPLIT` or `FOLDER:SPLIT` of YOLO, where SPLIT is train, val or test and may
+            be left out if there is one only, or a folder of its images; or `shapes`,
+            `shapes:COUNT`, `shapes:COUNT:SEED` for the embedded one.
         classes: names of the classes to keep, in this order; None keeps all.
         with_images: whether all images must be there; measuring results reads none.
 
@@ -44,18 +56,40 @@ def open_dataset(
 
 
 def _open_path(
-    annotations: Path, images: Path | None, classes: Sequence[str] | None
+    path: Path, images: Path | None, classes: Sequence[str] | None
 ) -> CocoDataset | GtFineDataset:
-    if annotations.is_dir():
-        return GtFineDataset(annotations, images, classes)
-    if not annotations.is_file():
+    before, separator, after = str(path).rpartition(":")
+    split = after if separator and after in SPLITS and not path.exists() else None
+    path = Path(before) if split else path
+    if split or is_yolo(path):
+        return _open_yolo(path, split, images, classes)
+    if path.is_dir():
+        if is_labelme(path):
+            return open_labelme(path, images, classes)
+        return GtFineDataset(path, images, classes)
+    if not path.is_file():
         raise RefineMaskError(
-            f"dataset {str(annotations)!r} is neither `shapes` nor an existing file or folder; "
-            "give ANNOTATIONS.json, ANNOTATIONS.json@IMAGES_DIR, ROOT/gtFine/SPLIT or shapes:COUNT"
+            f"dataset {str(path)!r} is neither `shapes` nor an existing file or folder; give "
+            f"{KINDS}; ANNOTATIONS.json@IMAGES_DIR names the folder of the images"
         )
-    content = read_coco_json(annotations)
+    content = read_coco_json(path)
     if is_lvis(content):
-        return LvisDataset(annotations, content, images, classes)
+        return LvisDataset(path, content, images, classes)
     if is_cityscapes(content):
-        return CityscapesDataset(annotations, content, images, classes)
-    return CocoDataset(annotations, content, images, classes)
+        return CityscapesDataset(path, content, images, classes)
+    return CocoDataset(path, content, images, classes)
+
+
+def _open_yolo(
+    path: Path, split: str | None, images: Path | None, classes: Sequence[str] | None
+) -> CocoDataset:
+    if not is_yolo(path):
+        raise RefineMaskError(
+            f"{path} is not a YOLO dataset, which has a YAML file with `names`; give {KINDS}"
+        )
+    if images is not None:
+        raise RefineMaskError(
+            f"the images of {path} are where its YAML file says, because their labels are found "
+            f"from there; leave out @{images}"
+        )
+    return open_yolo(path, split, classes)

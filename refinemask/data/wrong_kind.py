@@ -20,7 +20,7 @@ def wrong_kind(content: Any) -> str | None:
     if {"imgHeight", "objects"} <= content.keys():
         return "holds the polygons of one Cityscapes image; give the folder: ROOT/gtFine/SPLIT"
     if {"shapes", "imagePath"} <= content.keys():
-        return f"holds one labelme image; convert the whole set to COCO's format: {_NEEDED}"
+        return "holds one LabelMe image; give the folder with the files of all images"
     if "videos" in content:
         return f"holds the objects of videos; {_NEEDED}"
     annotations = content.get("annotations")

@@ -23,7 +23,8 @@ class EvalOptions:
     """What is measured on which dataset, and where predictions are kept."""
 
     dataset: Annotated[str, Option(metavar="SPEC")]
-    """ANNOTATIONS.json, ANNOTATIONS.json@IMAGES_DIR, ROOT/gtFine/SPLIT, shapes or shapes:COUNT."""
+    """ANNOTATIONS.json, ANNOTATIONS.json@IMAGES_DIR, ROOT/gtFine/SPLIT, DATA.yaml:SPLIT (YOLO), a
+    folder of LabelMe files, shapes or shapes:COUNT."""
     results: Annotated[Path | None, Option(metavar="FILE.json")] = None
     """COCO results to measure instead of a model."""
     classes: Annotated[tuple[str, ...] | None, Option(metavar="A,B,...", read=read_names)] = None

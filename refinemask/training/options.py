@@ -41,8 +41,9 @@ class TrainOptions:
     """One training run; two runs with equal options give equal weights on the same machine."""
 
     datasets: Annotated[tuple[str, ...], Option(flag="--dataset", metavar="SPEC")]
-    """Training data: ANNOTATIONS.json, ANNOTATIONS.json@IMAGES_DIR, ROOT/gtFine/SPLIT, shapes or
-    shapes:COUNT; images of several sets are drawn in turn."""
+    """Training data: ANNOTATIONS.json, ANNOTATIONS.json@IMAGES_DIR, ROOT/gtFine/SPLIT,
+    DATA.yaml:SPLIT (YOLO), a folder of LabelMe files, shapes or shapes:COUNT; images of several
+    sets are drawn in turn."""
     output: Annotated[Path, Option(metavar="DIR")]
     """Folder for the checkpoint and metrics.jsonl."""
 

@@ -57,9 +57,9 @@ KINDS = {
         {"imgHeight": 1024, "imgWidth": 2048, "objects": []},
         "polygons of one Cityscapes image; give the folder: ROOT/gtFine/SPLIT",
     ),
-    "one labelme image": (
+    "one LabelMe image": (
         {"version": "5", "shapes": [], "imagePath": "a.jpg"},
-        "one labelme image; convert",
+        "one LabelMe image; give the folder",
     ),
 }
 
