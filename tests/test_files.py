@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from refinemask.errors import RefineMaskError
-from refinemask.files import atomic_path, check_destination, write_text
+from refinemask.files import atomic_path, check_destination, to_json, write_text
 
 
 def test_replaces_the_destination(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_folder_without_permission_is_refused(
 def test_what_is_no_regular_file_stays(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(RefineMaskError, match="it is no regular file"):
+    with pytest.raises(RefineMaskError, match="it is not a regular file"):
         write_text(pipe, "")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
@@ -86,3 +86,84 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
     )
     assert "File too large; make room or choose another disk" in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    for name, target in (("link", "real/file"), ("dangling", "real/new"), ("folder/deep", "../x")):
+        link = tmp_path / name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(target)
+        write_text(link, "text")
+        assert link.is_symlink()
+        assert (link.parent / target).read_text() == "text"
+    with pytest.raises(RefineMaskError, match="it is a folder"):
+        (tmp_path / "to_folder").symlink_to("real")
+        write_text(tmp_path / "to_folder", "")
+
+
+KILLED = """
+import os, sys
+from refinemask.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print("writing", flush=True)
+    sys.stdin.read()
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_leaves_is_removed_by_the_next(tmp_path: Path) -> None:
+    """But not what a process that lives is writing, nor files that only look alike."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    others = (".other.1234abcd", ".refinemask-12345678", "a.refinemask-12345678")
+    for name in others:
+        (folder / name).touch()
+    os.mkfifo(folder / ".pipe.refinemask-12345678")
+    running, killed = (
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(folder / name)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for name in ("running", "killed")
+    )
+    for process in (running, killed):
+        assert process.stdout is not None and process.stdout.readline() == b"writing\n"
+    killed.communicate()
+    write_text(folder / "new", "")
+    left = sorted(path.name.partition(".refinemask-")[0] for path in folder.iterdir())
+    running.communicate()
+    assert left == sorted(["", ".other.1234abcd", ".running", "a", "new"])
+
+
+def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
+    for name in ("x" * 255, "\u00e9" * 127):
+        write_text(tmp_path / name, "text")
+        assert (tmp_path / name).read_text() == "text"
+
+
+def test_a_file_and_its_folder_reach_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+
+    def fsync(file: int) -> None:
+        events.append("folder" if stat.S_ISDIR(os.fstat(file).st_mode) else "file")
+
+    def replace(source: Path, target: Path) -> Path:
+        events.append("replace")
+        return original(source, target)
+
+    original = Path.replace
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_text(tmp_path / "file", "")
+    assert events == ["file", "replace", "folder"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"a": [1, float("-inf")]}])
+def test_json_has_no_other_numbers_than_finite_ones(value: object) -> None:
+    with pytest.raises(RefineMaskError, match="which JSON cannot hold"):
+        to_json(value)
