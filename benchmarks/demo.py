@@ -9,11 +9,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from refinemask.commands import new_program
 from refinemask.configs.options import Option
-from refinemask.console import current_setup, note, progress_bar
+from refinemask.console import current_setup, note, progress_bar, say
 
 if TYPE_CHECKING:
     from refinemask.benchmarks.report.contents import Subject
@@ -74,7 +72,7 @@ def demo(
         setup=current_setup("python -m refinemask.benchmarks.demo"),
     )
     write_text(output / "report.html", render(report))
-    typer.echo(f"{format_table(result)}\n\n{summarise(report)}")
+    say(f"{format_table(result)}\n\n{summarise(report)}")
     note(f"wrote {output / 'report.html'}: {time.monotonic() - start:.0f} s in all")
 
 

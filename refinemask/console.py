@@ -2,21 +2,26 @@
 
 Results go to standard output, progress and errors to standard error. The codes that a program ends
 with are 0, and those below.
+
+Everything printed goes through `say` and `note`, which keep names and messages of unknown origin
+from steering the terminal. A result that cannot be printed is an error; progress that cannot be
+printed is dropped.
 """
 
 import functools
-import json
+import logging
 import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, Protocol
+from typing import Any, NoReturn, ParamSpec, Protocol, TextIO
 
 import typer
 
 from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
+from refinemask.printable import printable
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -48,7 +53,8 @@ def exit_on_error(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with _standard_error():
+                command(*args, **kwargs)
         except GateFailed as error:
             _exit(f"error: {error}", GATE_FAILED)
         except WrongUsage as error:
@@ -61,10 +67,12 @@ def exit_on_error(command: Callable[P, None]) -> Callable[P, None]:
                 raise
             hint = f"install it with: pip install 'refinemask[{EXTRAS[module]}]'"
             _exit(f"error: this command needs {module}; {hint}", FAILED)
-        except BrokenPipeError:
-            raise
         except OSError as error:  # that no command foresaw: a path too long, a failing disk
             _exit(f"error: {error.filename or 'system'}: {error.strerror or error}", FAILED)
+        except MemoryError as error:
+            _exit(f"error: not enough memory{f' ({error})' if str(error) else ''}", FAILED)
+        except RecursionError:
+            _exit("error: a file is nested too deeply to be read", FAILED)
         except KeyboardInterrupt:
             _exit("interrupted", INTERRUPTED)
 
@@ -76,9 +84,97 @@ def _exit(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def say(text: str, end: str = "\n") -> None:
+    """Print a result on standard output.
+
+    Raises:
+        RefineMaskError: standard output is closed, or cannot be written.
+    """
+    stream = sys.stdout
+    if stream is None:
+        raise RefineMaskError("standard output is closed, so the result cannot be printed")
+    try:
+        stream.write(_encodable(printable(text), stream) + end)
+        stream.flush()
+    except OSError as error:
+        _discard(stream)
+        raise RefineMaskError(
+            f"cannot print the result on standard output: {error.strerror or error}"
+        ) from error
+
+
 def note(message: str) -> None:
     """Print a line about progress or an error on standard error."""
-    typer.echo(message, err=True)
+    stream = sys.stderr
+    if stream is None:
+        return
+    try:
+        stream.write(_encodable(printable(message), stream) + "\n")
+        stream.flush()
+    except OSError:
+        _discard(stream)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+class _Unfailing:
+    """Standard error that drops what it cannot write: progress never decides how work ends."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._discarding():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._discarding():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _discarding(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            _discard(self._stream)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still to be written to a stream vanish, as nobody can read it."""
+    with suppress(OSError, ValueError):  # a stream that is no file
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+
+
+class _Notes(logging.Handler):
+    """Prints this package's warnings as notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextmanager
+def _standard_error() -> Iterator[None]:
+    """Print warnings as notes, and let no failure of standard error reach the command."""
+    logger, notes = logging.getLogger("refinemask"), _Notes()
+    logger.addHandler(notes)
+    try:
+        if sys.stderr is None:
+            yield
+        else:
+            with redirect_stderr(_Unfailing(sys.stderr)):  # type: ignore[type-var]
+                yield
+    finally:
+        logger.removeHandler(notes)
 
 
 def counted(number: int, noun: str) -> str:
@@ -91,25 +187,43 @@ def write_result(table: str, result: object, destination: str | None) -> None:
 
     Args:
         table: the result for people.
-        result: the same as JSON values; a dictionary also gets the `setup` that it was made on.
+        result: the same as JSON values; a dictionary also gets the `setup` that it was made on; an
+            iterator becomes a list without ever being one in memory.
         destination: a file, "-" for standard output instead of the table, or None.
 
     Raises:
-        RefineMaskError: the file cannot be written.
+        RefineMaskError: the file or standard output cannot be written, or a number is not finite.
     """
     if destination is None:
-        typer.echo(table)
+        say(table)
         return
     if isinstance(result, dict) and "setup" not in result:
         result = result | {"setup": current_setup()}
-    text = json.dumps(result, indent=None if isinstance(result, list) else 2) + "\n"
     if destination == "-":
-        typer.echo(text, nl=False)
+        for text in _json_pieces(result):
+            say(text, end="")
         return
-    from refinemask.files import write_text
+    from refinemask.files import atomic_path
 
-    typer.echo(table)
-    write_text(destination, text)
+    try:
+        with atomic_path(destination) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.writelines(_json_pieces(result))
+    finally:
+        say(table)
+
+
+def _json_pieces(result: object) -> Iterator[str]:
+    """Yield the text of a result, item by item where it is an iterator."""
+    from refinemask.files import to_json
+
+    if not isinstance(result, Iterator):
+        yield to_json(result, indent=None if isinstance(result, list) else 2) + "\n"
+        return
+    before = "["
+    for item in result:
+        yield before + to_json(item)
+        before = ", "
+    yield ("[]" if before == "[" else "]") + "\n"
 
 
 def refuse_to_overwrite(

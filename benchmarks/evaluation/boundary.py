@@ -12,11 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-import typer
-
 from refinemask.commands import new_program
 from refinemask.configs.options import Option
-from refinemask.console import current_setup
+from refinemask.console import current_setup, say
 from refinemask.errors import RefineMaskError
 
 Measurement = dict[str, list[float]]
@@ -46,13 +44,13 @@ def boundary(
         detections, origin = json.loads(results.read_text(encoding="utf-8")), str(results)
     cv2.setNumThreads(1)
     setup = current_setup("python -m refinemask.benchmarks.evaluation.boundary")
-    typer.echo(json.dumps(setup, indent=2))
-    typer.echo(
+    say(json.dumps(setup, indent=2))
+    say(
         f"{len(truth['images'])} images, {len(truth['annotations'])} annotations, "
         f"{len(detections)} detections ({origin}); one thread; load average before: "
         f"{os.getloadavg()[0]:.2f}"
     )
-    typer.echo(format_table(compare(truth, detections, repeats)))
+    say(format_table(compare(truth, detections, repeats)))
 
 
 def compare(

@@ -4,12 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from refinemask.benchmarks.latency.options import BenchOptions
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
-from refinemask.console import current_setup, note, refuse_to_overwrite, write_result
+from refinemask.console import current_setup, note, refuse_to_overwrite, say, write_result
 from refinemask.models.device import engine_device, torch_device
 
 
@@ -56,7 +54,7 @@ def report(
     check_inputs(options, shown)
     result = measure(options, note)
     write_text(output, render(report_on(title, result, shown, accuracy, current_setup())))
-    typer.echo(f"wrote {output}")
+    say(f"wrote {output}")
 
 
 def _refuse_inputs(

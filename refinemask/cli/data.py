@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from refinemask.configs.options import Option
+from refinemask.console import say
 
 
 def data(
@@ -17,4 +18,4 @@ def data(
     from refinemask.data.splits import convert
 
     convert(dataset, source, output)
-    typer.echo(f"wrote the training and validation splits of {dataset} to {output}")
+    say(f"wrote the training and validation splits of {dataset} to {output}")

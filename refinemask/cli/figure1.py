@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from refinemask.checkpoints.shipped import shipped_models
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import BnEps, Device
-from refinemask.console import current_setup, progress_bar
+from refinemask.console import current_setup, progress_bar, say
 from refinemask.errors import WrongUsage
 from refinemask.models.device import torch_device
 
@@ -67,4 +65,4 @@ def figure1(
     origin = {"dataset": "/".join(Path(dataset).parts[-2:]), "score_threshold": score_threshold}
     figures = origin | figures | {"setup": current_setup()}
     write_figure1(figures, cut, output)
-    typer.echo(f"{table(figures)}\nwrote {output}")
+    say(f"{table(figures)}\nwrote {output}")

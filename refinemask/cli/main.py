@@ -20,6 +20,7 @@ from refinemask.cli.predict import predict
 from refinemask.cli.train import train
 from refinemask.cli.verify import verify
 from refinemask.commands import new_program
+from refinemask.console import say
 from refinemask.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -49,8 +50,10 @@ def export_main() -> None:
 
 
 def _terminate_like_ctrl_c() -> None:
-    """Let SIGTERM clean up like Ctrl-C: no half-written file, and a run that can be resumed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM and SIGHUP clean up like Ctrl-C: no half-written file, and runs that resume."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, signal.default_int_handler)
 
 
 app = new_program(**COMMANDS)
@@ -59,7 +62,7 @@ export_app = new_program(export=export)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"refinemask {__version__}")
+        say(f"refinemask {__version__}")
         raise typer.Exit
 
 

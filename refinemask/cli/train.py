@@ -8,7 +8,7 @@ import typer
 from refinemask.commands import Given
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Device
-from refinemask.console import FAILED, INTERRUPTED, note, progress_bar
+from refinemask.console import FAILED, INTERRUPTED, note, progress_bar, say
 from refinemask.models.device import torch_device
 from refinemask.training.options import CURVES, TrainOptions
 from refinemask.training.schedules import PUBLISHED, resolve, schedule_flags
@@ -47,4 +47,4 @@ def train(
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
         raise typer.Exit(INTERRUPTED if interrupted else FAILED) from None
     if world.is_main:
-        typer.echo(f"wrote {checkpoint}")
+        say(f"wrote {checkpoint}")

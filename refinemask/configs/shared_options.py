@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,8 @@ def _read_destination(path: str) -> str:
     """Refuse a file that cannot be written before the work, not after it."""
     from refinemask.files import check_destination
 
+    if path == "-" and sys.stdout is None:
+        raise WrongUsage("--json -: standard output is closed; give a file")
     try:
         if path != "-":
             check_destination(Path(path))

@@ -108,6 +108,10 @@ def test_wrong_usage_exits_2_and_says_what_is_allowed(arguments: str, message: s
         ),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (OSError(36, "File name too long", "x"), 1, "error: x: File name too long\n"),
+        (MemoryError(), 1, "error: not enough memory\n"),
+        (MemoryError("8 GB"), 1, "error: not enough memory (8 GB)\n"),
+        (RecursionError("maximum"), 1, "error: a file is nested too deeply to be read\n"),
+        (RefineMaskError("\x1b[2J"), 1, "error: \\x1b[2J\n"),
     ],
 )
 def test_failures_are_one_line_and_an_exit_code(error: BaseException, code: int, line: str) -> None:

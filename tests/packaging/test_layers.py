@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "refinemask"
 FLOORS = ("refinemask", "engines", "export", "benchmarks", "serving", "cli")
 """From the ground up; a module may import from its own floor and from those below."""
-WITHOUT_TORCH = ("configs", "errors", "files", "inference", "lazy", "version")
+WITHOUT_TORCH = ("configs", "errors", "files", "inference", "lazy", "printable", "version")
 """The rooms and modules of the ground floor that `inference` may import."""
 
 

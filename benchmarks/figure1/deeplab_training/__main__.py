@@ -4,12 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from refinemask.benchmarks.figure1.deeplab_training.options import DeepLabOptions
 from refinemask.commands import new_program
 from refinemask.configs.options import Option
-from refinemask.console import progress_bar
+from refinemask.console import progress_bar, say
 from refinemask.errors import RefineMaskError
 
 
@@ -28,7 +26,7 @@ def deeplab(
     with progress_bar("training") as advance:
         model = train_deeplab(options, advance)
     save_deeplab(model, output, asdict(options))
-    typer.echo(f"wrote {output}")
+    say(f"wrote {output}")
 
 
 if __name__ == "__main__":
