@@ -4,6 +4,7 @@ Results go to standard output, progress and errors to standard error. Exit codes
 2 wrong usage, 3 a parity or accuracy gate failed, 130 interrupted.
 """
 
+import os
 import signal
 from collections.abc import Callable
 from typing import Annotated
@@ -39,14 +40,19 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def main() -> None:
     """Run `refinemask`."""
-    _terminate_like_ctrl_c()
+    _set_up_process()
     app(prog_name="refinemask")
 
 
 def export_main() -> None:
     """Run `refinemask-export`, the same program as `refinemask export`."""
-    _terminate_like_ctrl_c()
+    _set_up_process()
     export_app(prog_name="refinemask-export")
+
+
+def _set_up_process() -> None:
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors are reported in our own words
+    _terminate_like_ctrl_c()
 
 
 def _terminate_like_ctrl_c() -> None:

@@ -1,7 +1,11 @@
 """Read and write photographs as uint8 RGB (NumPy and OpenCV only)."""
 
-import re
-from collections.abc import Iterable
+import logging
+import os
+import stat
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -10,8 +14,20 @@ from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
 from refinemask.files import atomic_path
+from refinemask.inference import jpeg
+from refinemask.inference.image_headers import FORMATS, Header, read_header
+from refinemask.printable import one_line
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+logger = logging.getLogger(__name__)
+
+WRITTEN_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".jfif"}
+_HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+
+MAX_PIXELS = 10**8
+"""Images with more pixels are refused, unless REFINEMASK_MAX_PIXELS allows them."""
+_BYTES_PER_PIXEL = 16
+"""A file of more bytes for each pixel allowed is no image."""
 
 
 def load_image(path: str | Path) -> NDArray[np.uint8]:
@@ -21,29 +37,34 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
     16-bit values v become round(v / 257).
 
     Raises:
-        RefineMaskError: the file is missing, not readable, not an image, truncated, or its pixels
-            are neither 8-bit nor 16-bit integers.
+        RefineMaskError: the file is missing, not readable, not an image, not whole, has more pixels
+            than allowed (`MAX_PIXELS`), or its pixels are neither 8-bit nor 16-bit integers.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise RefineMaskError(f"image {path} does not exist; check the path") from error
-    except IsADirectoryError as error:
-        raise RefineMaskError(f"image {path} is a folder; give an image file") from error
-    except OSError as error:
-        raise RefineMaskError(f"cannot read image {path}: {error.strerror or error}") from error
-    if not data:
-        raise RefineMaskError(f"image {path} is empty (0 bytes); copy it again from its source")
-    if _is_truncated(data):
-        raise RefineMaskError(f"image {path} is truncated; copy it again from its source")
-    return _to_rgb8(_decode(data, path), path)
+    path, limit = Path(path), _max_pixels()
+    data = _read(path, limit * _BYTES_PER_PIXEL)
+    header = read_header(data)
+    if header is None:
+        raise RefineMaskError(
+            f"cannot decode {path} as an image: it is none of {FORMATS}; convert or remove it"
+        )
+    if header.width * header.height > limit:
+        raise RefineMaskError(
+            f"image {path} has {header.width} x {header.height} pixels, and at most {limit} are "
+            "read; scale it down, or set REFINEMASK_MAX_PIXELS to a larger number"
+        )
+    if header.format == "HEIC":
+        raise RefineMaskError(
+            f"image {path} is HEIC, which OpenCV does not read; convert it to JPEG, for example "
+            "with heif-convert"
+        )
+    return _to_rgb8(_decode_whole(data, header, path), path)
 
 
 def list_images(paths: Iterable[str | Path]) -> list[Path]:
     """Expand folders to the image files directly inside them, in name order; keep files as given.
 
-    Files named twice are listed once.
+    Files named twice are listed once. Files in folders that are not images are left out, with a
+    warning that names them, except for hidden ones.
 
     Raises:
         RefineMaskError: a path does not exist, or a folder contains no images.
@@ -55,18 +76,42 @@ def list_images(paths: Iterable[str | Path]) -> list[Path]:
                 raise RefineMaskError(f"image {path} does not exist; check the path")
             found.append(path)
             continue
-        inside = sorted(
-            entry
-            for entry in path.iterdir()
-            if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
-        )
+        files = sorted(entry for entry in path.iterdir() if not entry.is_dir())
+        inside = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
         if not inside:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
             raise RefineMaskError(
                 f"folder {path} contains no images; put files ending in {suffixes} into it"
+                f"{_heic_advice(files)}"
             )
+        _report_left_out(path, files)
         found += inside
     return list(dict.fromkeys(found))
+
+
+def _report_left_out(folder: Path, files: list[Path]) -> None:
+    others = [
+        file
+        for file in files
+        if file.suffix.lower() not in IMAGE_SUFFIXES and not file.name.startswith(".")
+    ]
+    if others:
+        names = ", ".join(one_line(file.name) for file in others[:5])
+        logger.warning(
+            "left out %d of the %d files in %s, as their names are not those of images: %s%s%s",
+            len(others),
+            len(files),
+            folder,
+            names,
+            ", ..." if len(others) > 5 else "",
+            _heic_advice(others),
+        )
+
+
+def _heic_advice(files: list[Path]) -> str:
+    if not any(file.suffix.lower() in _HEIC_SUFFIXES for file in files):
+        return ""
+    return "; OpenCV does not read HEIC: convert it to JPEG, for example with heif-convert"
 
 
 def save_image(path: str | Path, image: NDArray[np.uint8]) -> None:
@@ -76,55 +121,117 @@ def save_image(path: str | Path, image: NDArray[np.uint8]) -> None:
         RefineMaskError: `path` cannot be written, or its suffix is not that of an image format.
     """
     path = Path(path)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
         raise RefineMaskError(
-            f"cannot write {path} as an image; end its name in {', '.join(sorted(IMAGE_SUFFIXES))}"
+            f"cannot write {path} as an image; end its name in "
+            f"{', '.join(sorted(WRITTEN_SUFFIXES))}"
         )
     _, data = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.tobytes())
 
 
-def _decode(data: bytes, path: Path) -> NDArray[np.generic]:
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+def _max_pixels() -> int:
+    text = os.environ.get("REFINEMASK_MAX_PIXELS") or str(MAX_PIXELS)
+    if not text.isdecimal() or not 0 < len(text) < 19 or not int(text):
+        raise RefineMaskError(f"REFINEMASK_MAX_PIXELS must be a number of pixels, got {text!r}")
+    return int(text)
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """Return the content of a regular file of at most so many bytes."""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise RefineMaskError(f"image {path} is not a regular file; give an image file")
+            if status.st_size > limit:
+                raise RefineMaskError(
+                    f"image {path} has {status.st_size} bytes, too many for an image; at most "
+                    f"{limit} are read, {_BYTES_PER_PIXEL} for each of REFINEMASK_MAX_PIXELS"
+                )
+            data = file.read(limit)
+    except FileNotFoundError as error:
+        raise RefineMaskError(f"image {path} does not exist; check the path") from error
+    except IsADirectoryError as error:
+        raise RefineMaskError(f"image {path} is a folder; give an image file") from error
+    except (OSError, ValueError) as error:  # a name with a null byte, for example
+        reason = getattr(error, "strerror", None) or error
+        raise RefineMaskError(f"cannot read image {path}: {reason}") from error
+    if not data:
+        raise RefineMaskError(f"image {path} is empty (0 bytes); copy it again from its source")
+    return data
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe, too, does not wait for its other end."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _decode_whole(data: bytes, header: Header, path: Path) -> NDArray[np.generic]:
+    """Decode an image of which no part is missing."""
+    if header.format == "PNG" and b"IEND" not in data[-65536:]:
+        raise _truncated(path)
+    structure = jpeg.parse(data) if header.format == "JPEG" else jpeg.Jpeg(has_end=True)
+    if not structure.has_end:
+        data = data[: structure.end] + jpeg.END
+    try:
+        pixels = _decode(data) if structure.has_end else _decode_silently(data)
     except cv2.error as error:
         raise RefineMaskError(
             f"cannot decode image {path}: {error.err}; scale it down, or convert it to PNG or JPEG"
         ) from error
-    if image is None:
+    if header.format == "JPEG" and (
+        jpeg.is_cut(data, structure, pixels, _decode_silently)
+        if pixels is not None
+        else not structure.has_end
+    ):
+        raise _truncated(path)
+    if pixels is None:
         raise RefineMaskError(
-            f"cannot decode {path} as an image; convert it to PNG or JPEG, or remove it"
+            f"cannot decode {path} as {header.format}: it is damaged, or of a kind that OpenCV "
+            "does not read; convert it to PNG or JPEG, or remove it"
         )
-    return image
+    return pixels
+
+
+def _truncated(path: Path) -> RefineMaskError:
+    return RefineMaskError(f"image {path} is truncated; copy it again from its source")
+
+
+def _decode(data: bytes) -> NDArray[np.generic] | None:
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+
+
+def _decode_silently(data: bytes) -> NDArray[np.generic] | None:
+    with _no_messages():
+        return _decode(data)
+
+
+_messages = threading.Lock()
+
+
+@contextmanager
+def _no_messages() -> Iterator[None]:
+    """Keep what libraries in C print from standard error."""
+    with _messages, open(os.devnull, "wb") as nowhere:
+        shown = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
 
 
 def _to_rgb8(bgr: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
     if bgr.dtype == np.uint16:
-        bgr = ((bgr.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        deep, bgr = bgr, np.empty(bgr.shape, np.uint8)
+        for row, values in zip(bgr, deep, strict=True):  # by rows, which needs no more memory
+            row[:] = (values.astype(np.uint32) + 128) // 257
     if bgr.dtype != np.uint8:
         raise RefineMaskError(
             f"image {path} has {bgr.dtype} pixels; convert it to 8-bit or 16-bit integers"
         )
-    return np.ascontiguousarray(bgr[..., ::-1])
-
-
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-
-
-def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG stops before its end marker: OpenCV fills the rest with grey."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"IEND" not in data[-65536:]
-    if not data.startswith(b"\xff\xd8\xff"):
-        return False
-    position = 2
-    while match := _MARKER.search(data, position):
-        marker, position = match[1][0], match.end()
-        if marker == _END_OF_IMAGE:
-            return False
-        # Skip the segment; the scan data behind a scan's header holds no unescaped marker.
-        position += int.from_bytes(data[position : position + 2], "big")
-    return True
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

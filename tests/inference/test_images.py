@@ -1,12 +1,16 @@
 """Photographs of every kind become uint8 RGB, and files that are none give a clear error."""
 
+import logging
+import os
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.image_headers import read_header
 from refinemask.inference.images import list_images, load_image, save_image
 
 PIL = pytest.importorskip("PIL.Image")
@@ -126,7 +130,9 @@ def test_more_pixels_than_opencv_reads(tmp_path):
         for chunk in chunks
     )
     (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
-    with pytest.raises(RefineMaskError, match=r"huge\.png: .*; scale it down"):
+    with pytest.raises(
+        RefineMaskError, match=r"huge\.png has 60000 x 60000 pixels.*; scale it down"
+    ):
         load_image(tmp_path / "huge.png")
 
 
@@ -175,7 +181,7 @@ def test_list_images_expands_folders(tmp_path):
 
 
 def test_list_images_refuses_empty_folders_and_missing_files(tmp_path):
-    with pytest.raises(RefineMaskError, match=r"contains no images; put files ending in \.bmp"):
+    with pytest.raises(RefineMaskError, match=r"contains no images; put files ending in \.avif"):
         list_images([tmp_path])
     with pytest.raises(RefineMaskError, match="does not exist"):
         list_images([tmp_path / "absent"])
@@ -193,3 +199,140 @@ def test_save_image_errors(tmp_path, photo):
     (tmp_path / "file").touch()
     with pytest.raises(RefineMaskError, match="is not a folder; choose another path"):
         save_image(tmp_path / "file" / "photo.png", photo)
+
+
+def noise(height=80, width=90):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.mark.parametrize("turned", [1, 3, 6, 8])
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize(
+    ("progressive", "share"), [(False, 0.1), (False, 0.8), (True, 0.1), (True, 0.6)]
+)
+def test_jpeg_that_was_cut_and_closed(tmp_path, turned, grey, progressive, share):
+    """A decoder fills the rest with grey, or with coarse values, and says nothing."""
+    image = PIL.fromarray(noise()[..., 0] if grey else noise())
+    exif = image.getexif()
+    exif[0x0112] = turned
+    path = tmp_path / "photo.jpg"
+    image.save(path, progressive=progressive, exif=exif)
+    load_image(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)].rstrip(b"\xff") + b"\xff\xd9")
+    with pytest.raises(RefineMaskError, match=r"photo\.jpg is (truncated|.*damaged)"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("ending", [b"", b"\xff", b"\xff\xff"])
+def test_whole_jpeg_without_its_end_marker(tmp_path, capfd, progressive, ending):
+    path = tmp_path / "photo.jpg"
+    PIL.fromarray(noise()).save(path, progressive=progressive)
+    expected, whole = load_image(path), path.read_bytes()
+    path.write_bytes(whole.removesuffix(b"\xff\xd9") + ending)
+    np.testing.assert_array_equal(load_image(path), expected)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_that_is_grey_is_whole(tmp_path, progressive):
+    path = tmp_path / "grey.jpg"
+    PIL.new("RGB", (90, 80), (128, 128, 128)).save(path, progressive=progressive)
+    assert (load_image(path) == 128).all()
+
+
+ENCODED = (".jpg", ".png", ".bmp", ".gif", ".webp", ".tiff", ".avif", ".jp2", ".ppm", ".pgm")
+
+
+@pytest.mark.parametrize("suffix", ENCODED)
+def test_headers(tmp_path, photo, suffix, monkeypatch):
+    array = photo if suffix != ".pgm" else photo[..., 0]
+    path = write(tmp_path / f"photo{suffix}", array)
+    data = path.read_bytes()
+    header = read_header(data)
+    assert (header.width, header.height) == (60, 40)
+    for length in range(min(len(data), 600)):  # cut anywhere, it is damaged and no more
+        read_header(data[:length])
+    monkeypatch.setenv("REFINEMASK_MAX_PIXELS", "2400")
+    assert load_image(path).shape == (40, 60, 3)
+    monkeypatch.setenv("REFINEMASK_MAX_PIXELS", "2399")
+    with pytest.raises(RefineMaskError, match="has 60 x 40 pixels, and at most 2399 are read"):
+        load_image(path)
+
+
+def test_headers_of_kinds_that_opencv_does_not_write(photo, tmp_path):
+    image = PIL.fromarray(photo)
+    image.save(tmp_path / "lossless.webp", lossless=True)
+    image.save(tmp_path / "extended.webp", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0")
+    image.save(tmp_path / "big.tif", big_tiff=True)
+    for path in tmp_path.iterdir():
+        header = read_header(path.read_bytes())
+        assert (header.width, header.height) == (60, 40), path
+    motorola = (
+        b"MM\0*\0\0\0\x08\0\x02" + b"\1\0\0\3\0\0\0\1\0\x3c\0\0" + b"\1\1\0\4\0\0\0\1\0\0\0\x28"
+    )
+    assert read_header(motorola).width == 60 and read_header(motorola).height == 40
+    old = b"BM" + bytes(12) + b"\x0c\0\0\0" + b"\x3c\0\x28\0"
+    assert (read_header(old).width, read_header(old).height) == (60, 40)
+
+
+def test_a_jpeg_that_claims_a_huge_size(tmp_path, photo):
+    path = write(tmp_path / "claim.jpg", photo)
+    data = bytearray(path.read_bytes())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = (30000).to_bytes(2, "big") * 2
+    path.write_bytes(data)
+    with pytest.raises(RefineMaskError, match="has 30000 x 30000 pixels"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("value", ["0", "-5", "many", "1e8", "9" * 400])
+def test_a_limit_that_makes_no_sense(tmp_path, photo, monkeypatch, value):
+    monkeypatch.setenv("REFINEMASK_MAX_PIXELS", value)
+    with pytest.raises(RefineMaskError, match="REFINEMASK_MAX_PIXELS must be a number of pixels"):
+        load_image(write(tmp_path / "photo.png", photo))
+
+
+def test_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", "/dev/zero", "/dev/null"):
+        with pytest.raises(RefineMaskError, match="is not a regular file"):
+            load_image(path)
+
+
+def test_a_file_with_more_bytes_than_any_image(tmp_path):
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(2 * 10**9)
+    with pytest.raises(RefineMaskError, match="has 2000000000 bytes, too many for an image"):
+        load_image(tmp_path / "huge.png")
+
+
+def test_heic_says_what_to_do(tmp_path):
+    path = tmp_path / "photo.jpg"
+    for brand in (b"heic", b"heix", b"mif1"):
+        path.write_bytes(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0heic")
+        with pytest.raises(RefineMaskError, match="is HEIC, which OpenCV does not read; convert"):
+            load_image(path)
+
+
+def test_damaged_tiff_is_one_line(tmp_path, photo, monkeypatch):
+    path = write(tmp_path / "photo.tiff", photo)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(RefineMaskError, match=r"cannot decode .* as TIFF: it is damaged"):
+        load_image(path)
+
+
+def test_what_folders_hold_besides_images_is_named(tmp_path, caplog):
+    for name in ("a.jfif", "b.AVIF", "c.HEIC", "d\x1b.txt", ".hidden"):
+        (tmp_path / name).touch()
+    with caplog.at_level(logging.WARNING):
+        assert [path.name for path in list_images([tmp_path])] == ["a.jfif", "b.AVIF"]
+    (message,) = caplog.messages
+    assert message.startswith(f"left out 2 of the 5 files in {tmp_path}")
+    assert r"c.HEIC, d\x1b.txt; OpenCV does not read HEIC: convert it" in message
+    caplog.clear()
+    Path(tmp_path / "c.HEIC").unlink()
+    Path(tmp_path / "d\x1b.txt").unlink()
+    list_images([tmp_path])
+    assert caplog.messages == []
