@@ -171,7 +171,7 @@ def _standard_error() -> Iterator[None]:
         if sys.stderr is None:
             yield
         else:
-            with redirect_stderr(_Unfailing(sys.stderr)):  # type: ignore[type-var]
+            with redirect_stderr(_Unfailing(sys.stderr)):
                 yield
     finally:
         logger.removeHandler(notes)

@@ -1,38 +1,186 @@
 """`refinemask predict`: detect objects in photographs, draw them, write COCO results."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from refinemask.cli.selection import PredictorChoice
 from refinemask.configs.shared_options import Json
-from refinemask.console import counted, progress_bar, refuse_to_overwrite, write_result
-from refinemask.errors import WrongUsage
+from refinemask.console import (
+    Advance,
+    counted,
+    note,
+    progress_bar,
+    refuse_to_overwrite,
+    write_result,
+)
+from refinemask.errors import RefineMaskError, WrongUsage
 from refinemask.inference.options import PredictOptions
+from refinemask.printable import one_line
+
+if TYPE_CHECKING:
+    from refinemask.data.dataset import InstanceDataset
+    from refinemask.inference.prediction import Source
+    from refinemask.inference.prediction_log import PredictionLog
+    from refinemask.inference.structures import Predictor
 
 
 def predict(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of images.")
-    ],
     choice: PredictorChoice,
     options: PredictOptions,
+    images: Annotated[
+        list[Path] | None, typer.Argument(metavar="IMAGE", help="Images, or folders of images.")
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Detect objects in images and draw their masks."""
+    """Detect objects in images and draw their masks.
+
+    Results are written as they come: where the command was interrupted, --resume continues. Images
+    that cannot be read are listed at the end, and the exit code is 1.
+    """
+    _check(images, options, json)
+    choice.check()
+    from refinemask.inference.prediction import logged_results, predict_sources
+
+    dataset = _open(options.dataset) if options.dataset is not None else None
+    sources, read = _sources(images or [], dataset, options)
+    _check_outputs([*read, *_files(choice)], sources, options, json)
+    predictor = choice.open()
+    category_ids = _category_ids(predictor, dataset)
+    made_by = {"model": choice.identity()} | _describe(options, category_ids)
+    with _log(options, json, made_by) as log:
+        with _progress(len(sources), resumable=options.output is not None or json != "-") as step:
+            failures = predict_sources(predictor, sources, log, options, category_ids, step)
+        found = sum(1 for _ in logged_results(sources, log))
+        done = len(sources) - len(failures)
+        where = f"; drawn in {options.output}" if options.output else ""
+        counts = f"{counted(found, 'detection')} in {counted(done, 'image')}{where}"
+        write_result(counts, logged_results(sources, log), json)
+        if failures and len(log):
+            log.finish()
+        else:
+            log.remove()
+    if not failures:
+        return
+    for failure in failures:
+        note(f"error: {one_line(failure)}")
+    raise RefineMaskError(
+        f"{len(failures)} of {counted(len(sources), 'image')} could not be predicted; the results "
+        "have the others"
+    )
+
+
+def _check(images: list[Path] | None, options: PredictOptions, json: str | None) -> None:
+    if (not images) == (options.dataset is None):
+        raise WrongUsage("give either IMAGE ... (images, or folders of images) or --dataset SPEC")
     if options.output is None and json is None:
         raise WrongUsage("give --output DIR, --json PATH or both")
-    choice.check()
-    from refinemask.inference.images import list_images
-    from refinemask.inference.prediction import predict_images
+    if options.resume and options.output is None and json == "-":
+        raise WrongUsage("--resume requires --output DIR or --json PATH")
 
-    paths = list_images(images)
-    refuse_to_overwrite([*paths, choice.artifact, choice.model], [json])
-    predictor = choice.open()
-    with progress_bar("images") as advance:
-        advance(0, len(paths))
-        results = predict_images(predictor, paths, options, advance)
-    where = f"; drawn in {options.output}" if options.output else ""
-    counts = f"{counted(len(results), 'detection')} in {counted(len(paths), 'image')}"
-    write_result(counts + where, results, json)
+
+def _open(spec: str) -> "InstanceDataset":
+    from refinemask.data.open import open_dataset
+
+    return open_dataset(spec, images_only=True)
+
+
+def _sources(
+    images: list[Path], dataset: "InstanceDataset | None", options: PredictOptions
+) -> tuple[list["Source"], list[str | Path]]:
+    """Return the images to predict, and the files that are read for them."""
+    from refinemask.inference.images import list_images
+    from refinemask.inference.prediction import dataset_sources, file_sources
+
+    if dataset is None:
+        paths = list_images(images)
+        return file_sources(paths, options.output), [*paths]
+    assert options.dataset is not None
+    sources = dataset_sources(dataset, options.limit, options.output)
+    annotations = [options.dataset, options.dataset.rpartition("@")[0]]
+    return sources, [*annotations, *map(dataset.image_path, range(len(sources)))]
+
+
+def _files(choice: PredictorChoice) -> list[str | Path | None]:
+    from refinemask.inference.metadata import sidecar_path
+
+    sidecar = None if choice.artifact is None else sidecar_path(choice.artifact)
+    return [choice.artifact, sidecar, choice.model]
+
+
+def _check_outputs(
+    read: Sequence[str | Path | None],
+    sources: Sequence["Source"],
+    options: PredictOptions,
+    json: str | None,
+) -> None:
+    """Check that nothing that is written replaces anything that is read, or written too."""
+    pictures = [source.picture for source in sources]
+    log = None if json == "-" and options.output is None else _log_path(options, json)
+    refuse_to_overwrite(read, [json, log, *pictures])
+    for path in (json, log):
+        refuse_to_overwrite([*pictures, log if path is json else None], [path])
+
+
+def _category_ids(
+    predictor: "Predictor", dataset: "InstanceDataset | None"
+) -> Sequence[int | None]:
+    """Return the category id of each label: the dataset's, where it has categories."""
+    if dataset is None or not dataset.class_names:
+        return predictor.category_ids
+    from refinemask.evaluation.run import match_classes
+
+    return match_classes(predictor, dataset)
+
+
+def _describe(options: PredictOptions, category_ids: Sequence[int | None]) -> dict[str, Any]:
+    """Return what the results depend on besides the model and the images."""
+    return {
+        "dataset": options.dataset,
+        "category_ids": list(category_ids),
+        "score_threshold": options.score_threshold,
+        "max_detections": options.max_detections,
+        "draw_threshold": None if options.output is None else options.draw_threshold,
+    }
+
+
+def _log_path(options: PredictOptions, json: str | None) -> Path:
+    """Return where results are written as they come: into the folder, or beside the JSON."""
+    from refinemask.inference.prediction_log import FILE_NAME
+
+    if options.output is not None:
+        return options.output / FILE_NAME
+    assert json is not None
+    return Path(json).with_name(f"{Path(json).name}.{FILE_NAME}")
+
+
+@contextmanager
+def _log(
+    options: PredictOptions, json: str | None, made_by: dict[str, Any]
+) -> Iterator["PredictionLog"]:
+    from tempfile import TemporaryDirectory
+
+    from refinemask.inference.prediction_log import PredictionLog
+
+    if options.output is None and json == "-":
+        with TemporaryDirectory() as folder, PredictionLog(Path(folder), made_by, False) as log:
+            yield log
+        return
+    path = _log_path(options, json)
+    with PredictionLog(path.parent, made_by, options.resume, path.name) as log:
+        yield log
+
+
+@contextmanager
+def _progress(total: int, resumable: bool) -> Iterator[Advance]:
+    try:
+        with progress_bar("images") as advance:
+            advance(0, total)
+            yield advance
+    except KeyboardInterrupt:
+        if resumable:
+            note("what is done is kept; --resume continues")
+        raise

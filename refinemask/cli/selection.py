@@ -101,6 +101,8 @@ class PredictorChoice(ModelChoice):
     runtime: Annotated[str | None, Option(choices=tuple(RUNTIMES))] = None
     """What runs `artifact`; default: onnxruntime."""
     device: Device = "auto"
+    threads: Annotated[int | None, Option(min=1)] = None
+    """CPU threads for one image; default: those that the runtime chooses."""
 
     def check(self, **others: object) -> None:
         """Check that exactly one model, artifact or other file (by option) is given.
@@ -119,13 +121,17 @@ class PredictorChoice(ModelChoice):
             RefineMaskError: that is not possible.
         """
         if self.artifact is None:
+            if self.threads is not None:
+                import torch
+
+                torch.set_num_threads(self.threads)
             return self.load(self.device)
         runtime = self.runtime or _DEFAULT_RUNTIME
         on_torch = runtime == "torch"
         device = torch_device(self.device) if on_torch else engine_device(self.device)
         from refinemask import engines
 
-        return engines.open(self.artifact, runtime, device)
+        return engines.open(self.artifact, runtime, device, self.threads)
 
     def identity(self) -> dict[str, Any]:
         """Return what distinguishes the model or artifact, wherever its file is."""

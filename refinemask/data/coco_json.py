@@ -30,8 +30,12 @@ _LARGEST = 1e15
 """Numbers beyond are as useless as infinity and NaN."""
 
 
-def read_coco_json(path: Path) -> dict[str, Any]:
+def read_coco_json(path: Path, images_only: bool = False) -> dict[str, Any]:
     """Read and check a COCO detection file.
+
+    Args:
+        path: the file.
+        images_only: read none of its annotations, which may be missing, as may categories.
 
     Returns:
         The file's content; every annotation has `id`, `iscrowd` and `area` too, and every polygon
@@ -42,20 +46,23 @@ def read_coco_json(path: Path) -> dict[str, Any]:
             references images or categories that it does not list, or an entry is malformed.
     """
     content = read_json(path, "annotations", "a COCO detection file", _pack)
+    if images_only and isinstance(content, dict):
+        content = {"categories": []} | content | {"annotations": []}
     other = wrong_kind(content)
     if other:
         raise RefineMaskError(f"{path} is not a COCO detection file: it {other}")
-    check_coco_content(path, content)
+    check_coco_content(path, content, images_only)
     return content
 
 
-def check_coco_content(path: Path, content: dict[str, Any]) -> None:
+def check_coco_content(path: Path, content: dict[str, Any], images_only: bool = False) -> None:
     """Check what is or could be the content of a COCO detection file, and complete it.
 
     Args:
         path: where it comes from, for messages.
         content: with polygons as float64 arrays; annotations without `id`, `iscrowd` or `area` get
             them.
+        images_only: whether it may have no categories.
 
     Raises:
         RefineMaskError: as `read_coco_json`.
@@ -63,7 +70,8 @@ def check_coco_content(path: Path, content: dict[str, Any]) -> None:
     for section, keys in _REQUIRED.items():
         _check_section(path, content, section, keys)
     _check_images(path, content["images"])
-    _check_categories(path, content["categories"])
+    if content["categories"] or not images_only:
+        _check_categories(path, content["categories"])
     _check_references(path, content)
     _complete(path, content["annotations"])
     _check_unique(path, "annotations", content["annotations"])

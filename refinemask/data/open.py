@@ -23,7 +23,11 @@ KINDS = (
 
 
 def open_dataset(
-    spec: str, classes: Sequence[str] | None = None, *, with_images: bool = True
+    spec: str,
+    classes: Sequence[str] | None = None,
+    *,
+    with_images: bool = True,
+    images_only: bool = False,
 ) -> InstanceDataset:
     """Open the dataset that the command line calls `spec`.
 
@@ -40,6 +44,8 @@ def open_dataset(
             `shapes:COUNT`, `shapes:COUNT:SEED` for the embedded one.
         classes: names of the classes to keep, in this order; None keeps all.
         with_images: whether all images must be there; measuring results reads none.
+        images_only: whether an annotation file may lack annotations and categories; it then has
+            no annotations.
 
     Raises:
         RefineMaskError: the specification or what it leads to is not usable.
@@ -49,14 +55,14 @@ def open_dataset(
     before, separator, after = spec.rpartition("@")
     given = bool(separator) and not Path(spec).exists()
     annotations, images = (Path(before), Path(after)) if given else (Path(spec), None)
-    dataset = _open_path(annotations, images, classes)
+    dataset = _open_path(annotations, images, classes, images_only)
     if with_images:
         dataset.check_images()
     return dataset
 
 
 def _open_path(
-    path: Path, images: Path | None, classes: Sequence[str] | None
+    path: Path, images: Path | None, classes: Sequence[str] | None, images_only: bool
 ) -> CocoDataset | GtFineDataset:
     before, separator, after = str(path).rpartition(":")
     split = after if separator and after in SPLITS and not path.exists() else None
@@ -72,7 +78,7 @@ def _open_path(
             f"dataset {str(path)!r} is neither `shapes` nor an existing file or folder; give "
             f"{KINDS}; ANNOTATIONS.json@IMAGES_DIR names the folder of the images"
         )
-    content = read_coco_json(path)
+    content = read_coco_json(path, images_only)
     if is_lvis(content):
         return LvisDataset(path, content, images, classes)
     if is_cityscapes(content):

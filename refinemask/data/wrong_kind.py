@@ -27,7 +27,7 @@ def wrong_kind(content: Any) -> str | None:
     if annotations is None and isinstance(content.get("images"), list):
         return (
             "lists images without `annotations`, as for a test set; give a file with annotations, "
-            "or run `refinemask predict` on the images"
+            "or run `refinemask predict --dataset` on it"
         )
     if isinstance(annotations, list) and annotations and isinstance(annotations[0], Mapping):
         return _wrong_annotation(annotations[0])

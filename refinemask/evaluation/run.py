@@ -48,7 +48,7 @@ def evaluate(
             annotation without a mask, or an image that cannot be read.
     """
     image_ids = first_images(dataset, limit)
-    category_ids = _match_classes(predictor, dataset)
+    category_ids = match_classes(predictor, dataset)
     classes = {id_ for id_ in category_ids if id_ is not None}
     check_masks(dataset, image_ids, classes)
     results = PackedResults()
@@ -65,8 +65,12 @@ def evaluate(
     return measure(results, dataset, image_ids, classes, protocol)
 
 
-def _match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int | None]:
-    """Return the dataset's category id for each label of the predictor, None where it has none."""
+def match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int | None]:
+    """Return the dataset's category id for each label of the predictor, None where it has none.
+
+    Raises:
+        RefineMaskError: no class in common, or unnamed ones of another number.
+    """
     category_of = dict(zip(dataset.class_names, dataset.category_ids, strict=True))
     matched = [name for name in predictor.class_names if name in category_of]
     if not matched and tuple(predictor.class_names) == numbered_classes(len(predictor.class_names)):

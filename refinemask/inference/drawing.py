@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from refinemask.inference.pasting import paste_mask
 from refinemask.inference.rle import decode_rle
 from refinemask.inference.structures import Detections
+from refinemask.printable import one_line
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]
 """Left, top, right, bottom; the last two are exclusive."""
 
+_LONGEST_NAME = 100
+"""Characters of a class name that are drawn."""
 READABLE_SIDE = 800
 """Smaller images are enlarged to at least this longer side, in pixels."""
 
@@ -62,7 +65,8 @@ def draw(
     if labels:
         taken: list[Rectangle] = []
         for index in shown:
-            text = f"{class_names[detections.labels[index]]} {detections.scores[index]:.2f}"
+            name = one_line(class_names[detections.labels[index]])[:_LONGEST_NAME]
+            text = f"{name} {detections.scores[index]:.2f}"
             box = detections.boxes[index] * scale
             taken.append(_draw_tag(picture, text, box, instance_colour(index), taken))
     return picture

@@ -234,4 +234,5 @@ def _to_rgb8(bgr: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
         raise RefineMaskError(
             f"image {path} has {bgr.dtype} pixels; convert it to 8-bit or 16-bit integers"
         )
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    rgb = cv2.cvtColor(bgr.astype(np.uint8, copy=False), cv2.COLOR_BGR2RGB)
+    return rgb.astype(np.uint8, copy=False)

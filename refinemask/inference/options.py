@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from refinemask.configs.options import Option, check_options
+from refinemask.errors import WrongUsage
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,17 @@ class PredictOptions:
     """Do not draw detections with lower scores."""
     max_detections: Annotated[int | None, Option(min=1)] = None
     """Maximum number of detections per image, those with the highest scores; default: all."""
+    dataset: Annotated[str | None, Option(metavar="SPEC")] = None
+    """Predict the images of a dataset, with its image and category ids, instead of files;
+    ANNOTATIONS.json[@IMAGES_DIR] may be without annotations."""
+    limit: Annotated[int | None, Option(min=1)] = None
+    """Number of images of `dataset`, the first ones; default: all."""
+    strict: bool = False
+    """Stop at the first image that cannot be read, instead of listing all at the end."""
+    resume: bool = False
+    """Continue an interrupted command, or add images that were repaired."""
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.limit is not None and self.dataset is None:
+            raise WrongUsage("--limit requires --dataset SPEC")

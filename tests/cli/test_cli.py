@@ -221,8 +221,20 @@ def test_predict_refuses_what_is_no_image(name: str, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not an image")
     done = invoke("predict", tmp_path / name, *SYNTHETIC, "--output", tmp_path / "drawn")
     assert done.exit_code == 1
-    assert re.fullmatch(rf"error: .*{name}.*", done.stderr.splitlines()[-1])
+    failures = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert re.fullmatch(rf"error: .*{name}.*", failures[0])
     assert not (tmp_path / "drawn" / name).exists()
+
+
+def test_predict_needs_images_from_one_place(photograph: Path) -> None:
+    for given in ((photograph, "--dataset", "shapes:1"), ()):
+        done = invoke("predict", *given, *SYNTHETIC, "--json", "-")
+        assert done.exit_code == 2
+        assert "give either IMAGE ... (images, or folders of images) or --dataset" in done.stderr
+    done = invoke("predict", photograph, *SYNTHETIC, "--json", "-", "--resume")
+    assert "--resume requires --output DIR or --json PATH" in done.stderr
+    done = invoke("predict", photograph, *SYNTHETIC, "--json", "-", "--limit", "3")
+    assert "--limit requires --dataset SPEC" in done.stderr
 
 
 def test_predict_refuses_an_output_that_is_a_file(photograph: Path) -> None:

@@ -47,7 +47,7 @@ KINDS = {
     ),
     "test set": (
         {"images": [IMAGE], "categories": [PERSON], "info": {}},
-        "without `annotations`, as for a test set; .* `refinemask predict`",
+        "without `annotations`, as for a test set; .* `refinemask predict --dataset`",
     ),
     "videos": (
         {"videos": [{"id": 1}], "categories": [PERSON], "annotations": [{"segmentations": []}]},

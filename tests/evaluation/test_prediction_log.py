@@ -109,7 +109,7 @@ def test_only_a_line_cut_off_at_the_very_start(tmp_path):
 def test_predictions_of_an_earlier_evaluation_are_not_overwritten(tmp_path):
     write(tmp_path, json.dumps({"made_by": MADE_BY}) + "\n")
     with pytest.raises(
-        RefineMaskError, match=r"earlier evaluation; continue with them by --resume"
+        RefineMaskError, match=r"an earlier command; continue with them by --resume"
     ):
         PredictionLog(tmp_path, MADE_BY, resume=False)
 

@@ -121,6 +121,15 @@ def test_tag_stays_inside(box):
     assert tag_pixels == pytest.approx(expected, rel=0.1)  # nothing of it is cut off
 
 
+NAMES = ("\ud800", "a\x00\x1b[2J\nb", "x" * 10**6, "\u4eba \U0001f600", "")
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_any_name_can_be_drawn(name):
+    picture = draw(np.zeros((900, 1000, 3), np.uint8), square_detections(), [name])
+    assert picture.any()
+
+
 def test_tags_avoid_each_other():
     one = square_detections()
     twice = Detections(
