@@ -88,7 +88,7 @@ def read_graph(data: bytes) -> OnnxGraph:
     reader = Reader(data)
     inputs: list[Tensor] = []
     outputs: list[Tensor] = []
-    domains = set()
+    domains: set[str] = set()
     for number, value in _known(reader, None, _REFUSED_IN_MODEL):
         if number == _MODEL_OPSETS:
             domains.update(_domain(reader, name) for name in reader.messages(value, 1))

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from refinemask.export import artifact, export_model, verify_artifact
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import ParityReport
 from refinemask.export.verify import compare_subjects, default_subjects, photographs
+from refinemask.inference.artifact import Artifact
 from refinemask.inference.metadata import METADATA_KEY, sidecar_path
 from refinemask.inference.photographs import verification_photos
 
@@ -145,6 +147,43 @@ def test_a_full_disk_leaves_nothing(no_tracing, model, tmp_path, monkeypatch):
     with pytest.raises(RefineMaskError, match=r"cannot write .*/m\.onnx.*: No space.*make room"):
         export_model(model, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["before the artifact", "before the sidecar"])
+def test_a_sidecar_never_stands_beside_another_artifact(
+    no_tracing, failing, model, tmp_path, monkeypatch, moment
+):
+    """Whatever ends the export, and when."""
+    path = tmp_path / "model.onnx"
+    options = ExportOptions(images=PHOTOGRAPHS[:1], keep_failed=True)
+    with pytest.raises(GateFailed):
+        export_model(model, path, options)
+    before = path.read_bytes()
+    assert Artifact.open(path).metadata.weights == "trained"
+    whole = artifact.atomic_path
+
+    @contextmanager
+    def interrupted(destination):
+        with whole(destination) as temporary:
+            yield temporary
+            if (moment == "before the artifact") == (destination == path):
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(artifact, "atomic_path", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_model(model, path, options, weights="synthetic")
+    expected = "trained" if moment == "before the artifact" else "synthetic"
+    assert Artifact.open(path).metadata.weights == expected
+    assert (path.read_bytes() == before) == (moment == "before the artifact")
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_a_sidecar_of_an_older_artifact_is_noticed(exported, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(exported.path.read_bytes())
+    sidecar_path(path).write_text(exported.metadata.to_json(sha256="0" * 64))
+    with pytest.raises(RefineMaskError, match=r"model\.onnx\.json is not the metadata of"):
+        engines.open(path)
 
 
 def test_too_few_detections_is_an_error_that_names_the_way_out(no_tracing, model, tmp_path):
