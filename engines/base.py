@@ -21,7 +21,10 @@ class Engine(ImagePredictor):
     Attributes:
         metadata: the metadata of the artifact.
         source: what it runs, as errors name it.
+        after_fork: what to do where a forked process needs an engine.
     """
+
+    after_fork = "open it in this process, or start processes by the method spawn"
 
     def __init__(self, metadata: ArtifactMetadata, source: str) -> None:
         self.metadata = metadata
@@ -61,7 +64,7 @@ class Engine(ImagePredictor):
         if os.getpid() != self._process:
             raise RefineMaskError(
                 f"{self.source} was opened by another process, and the threads that run it do not "
-                "survive a fork; open it in this process, or start processes by the method spawn"
+                f"survive a fork; {self.after_fork}"
             )
         try:
             filled, sizes = self._filled(images, image_sizes)

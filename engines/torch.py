@@ -1,5 +1,7 @@
 """Run checkpoints with PyTorch: the one engine that imports the model."""
 
+import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from refinemask.engines.base import Engine
+from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata, InputLimits
 from refinemask.inference.structures import RawArrays
 from refinemask.version import __version__
@@ -27,14 +30,27 @@ def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
     return TorchEngine(load_model(path, device=device), source=str(path))
 
 
+@cache
+def _first_process() -> int:
+    """Return the process that first had an engine: PyTorch's threads are there and nowhere else."""
+    return os.getpid()
+
+
 class TorchEngine(Engine):
     """A `Detector` behind the interface of the engines; safe to use from several threads."""
+
+    after_fork = "start processes by the method spawn"
 
     def __init__(
         self, model: "Detector", weights: str = "trained", source: str | None = None
     ) -> None:
         """Wrap `model`, whose weights are "trained" or "synthetic"; errors name its `source`."""
         config = model.config
+        if _first_process() != os.getpid():
+            raise RefineMaskError(
+                f"cannot run {source or config.preset} here: this process was forked from one that "
+                f"used PyTorch, whose threads do not survive that; {self.after_fork}"
+            )
         super().__init__(
             ArtifactMetadata(
                 tool_version=__version__,

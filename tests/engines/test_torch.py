@@ -1,6 +1,8 @@
 """The torch engine gives what the model gives."""
 
 import dataclasses
+import multiprocessing
+from multiprocessing.queues import Queue
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ torch = pytest.importorskip("torch")
 from refinemask.configs.config import InputConfig  # noqa: E402
 from refinemask.configs.presets import maskrcnn_small  # noqa: E402
 from refinemask.engines.torch import TorchEngine  # noqa: E402
-from refinemask.models import build_model  # noqa: E402
+from refinemask.errors import RefineMaskError  # noqa: E402
+from refinemask.models import Detector, build_model  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +40,31 @@ def test_metadata_describes_the_model(model):
     assert (metadata.form, metadata.weights) == ("torch", "synthetic")
     assert metadata.config == model.config.to_dict()
     assert (metadata.input_limits.short_side, metadata.input_limits.long_side) == (96, 128)
+
+
+def _said_in_child(engine: TorchEngine, model: Detector, said: "Queue[str]") -> None:
+    image = np.zeros((90, 120, 3), np.uint8)
+    for use in (lambda: engine.predict(image), lambda: TorchEngine(model).predict(image)):
+        try:
+            use()
+        except RefineMaskError as error:
+            said.put(str(error))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_neither_it_nor_a_new_one_hangs_in_a_forked_process(model):
+    engine = TorchEngine(model)
+    engine.predict(np.zeros((90, 120, 3), np.uint8))
+    context = multiprocessing.get_context("fork")
+    said: Queue[str] = context.Queue()
+    child = context.Process(target=_said_in_child, args=(engine, model, said))
+    child.start()
+    try:
+        first, second = said.get(timeout=60), said.get(timeout=60)
+    finally:
+        child.kill()
+        child.join()
+    assert first.startswith("maskrcnn_small was opened by another process")
+    assert second.startswith("cannot run maskrcnn_small here: this process was forked")
+    assert first.endswith("; start processes by the method spawn")
+    assert second.endswith("; start processes by the method spawn")
