@@ -22,6 +22,7 @@ from refinemask.export import artifact, export_model, verify_artifact
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import ParityReport
 from refinemask.export.verify import compare_subjects, default_subjects, photographs
+from refinemask.files import atomic_path
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.metadata import METADATA_KEY, sidecar_path
 from refinemask.inference.photographs import verification_photos
@@ -160,11 +161,10 @@ def test_a_sidecar_never_stands_beside_another_artifact(
         export_model(model, path, options)
     before = path.read_bytes()
     assert Artifact.open(path).metadata.weights == "trained"
-    whole = artifact.atomic_path
 
     @contextmanager
     def interrupted(destination):
-        with whole(destination) as temporary:
+        with atomic_path(destination) as temporary:
             yield temporary
             if (moment == "before the artifact") == (destination == path):
                 raise KeyboardInterrupt
