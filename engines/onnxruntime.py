@@ -31,6 +31,8 @@ class OnnxRuntimeEngine(Engine):
         providers = _providers(device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # Errors only: users can do nothing about the warnings.
+        # Else the name of the file may choose another format.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         if threads is not None:
             options.intra_op_num_threads = threads
         if artifact.metadata.form == "fused":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino.frontend import FrontEndManager
 
 from refinemask.engines.base import Engine
 from refinemask.engines.runtimes import RUNTIMES
@@ -61,10 +62,9 @@ class OpenVinoEngine(Engine):
             settings["INFERENCE_NUM_THREADS"] = threads
         core = shared_core()
         try:
-            model = core.read_model(artifact.path)
-        except RuntimeError as error:
-            raise artifact.load_error(error) from error
-        try:
+            # Not `core.read_model`, which lets the name of the file choose a format.
+            reader = FrontEndManager().load_by_framework("onnx")
+            model = reader.convert(reader.load(str(artifact.path)))
             self._model = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise artifact.load_error(error) from error

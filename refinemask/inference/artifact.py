@@ -175,9 +175,9 @@ def _listed(tensors: tuple[Tensor, ...]) -> str:
 def _check_sidecar(path: Path, digest: str) -> None:
     """Check that the JSON file beside an artifact, if there is one, belongs to it."""
     sidecar = sidecar_path(path)
-    if not sidecar.exists():
-        return
     try:
+        if not sidecar.exists():
+            return
         readable = sidecar.is_file() and sidecar.stat().st_size <= MAX_BYTES
         values = json.loads(sidecar.read_bytes()) if readable else None
     except (OSError, ValueError, RecursionError):

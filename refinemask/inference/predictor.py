@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.errors import RefineMaskError
 from refinemask.inference.processing import Prepared, postprocess
 from refinemask.inference.structures import Detections, MaskFormat, RawArrays
 
@@ -41,8 +42,14 @@ class ImagePredictor(ABC):
             max_detections: keep this many of the highest scores; None keeps all.
 
         Raises:
-            RefineMaskError: an argument is not as described.
+            RefineMaskError: an argument is not as described, or memory runs out.
         """
-        prepared = self.prepare(image)
-        outputs = self.run(prepared.image[None], np.array([prepared.size], np.int64))
-        return postprocess(outputs, prepared, masks, score_threshold, max_detections)
+        try:
+            prepared = self.prepare(image)
+            outputs = self.run(prepared.image[None], np.array([prepared.size], np.int64))
+            return postprocess(outputs, prepared, masks, score_threshold, max_detections)
+        except MemoryError as error:
+            raise RefineMaskError(
+                f"memory ran out on an image of the shape {np.shape(image)}; use a smaller one, "
+                "fewer detections, or masks as rle"
+            ) from error

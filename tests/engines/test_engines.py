@@ -314,9 +314,6 @@ def test_openvino_does_not_keep_layers_for_every_shape(make_artifact, monkeypatc
         def __init__(self):
             self.core = module.shared_core()
 
-        def read_model(self, path):
-            return self.core.read_model(path)
-
         def compile_model(self, model, device, settings):
             given.append(settings)
             return self.core.compile_model(model, device, settings)
@@ -327,3 +324,11 @@ def test_openvino_does_not_keep_layers_for_every_shape(make_artifact, monkeypatc
     assert [settings["CPU_RUNTIME_CACHE_CAPACITY"] for settings in given] == [100]
     for width in range(32, 320, 32):  # and it runs images of many shapes
         engine.run(np.zeros((1, 64, width, 3), np.uint8), np.array([[64, width]]))
+
+
+@pytest.mark.parametrize("suffix", [".ort", ".pb", ".xml", ".tflite", ""])
+def test_the_name_of_a_file_does_not_choose_its_format(make_artifact, runtime, suffix, capfd):
+    path = make_artifact()
+    engine = refinemask.engines.open(path.rename(path.with_suffix(suffix)), runtime)
+    assert len(engine.run(*batch(WHITE)).scores) == 1
+    assert capfd.readouterr() == ("", "")

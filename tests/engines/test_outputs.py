@@ -155,3 +155,15 @@ def test_a_forked_process_is_told_at_once():
     child.join()
     assert message.startswith("m.onnx was opened by another process")
     assert "open it in this process" in message
+
+
+def test_memory_that_runs_out_after_the_network(monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("refinemask.inference.predictor.postprocess", fail)
+    engine = Fake(outputs(1))
+    with pytest.raises(
+        RefineMaskError, match=r"memory ran out on an image of the shape \(64, 96, 3"
+    ):
+        engine.predict(IMAGES[0])
