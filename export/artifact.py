@@ -64,23 +64,23 @@ def export_model(
         native.require("ort", "verifying an artifact of the fused form")
     if output.is_dir():
         raise RefineMaskError(f"{output} is a folder; give a file, such as {output / 'model.onnx'}")
+    metadata = ArtifactMetadata(
+        tool_version=__version__,
+        preset=model.config.preset,
+        config=model.config.to_dict(),
+        class_names=model.class_names,
+        category_ids=model.category_ids,
+        input_limits=_limits(model, batch, height, width),
+        form=form,
+        precision="float32",
+        weights=weights,
+        checkpoint_sha256=sha256(checkpoint) if checkpoint else None,
+        parity={},
+    )
     beside = sidecar_path(output)
     with atomic_path(beside) as sidecar, atomic_path(output) as file:
         with _timed(say, f"exported the {form} graph of {model.config.preset}"):
             graph = export_graph(model, form=form, batch=batch, height=height, width=width)
-            metadata = ArtifactMetadata(
-                tool_version=__version__,
-                preset=model.config.preset,
-                config=model.config.to_dict(),
-                class_names=model.class_names,
-                category_ids=model.category_ids,
-                input_limits=_limits(model, batch, height, width),
-                form=form,
-                precision="float32",
-                weights=weights,
-                checkpoint_sha256=sha256(checkpoint) if checkpoint else None,
-                parity={},
-            )
             _save(graph, metadata, file)
         with _timed(say, "compared it with PyTorch"):
             report = verify_artifact(file, model, images or None)

@@ -17,7 +17,7 @@ from typing import Any
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.inference.sizes import DIVISOR, MAX_BATCH, MAX_SIDE, MIN_SIDE
-from refinemask.inference.text import is_clean, one_line, shown
+from refinemask.inference.text import is_clean, one_line, printable, shown
 
 METADATA_KEY = "refinemask"
 SCHEMA_VERSION = 2
@@ -128,7 +128,12 @@ class ArtifactMetadata:
         self._check_model()
 
     def _check_model(self) -> None:
-        model = self.model
+        try:
+            model = self.model
+        except RefineMaskError as error:
+            raise RefineMaskError(
+                f"the configuration in artifact metadata is refused: {printable(str(error))}"
+            ) from error
         for field, value in (
             ("preset", model.preset),
             ("class_names", model.class_names),

@@ -186,6 +186,14 @@ def test_a_sidecar_of_an_older_artifact_is_noticed(exported, tmp_path):
         engines.open(path)
 
 
+def test_names_that_no_artifact_may_have_are_refused_before_tracing(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(artifact, "export_graph", None)
+    names = ("two\nlines", *model.class_names[1:])
+    other = synthetic_model(model.config.with_classes(names))
+    with pytest.raises(RefineMaskError, match="without control characters"):
+        export_model(other, tmp_path / "model.onnx")
+
+
 def test_too_few_detections_is_an_error_that_names_the_way_out(no_tracing, model, tmp_path):
     black = tmp_path / "black.png"
     cv2.imwrite(str(black), np.zeros((8, 8, 3), np.uint8))

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from refinemask.configs.presets import refinemask_small
 from refinemask.errors import RefineMaskError
@@ -167,3 +169,43 @@ def test_class_names_and_ids_must_match():
 
 def test_sidecar_path(tmp_path):
     assert sidecar_path(tmp_path / "model.onnx") == tmp_path / "model.onnx.json"
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([10**400, -1, 2**31, 1e308, "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(values, path=()):
+    """Return the way to every value in JSON."""
+    found = [path] if path else []
+    items = values.items() if isinstance(values, dict) else []
+    if isinstance(values, list):
+        items = list(enumerate(values))
+    for name, value in items:
+        found += places(value, (*path, name))
+    return found
+
+
+@given(st.data())
+@settings(max_examples=400)
+def test_any_value_anywhere_is_read_or_refused_in_one_line(data):
+    values = json.loads(METADATA.to_json())
+    *path, last = data.draw(st.sampled_from(places(values)))
+    inner = values
+    for name in path:
+        inner = inner[name]
+    inner[last] = data.draw(JSON)
+    try:
+        read = ArtifactMetadata.from_json(json.dumps(values))
+    except RefineMaskError as error:
+        assert str(error).isprintable() and len(str(error)) < 600
+    else:
+        assert read.model.num_classes == 2

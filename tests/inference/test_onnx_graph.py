@@ -1,6 +1,10 @@
 """ONNX files, read without a package for them: their properties, and what no artifact has."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from refinemask.inference import protobuf
 from refinemask.inference.onnx_graph import (
@@ -98,3 +102,15 @@ def test_the_number_of_fields_is_limited(monkeypatch):
     monkeypatch.setattr(protobuf, "MAX_FIELDS", 1000)
     with pytest.raises(ValueError, match="more than 1000 fields"):
         read_graph(model_bytes(graph=field(99, 0) * 1001))
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_any_bytes_are_read_or_refused(data):
+    content = bytearray(model_bytes(nodes=[RELU + field(5, field(5, field(8, "t")))]))
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] = data.draw(st.integers(0, 255))
+    for read in (read_properties, read_graph):
+        with suppress(ValueError, RefusedGraphError):
+            read(bytes(content))
