@@ -20,7 +20,6 @@ from refinemask.inference.seal import check_seal
 from refinemask.inference.structures import RawOutputs
 from refinemask.inference.text import one_line, printable
 
-INPUT_NAMES = ("images", "image_sizes")
 OUTPUT_NAMES = RawOutputs._fields
 _LARGEST = 1 << 31
 """Bytes that an ONNX file cannot have; what is larger is not read."""

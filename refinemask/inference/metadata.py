@@ -25,6 +25,8 @@ MAX_BYTES = 1 << 22
 """Longest metadata, in bytes: those of LVIS, with 1203 classes, have 60,000."""
 _MAX_NAME = 1000
 """Longest text in it, in characters."""
+_DAMAGED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What JSON of another structure raises, or JSON too deep or with numbers too large."""
 _AGAIN = "export the artifact again with refinemask-export"
 
 
@@ -106,6 +108,11 @@ class ArtifactMetadata:
             raise RefineMaskError(
                 f"the category ids in artifact metadata must be below 2^63; {_AGAIN}"
             )
+        self._check_origin()
+        _check_figures(self.parity)
+        self._check_model()
+
+    def _check_origin(self) -> None:
         for field, allowed in (
             ("form", ("portable", "fused", "torch")),
             ("precision", ("float32",)),
@@ -124,8 +131,6 @@ class ArtifactMetadata:
                 "the checkpoint_sha256 in artifact metadata must be 64 hexadecimal digits or null, "
                 f"got {shown(digest)}; {_AGAIN}"
             )
-        _check_figures(self.parity)
-        self._check_model()
 
     def _check_model(self) -> None:
         try:
@@ -167,7 +172,7 @@ class ArtifactMetadata:
                 raise ValueError(f"more than {MAX_BYTES} characters")
             values = json.loads(text)
             version = values.pop("schema_version")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except _DAMAGED as error:
             raise RefineMaskError(f"not the metadata of an artifact; {_AGAIN}") from error
         if type(version) is not int or version != SCHEMA_VERSION:
             raise RefineMaskError(
@@ -179,14 +184,7 @@ class ArtifactMetadata:
             values["category_ids"] = _all(int, values["category_ids"])
             values["input_limits"] = InputLimits(**values["input_limits"])
             return ArtifactMetadata(**values)
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            OverflowError,
-            RecursionError,
-        ) as error:
+        except _DAMAGED as error:
             raise RefineMaskError(
                 f"artifact metadata is damaged ({one_line(error)}); {_AGAIN}"
             ) from error
