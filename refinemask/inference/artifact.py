@@ -133,6 +133,8 @@ def _read(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise RefineMaskError(f"cannot read {path}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise RefineMaskError(f"cannot read {path}: its {size} bytes do not fit memory") from error
     if not data:
         raise RefineMaskError(f"artifact {path} is empty; {_AGAIN}")
     return data

@@ -68,6 +68,17 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
         Artifact.open(path)
 
 
+def test_a_file_that_does_not_fit_memory(artifact, monkeypatch):
+    def fail(path):
+        raise MemoryError
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(
+        RefineMaskError, match=r"cannot read .*model\.onnx: its \d+ bytes do not fit"
+    ):
+        Artifact.open(artifact)
+
+
 def test_every_bit_is_under_the_seal(artifact):
     content = artifact.read_bytes()
     for position in range(0, 8 * len(content), 3):
