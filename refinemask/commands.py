@@ -26,14 +26,17 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     """Return a function whose signature typer turns into the command line of `function`.
 
     A parameter whose type is an options dataclass, or `Given` of one, becomes the flags of its
-    fields, except for those that the function has a parameter of its own for. A parameter that is
+    fields, except for those that the function has a parameter of its own for. A field of several
+    options dataclasses is one flag, that of the first, and all get its value. A parameter that is
     annotated with an `Option` becomes one flag. The others are left to typer.
     """
     own = inspect.signature(function, eval_str=True).parameters
     fields = {name: _fields(parameter, own) for name, parameter in own.items()}
-    shown = [inspect.Parameter("context", _KEYWORD, annotation=typer.Context)]
+    shown = {"context": inspect.Parameter("context", _KEYWORD, annotation=typer.Context)}
     for name, parameter in own.items():
-        shown += map(_flag, fields[name]) if fields[name] else [parameter.replace(kind=_KEYWORD)]
+        flags = map(_flag, fields[name]) if fields[name] else [parameter.replace(kind=_KEYWORD)]
+        for shown_flag in flags:
+            shown.setdefault(shown_flag.name, shown_flag)
 
     @functools.wraps(function)
     def command(context: typer.Context, **values: Any) -> None:
@@ -49,7 +52,7 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
                 arguments[name] = options(**read)
         function(**arguments)
 
-    command.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature(list(shown.values()))  # type: ignore[attr-defined]
     return command
 
 

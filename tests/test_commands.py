@@ -53,6 +53,27 @@ def test_fields_are_flags() -> None:
     ]
 
 
+@dataclass(frozen=True)
+class More:
+    """Options that share one with the others."""
+
+    count: int = 7
+    """Not shown."""
+    more: bool = False
+    """More."""
+
+
+def test_a_field_of_two_dataclasses_is_one_flag() -> None:
+    found = []
+
+    def command(options: Options, others: More) -> None:
+        found.append((options.count, others))
+
+    done = invoke(command, "--source", "x", "--count", "5", "--more")
+    assert done.exit_code == 0, done.output
+    assert found == [(5, More(5, True))]
+
+
 def test_help_shows_what_the_fields_say() -> None:
     def command(options: Options) -> None:
         """Do it."""

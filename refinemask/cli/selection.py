@@ -1,13 +1,15 @@
 """The model that a command works with: exactly one of a model, a preset and an artifact."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from refinemask.checkpoints.shipped import find_checkpoint, shipped_models
 from refinemask.configs.classes import MAX_CLASSES
+from refinemask.configs.config import MAX_DETECTIONS
 from refinemask.configs.options import Option, check_options
 from refinemask.configs.shared_options import BnEps, Device
+from refinemask.console import note
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import WrongUsage
 from refinemask.models.device import engine_device, torch_device
@@ -38,6 +40,10 @@ class ModelChoice:
     """Weights of `preset`: deterministic ones, for measurements."""
     num_classes: Annotated[int | None, Option(min=1, max=MAX_CLASSES)] = None
     """Number of classes of `preset`; default: the preset's own."""
+    max_detections: Annotated[int | None, Option(min=1, max=MAX_DETECTIONS)] = None
+    """Maximum number of detections per image, those with the highest scores; default: the model's,
+    100 if nothing else was recorded. An artifact keeps no more than the model it was exported
+    from."""
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -73,6 +79,12 @@ class ModelChoice:
             RefineMaskError: the model cannot be loaded, or the device is not available.
         """
         device = torch_device(device)
+        model = self._load(device)
+        if self.max_detections is not None:
+            model.config = replace(model.config, max_detections=self.max_detections)
+        return model
+
+    def _load(self, device: str) -> "Detector":
         if self.model is not None:
             from refinemask.checkpoints import load_model
 
@@ -113,6 +125,8 @@ class PredictorChoice(ModelChoice):
         super().check(artifact=self.artifact, **others)
         if self.artifact is None and self.runtime is not None:
             raise WrongUsage("--runtime requires --artifact; a model runs in PyTorch")
+        if self.max_detections is not None and any(others.values()):
+            raise WrongUsage("--max-detections requires a model or an artifact that detects")
 
     def open(self) -> "Predictor":
         """Load the model, or open the artifact in its runtime.
@@ -131,16 +145,27 @@ class PredictorChoice(ModelChoice):
         device = torch_device(self.device) if on_torch else engine_device(self.device)
         from refinemask import engines
 
-        return engines.open(self.artifact, runtime, device, self.threads)
+        engine = engines.open(self.artifact, runtime, device, self.threads)
+        engine.max_detections = self.max_detections
+        most = engine.metadata.config.get("max_detections")
+        if isinstance(most, int) and most < (self.max_detections or 0):
+            note(
+                f"{self.artifact} keeps at most {most} detections of an image, as it was exported; "
+                f"for more, export its model again with --max-detections {self.max_detections}"
+            )
+        return engine
 
     def identity(self) -> dict[str, Any]:
         """Return what distinguishes the model or artifact, wherever its file is."""
         from refinemask.files import sha256
 
-        if self.artifact is not None:
-            return {"artifact": sha256(self.artifact), "runtime": self.runtime or _DEFAULT_RUNTIME}
+        settings = {"bn_eps": self.bn_eps, "max_detections": self.max_detections}
+        settings = {name: value for name, value in settings.items() if value is not None}
         checkpoint = self.checkpoint()
+        if self.artifact is not None:
+            origin = {"artifact": sha256(self.artifact)}
+            return origin | {"runtime": self.runtime or _DEFAULT_RUNTIME} | settings
         if checkpoint is not None:
-            settings = {} if self.bn_eps is None else {"bn_eps": self.bn_eps}
             return {"checkpoint": sha256(checkpoint)} | settings
-        return {"preset": self.preset, "weights": self.weights, "num_classes": self.num_classes}
+        preset = {"preset": self.preset, "weights": self.weights, "num_classes": self.num_classes}
+        return preset | settings

@@ -11,7 +11,13 @@ from refinemask.inference.structures import Detections, MaskFormat, RawArrays
 
 
 class ImagePredictor(ABC):
-    """Adds `predict` to a network that prepares images and runs batches."""
+    """Adds `predict` to a network that prepares images and runs batches.
+
+    Attributes:
+        max_detections: what `predict` keeps of an image at most; None keeps all.
+    """
+
+    max_detections: int | None = None
 
     @abstractmethod
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
@@ -39,7 +45,7 @@ class ImagePredictor(ABC):
             image: uint8 RGB (H, W, 3), of any size.
             masks: format of the masks, see `Detections`.
             score_threshold: detections with lower scores are left out.
-            max_detections: keep this many of the highest scores; None keeps all.
+            max_detections: keep this many of the highest scores; None keeps `self.max_detections`.
 
         Raises:
             RefineMaskError: an argument is not as described, or memory runs out.
@@ -47,7 +53,8 @@ class ImagePredictor(ABC):
         try:
             prepared = self.prepare(image)
             outputs = self.run(prepared.image[None], np.array([prepared.size], np.int64))
-            return postprocess(outputs, prepared, masks, score_threshold, max_detections)
+            most = self.max_detections if max_detections is None else max_detections
+            return postprocess(outputs, prepared, masks, score_threshold, most)
         except MemoryError as error:
             raise RefineMaskError(
                 f"memory ran out on an image of the shape {np.shape(image)}; use a smaller one, "

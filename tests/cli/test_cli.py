@@ -19,7 +19,10 @@ from typer.testing import CliRunner, Result
 import refinemask.checkpoints
 import refinemask.training
 from refinemask.cli.main import COMMANDS, app, export_app
+from refinemask.cli.selection import PredictorChoice
+from refinemask.configs.presets import maskrcnn_small
 from refinemask.console import exit_on_error, write_result
+from refinemask.engines.torch import TorchEngine
 from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
 from refinemask.training import TrainOptions
 
@@ -207,6 +210,31 @@ def test_predict_writes_pictures_and_results(photograph: Path, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     assert isinstance(json.loads(results.read_text()), list)
     assert cv2.imread(str(output / "photo.png")) is not None
+
+
+def test_max_detections_raises_the_maximum_of_the_model(photograph: Path) -> None:
+    given = ("predict", photograph, *SYNTHETIC, "--num-classes", "9")
+    counts = []
+    for more in ([], ["--max-detections", "140"], ["--max-detections", "3"]):
+        done = invoke(*given, "--json", "-", *more)
+        assert done.exit_code == 0, done.output
+        counts.append(len(json.loads(done.stdout)))
+    assert counts == [100, 140, 3]
+
+
+def test_an_artifact_says_that_it_keeps_fewer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = TorchEngine(refinemask.checkpoints.synthetic_model(maskrcnn_small()))
+    monkeypatch.setattr("refinemask.engines.open", lambda *_: engine)
+    for wanted, noted in ((300, True), (100, False), (7, False)):
+        choice = PredictorChoice(artifact=tmp_path / "a.onnx", max_detections=wanted)
+        assert choice.open().max_detections == wanted
+        lines = capsys.readouterr().err
+        assert ("at most 100 detections" in lines) == noted
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    assert len(engine.predict(image)) == 7
+    assert len(engine.predict(image, max_detections=2)) == 2
 
 
 def test_predict_keeps_progress_out_of_the_results(photograph: Path) -> None:
