@@ -107,7 +107,10 @@ def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint
 def records_bn_eps(path: str | Path) -> bool:
     """Return whether a checkpoint says the epsilon of its batch norms, as only our own do."""
     path = find_checkpoint(path)
-    return not _is_pickled(path) and native_format.KEY in native_format.read_tensors(path)[1]
+    return (
+        native_format.is_safetensors(path)
+        and native_format.KEY in native_format.read_tensors(path)[1]
+    )
 
 
 def mismatch(checkpoint: Checkpoint) -> str | None:
@@ -137,17 +140,8 @@ def mismatch(checkpoint: Checkpoint) -> str | None:
     return "; ".join(problems) or None
 
 
-def _is_pickled(path: Path) -> bool:
-    """Recognise the files of torch.save by their first bytes, or else by their name."""
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start[8:] == b"{":  # where the header of safetensors begins
-        return False
-    return start.startswith((b"PK", b"\x80")) or path.suffix != ".safetensors"
-
-
 def _read(path: Path) -> Checkpoint:
-    if _is_pickled(path):
+    if not native_format.is_safetensors(path):
         return _read_foreign(path, read_pickle(path))
     tensors, metadata = native_format.read_tensors(path)
     if native_format.KEY not in metadata:

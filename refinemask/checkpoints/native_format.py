@@ -41,7 +41,7 @@ def save_checkpoint(
         for name, tensor in model.state_dict().items()
     }
     header: dict[str, Any] = {"config": model.config.to_dict(), "training": training or {}}
-    header["digest"] = _digest(tensors, header)
+    header["digest"] = content_digest(tensors, header)
     write_tensors(path, tensors, {KEY: json.dumps(header)})
 
 
@@ -58,6 +58,15 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
             raise RefineMaskError(
                 f"cannot write {path}: {error}; make room or choose another disk"
             ) from error
+
+
+def is_safetensors(path: Path) -> bool:
+    """Tell the format from that of torch.save, by the first bytes or else by the name."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] == b"{":  # where the header begins
+        return True
+    return path.suffix == ".safetensors" and not start.startswith((b"PK", b"\x80"))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -95,7 +104,7 @@ def read_header(
     try:
         header = json.loads(metadata[KEY])
         digest = header.pop("digest", None)
-        if digest is not None and digest != _digest(tensors, header):
+        if digest is not None and digest != content_digest(tensors, header):
             raise RefineMaskError("the contents do not match their digest; copy the file again")
         training = header.get("training") or {}
         return ModelConfig.from_dict(header.get("config")), dict(training)
@@ -103,11 +112,11 @@ def read_header(
         raise RefineMaskError(f"{path} is damaged or of another version: {error}") from error
 
 
-def _digest(tensors: dict[str, Tensor], header: dict[str, Any]) -> str:
+def content_digest(tensors: dict[str, Tensor], header: dict[str, Any]) -> str:
     """Return the SHA-256 of names, types, shapes and numbers of tensors, and of the header."""
     digest = sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

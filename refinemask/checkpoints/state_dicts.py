@@ -78,7 +78,7 @@ def is_dense(value: object) -> bool:
     )
 
 
-def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def check_finite(path: Path | str, tensors: Mapping[str, Tensor]) -> None:
     """Check that weights are numbers that a network can compute with.
 
     Raises:

@@ -2,13 +2,12 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from refinemask.checkpoints.native_format import is_safetensors, read_tensors
+from refinemask.checkpoints.pickles import read_pickle
+from refinemask.checkpoints.state_dicts import check_finite, find_state_dict
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector
 from refinemask.models.efficientnet_lite import EfficientNetLite
@@ -63,20 +62,10 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"give {IMAGENET}, {NONE} or a file of a torchvision ResNet (.pth or .safetensors)"
         )
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, EOFError) as error:
-        raise RefineMaskError(
-            f"--backbone-weights {path} cannot be read as tensors alone: {str(error)[:200]}; "
-            "save it again with torch.save(model.state_dict(), ...) or as safetensors"
-        ) from error
-    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
-        raise RefineMaskError(
-            f"--backbone-weights {path} is not a state dict of tensors; "
-            "save the model with torch.save(model.state_dict(), ...)"
-        )
-    return weights
+        content = read_tensors(path)[0] if is_safetensors(path) else read_pickle(path)
+        return find_state_dict(path, content).tensors
+    except RefineMaskError as error:
+        raise RefineMaskError(f"--backbone-weights {error}") from error
 
 
 def _load(model: Detector, source: str, weights: dict[str, Tensor]) -> None:
@@ -98,7 +87,9 @@ def _load(model: Detector, source: str, weights: dict[str, Tensor]) -> None:
             f"--backbone-weights {source} is not the state dict of a torchvision "
             f"{model.config.backbone}: {listed}"
         )
-    model.backbone.load_state_dict(wanted | found)
+    weights = {name: tensor.to(wanted[name].dtype) for name, tensor in found.items()}
+    check_finite(f"--backbone-weights {source}", weights)
+    model.backbone.load_state_dict(wanted | weights)
 
 
 def _some(names: set[str], shown: int = 5) -> str:

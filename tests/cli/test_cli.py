@@ -229,7 +229,8 @@ def test_an_artifact_says_that_it_keeps_fewer(
     monkeypatch.setattr("refinemask.engines.open", lambda *_: engine)
     for wanted, noted in ((300, True), (100, False), (7, False)):
         choice = PredictorChoice(artifact=tmp_path / "a.onnx", max_detections=wanted)
-        assert choice.open().max_detections == wanted
+        assert choice.open() is engine
+        assert engine.max_detections == wanted
         lines = capsys.readouterr().err
         assert ("at most 100 detections" in lines) == noted
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)

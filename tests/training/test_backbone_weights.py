@@ -123,8 +123,11 @@ class Trap:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (pickle.dumps(Trap(), protocol=2), "cannot be read as tensors alone"),
-        (b"", "cannot be read as tensors alone"),
+        (
+            pickle.dumps(Trap(), protocol=2),
+            "bad.pth holds an object of the type exec, which is not on the list",
+        ),
+        (b"", "bad.pth is not a readable PyTorch checkpoint"),
         (None, "the file does not exist; give imagenet, none or a file"),
     ],
     ids=["harmful", "empty", "missing"],
@@ -136,8 +139,33 @@ def test_a_file_that_is_no_state_dict(narrow, tmp_path, content, message):
     with pytest.raises(RefineMaskError, match=message):
         load_backbone(narrow, str(path))
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(RefineMaskError, match="not a state dict of tensors"):
+    with pytest.raises(
+        RefineMaskError, match=r"list\.pth holds an object of type list, not a state dict"
+    ):
         load_backbone(narrow, str(tmp_path / "list.pth"))
+
+
+def test_a_wrapped_file(narrow, published, tmp_path):
+    wrapped = {f"module.{name}": tensor for name, tensor in published.items()}
+    torch.save({"epoch": 90, "state_dict": wrapped, "optimizer": {}}, tmp_path / "resnet50.tar")
+    load_backbone(narrow, str(tmp_path / "resnet50.tar"))
+    assert_loaded(narrow, published)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.full((64,), float("nan")), r"tensor bn1\.bias has NaN or infinity"),
+        (torch.zeros(64, dtype=torch.complex64), r"entry 'bn1\.bias' is not a dense CPU tensor"),
+        (torch.zeros(1).expand(10**9), r"entry 'bn1\.bias' is not a dense CPU tensor"),
+        (torch.eye(64).to_sparse(), r"entry 'bn1\.bias' is not a dense CPU tensor"),
+        (3, r"entry 'bn1\.bias' is not a dense CPU tensor"),
+    ],
+)
+def test_tensors_that_are_no_weights(narrow, published, tmp_path, value, message):
+    torch.save(published | {"bn1.bias": value}, tmp_path / "resnet50.pth")
+    with pytest.raises(RefineMaskError, match=f"--backbone-weights .*{message}"):
+        load_backbone(narrow, str(tmp_path / "resnet50.pth"))
 
 
 def test_the_small_presets_take_no_file():
