@@ -11,11 +11,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from refinemask.checkpoints.native_format import write_tensors
+from refinemask.checkpoints.native_format import content_digest, write_tensors
+from refinemask.checkpoints.state_dicts import check_finite
+from refinemask.configs.checks import quoted
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 
 _KEY = "refinemask-training"
+_UNREADABLE = (
+    *(SafetensorError, OSError, RecursionError),
+    *(LookupError, TypeError, ValueError, AttributeError),
+)
+"""What reading a header of anything raises."""
 
 
 def save_state(
@@ -29,8 +36,10 @@ def save_state(
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
-    header = json.dumps({"config": config.to_dict(), "progress": progress})
-    write_tensors(path, {k: v.contiguous() for k, v in tensors.items()}, {_KEY: header})
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    header: dict[str, Any] = {"config": config.to_dict(), "progress": progress}
+    header["digest"] = content_digest(tensors, header)
+    write_tensors(path, tensors, {_KEY: json.dumps(header)})
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -59,12 +68,21 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
             else:
                 index, _, key = rest.partition("/")
                 state.setdefault(int(index), {})[key] = tensor
+        check_finite(path, model_tensors)
         model.load_state_dict(model_tensors)
         groups = optimizer.state_dict()["param_groups"]
+        _check_shapes(state, [p for group in optimizer.param_groups for p in group["params"]])
         optimizer.load_state_dict({"state": state, "param_groups": groups})
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise RefineMaskError(f"{path} belongs to another model or optimizer: {error}") from error
     return progress
+
+
+def _check_shapes(state: dict[int, dict[str, Tensor]], parameters: list[Tensor]) -> None:
+    for index, values in state.items():
+        for name, value in values.items():
+            if value.dim() and value.shape != parameters[index].shape:
+                raise ValueError(f"{name} of parameter {index} has {list(value.shape)}")
 
 
 def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
@@ -74,10 +92,19 @@ def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if header.pop("digest") != content_digest(tensors, header):
+            raise RefineMaskError("the contents do not match their digest; start a new run")
         config, progress = ModelConfig.from_dict(header["config"]), header["progress"]
         iteration, options = progress["iteration"], progress["options"]
-    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise RefineMaskError(f"{path} is not the state of a training run: {error!r}") from error
+        scaler, reset = progress.get("scaler", {}), progress.get("reinitialised", [])
+        if not (isinstance(scaler, dict) and isinstance(reset, list)):
+            raise TypeError("its scaler or its list of new tensors has another type")
+    except RefineMaskError as error:
+        raise RefineMaskError(f"{path} is damaged: {error}") from error
+    except _UNREADABLE as error:
+        raise RefineMaskError(
+            f"{path} is not the state of a training run: {quoted(error)}"
+        ) from error
     if type(iteration) is not int or iteration < 0 or not isinstance(options, dict):
         raise RefineMaskError(
             f"{path} is damaged: it says iteration {iteration!r} and options of type "

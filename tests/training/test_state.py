@@ -89,7 +89,14 @@ def test_the_state_of_another_model(tmp_path):
 
 @pytest.mark.parametrize(
     "progress",
-    [{"iteration": -1, "options": {}}, {"iteration": "x", "options": {}}, {"iteration": 1}, 5],
+    [
+        {"iteration": -1, "options": {}},
+        {"iteration": "x", "options": {}},
+        {"iteration": 1},
+        {"iteration": 1, "options": {}, "scaler": 3},
+        {"iteration": 1, "options": {}, "reinitialised": 3},
+        5,
+    ],
 )
 def test_progress_that_makes_no_sense(tmp_path, progress):
     model, optimizer = trained("sgd")
@@ -97,6 +104,43 @@ def test_progress_that_makes_no_sense(tmp_path, progress):
     save_state(path, model, CONFIG, optimizer, progress)
     with pytest.raises(RefineMaskError, match=r"damaged|not the state"):
         load_state(path, model, optimizer)
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8, 0.99])
+def test_a_flipped_bit(tmp_path, place):
+    model, optimizer = trained("adamw")
+    path = tmp_path / "state.safetensors"
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RefineMaskError, match=r"is damaged|is not the state"):
+        load_state(path, model, optimizer)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("momentum_buffer", torch.ones(5), r"momentum_buffer of parameter 0 has \[5\]"),
+        ("momentum_buffer", torch.ones(2, 3), "belongs to another model or optimizer"),
+    ],
+)
+def test_an_optimizer_of_other_shapes(tmp_path, key, value, message):
+    model, optimizer = trained("sgd")
+    optimizer.state[next(model.parameters())][key] = value
+    path = tmp_path / "state.safetensors"
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
+    with pytest.raises(RefineMaskError, match=message):
+        load_state(path, *trained("sgd"))
+
+
+def test_weights_that_are_no_numbers(tmp_path):
+    model, optimizer = trained("sgd")
+    nn.init.constant_(next(model.parameters()), float("nan"))
+    path = tmp_path / "state.safetensors"
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
+    with pytest.raises(RefineMaskError, match=r"its tensor 0\.weight has NaN"):
+        load_state(path, *trained("sgd"))
 
 
 def test_a_damaged_log_keeps_the_lines_of_ours(tmp_path):
