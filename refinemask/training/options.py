@@ -36,6 +36,13 @@ def _read_lengths(text: str) -> tuple[int, ...]:
     return lengths
 
 
+def _read_test_size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise WrongUsage(f"--test-size must be SHORTxLONG, such as 800x1333, got {text!r}")
+    return int(found[1]), int(found[2])
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """One training run; two runs with equal options give equal weights on the same machine."""
@@ -110,6 +117,11 @@ class TrainOptions:
     """Lengths of the shorter side to draw from, or all from A to B; default: the preset's."""
     long_side: Annotated[int | None, Option(min=32)] = None
     """Upper bound of the longer side; default: the preset's."""
+    test_size: Annotated[
+        tuple[int, int] | None, Option(metavar="SHORTxLONG", read=_read_test_size)
+    ] = None
+    """Sides that the model predicts at, while training and afterwards; default: the largest of
+    `short_sides` with `long_side`."""
     canvas: Annotated[int | None, Option(min=DIVISOR, multiple_of=DIVISOR)] = None
     """Pad every batch to this square, which is faster on a CPU; a multiple of 32."""
     color_jitter: bool = False

@@ -104,6 +104,7 @@ class _Run:
             check_masks(dataset, dataset.image_ids, set(dataset.category_ids))
         self.images = [len(dataset) for dataset in datasets]
         model, self.reinitialised = _build(options, datasets[0])
+        model.config = _with_sizes(model.config, options)
         self.model = model.to(self.device)
         self.model = self.model.to(memory_format=torch.channels_last)
         self.datasets = datasets
@@ -306,6 +307,7 @@ def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
             chosen,
             class_names=model.class_names,
             category_ids=model.category_ids,
+            input=model.config.input,
             bn_eps=model.config.bn_eps,
             conventions=model.config.conventions,
         )
@@ -319,6 +321,16 @@ def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
     changed.load_state_dict(kept, strict=False)
     initialise_mask_head(changed)
     return changed
+
+
+def _with_sizes(config: ModelConfig, options: TrainOptions) -> ModelConfig:
+    """Return a configuration that predicts at `test_size`, or the largest size trained at."""
+    sizes = config.input
+    long_side = options.long_side or sizes.long_side
+    short_side = min(max(options.short_sides or (sizes.short_side,)), long_side)
+    short_side, long_side = options.test_size or (short_side, long_side)
+    sizes = dataclasses.replace(sizes, short_side=short_side, long_side=long_side)
+    return dataclasses.replace(config, input=sizes)
 
 
 def _detector_tensors(model: Detector) -> dict[str, torch.Tensor]:

@@ -87,6 +87,20 @@ def test_init_continues_from_the_weights(detector, tmp_path):
     assert changed and all(".mask_head." in name for name in changed)
 
 
+def test_a_checkpoint_keeps_the_size_it_was_trained_for(detector, tmp_path):
+    def size(folder, **changes):
+        found = load_model(train(options(tmp_path / folder, iterations=1, **changes))).config.input
+        return found.short_side, found.long_side
+
+    init = {"init": detector, "preset": None}
+    assert size("a", **init, short_sides=(32, 56, 40), long_side=64) == (56, 64)
+    assert size("b", **init, short_sides=(48, 96), long_side=64) == (64, 64)
+    assert size("c", **init, test_size=(64, 96)) == (64, 96)
+    own = {"init": tmp_path / "a" / "model.safetensors", "short_sides": None, "long_side": None}
+    assert size("d", **own, preset=None) == (56, 64)
+    assert size("e", **own, preset="refinemask_small", reset_mask_head=True) == (56, 64)
+
+
 def test_backbone_factor_zero_keeps_the_backbone(detector, tmp_path):
     chosen = options(
         tmp_path, preset=None, init=detector, iterations=1, backbone_factor=0, warm_up=0
