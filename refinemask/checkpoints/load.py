@@ -1,4 +1,6 @@
-"""Load any checkpoint that we know: ours, RefineMask's, mmdetection's and torchvision's.
+"""Load any checkpoint that we know.
+
+They are ours, RefineMask's, mmdetection's, detectron2's and torchvision's.
 
 A checkpoint is untrusted input; reading it executes nothing.
 """
@@ -12,7 +14,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from refinemask.checkpoints import mmdetection, mmengine_meta, native_format, torchvision
+from refinemask.checkpoints import (
+    detectron2,
+    mmdetection,
+    mmengine_meta,
+    native_format,
+    torchvision,
+)
 from refinemask.checkpoints.mmdetection_config import recorded_values
 from refinemask.checkpoints.pickles import read_pickle
 from refinemask.checkpoints.shipped import find_checkpoint
@@ -32,7 +40,7 @@ class Checkpoint:
     """The contents of a file, before a model is built from them."""
 
     path: Path
-    format: Literal["refinemask", "mmdetection", "torchvision"]
+    format: Literal["refinemask", "mmdetection", "torchvision", "detectron2"]
     config: ModelConfig
     tensors: dict[str, Tensor]
     """By our parameter names; not yet compared with those that the configuration needs."""
@@ -50,8 +58,9 @@ def load_model(
 
     Known are our own `.safetensors` files, and `.pth` or `.pt` files of the official RefineMask
     code (all published configurations), of Mask R-CNN on ResNet-50 or 101 with FPN in mmdetection
-    2.x and 3.x, and of torchvision's `maskrcnn_resnet50_fpn`. Which of them a file is follows from
-    names and shapes of its tensors.
+    2.x and 3.x and in detectron2, also as its plain pickles (`.pkl`), and of torchvision's
+    `maskrcnn_resnet50_fpn`. Wrappers around a state dict do not matter. Which of them a file is
+    follows from names and shapes of its tensors.
 
     Shapes do not say everything. Models of mmdetection whose backbone has the caffe style look like
     others; they are refused where the file says so, and give wrong results where it does not.
@@ -157,10 +166,13 @@ def _read_foreign(path: Path, content: object) -> Checkpoint:
     if found.origin:
         provenance["weights from"] = found.origin
     try:
-        refuse_others(tensors)
+        if detectron2.is_detectron2(tensors):
+            config, tensors, recorded = detectron2.convert(tensors)
+            return Checkpoint(path, "detectron2", config, tensors, provenance, recorded)
         if torchvision.is_torchvision(tensors):
             config, tensors = torchvision.convert(tensors)
             return Checkpoint(path, "torchvision", config, tensors, provenance, frozenset())
+        refuse_others(tensors)
         config, kept, recorded = _read_mmdetection(tensors, saved)
     except RefineMaskError as error:
         raise RefineMaskError(f"{path} cannot be loaded: {error}") from error

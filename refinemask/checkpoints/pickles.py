@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from refinemask.checkpoints.array_pickles import is_plain_pickle, read_arrays
 from refinemask.errors import RefineMaskError
 
 
@@ -54,12 +55,16 @@ _REFUSED = re.compile(
 
 
 def read_pickle(path: Path) -> Any:
-    """Return the content of a `.pth` or `.pt` file, with all tensors on the CPU.
+    """Return the content of a `.pth` or `.pt` file, or of a plain pickle of arrays (`.pkl`).
+
+    All tensors are on the CPU.
 
     Raises:
         RefineMaskError: the file is damaged, of an unsupported kind, or holds an object that only
             code from the file could make; nothing of it has been executed.
     """
+    if is_plain_pickle(path):
+        return read_arrays(path)
     try:
         with _LOCK, torch.serialization.safe_globals(_ALLOWED), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is wrong with a file, the error says

@@ -7,11 +7,10 @@ from refinemask.errors import RefineMaskError
 
 LOADABLE = (
     "RefineMask checkpoints, Mask R-CNN of mmdetection 2.x and 3.x on ResNet-50 or 101 with FPN, "
-    "Mask R-CNN of torchvision, and our own"
+    "Mask R-CNN of torchvision and detectron2, and our own"
 )
 # The first pattern that begins the name of any parameter decides.
 _OTHERS = (
-    (r"backbone\.bottom_up\.|proposal_generator\.", "a detectron2 model"),
     (r"roi_head\.bbox_head\.\d+\.", "a Cascade R-CNN or HTC of mmdetection (several box heads)"),
     (r"roi_head\.point_head\.", "a PointRend of mmdetection"),
     (r"roi_head\.mask_iou_head\.", "a Mask Scoring R-CNN of mmdetection"),

@@ -15,6 +15,7 @@ _FORMATS = {
     "refinemask": "checkpoint of refinemask train",
     "mmdetection": "checkpoint of the official RefineMask code or of mmdetection",
     "torchvision": "checkpoint of torchvision",
+    "detectron2": "checkpoint of detectron2",
     "onnx": "ONNX artifact",
 }
 _HEADS = {
