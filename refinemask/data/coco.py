@@ -66,18 +66,23 @@ class CocoDataset:
         Raises:
             RefineMaskError: a class is not in the file.
         """
-        categories = _select(self._in_order(content["categories"]), classes, annotations)
+        self._name = annotations
+        self._content = content
+        self._images: list[dict[str, Any]] = content["images"]
+        self._choose(classes)
+        self._candidates = self._guesses(annotations) if images is None else self._inside(images)
+
+    def _choose(self, classes: Sequence[str] | None) -> None:
+        """Set what depends on the classes."""
+        categories = _select(self._in_order(self._content["categories"]), classes, self._name)
         self.class_names = tuple(category["name"] for category in categories)
         self.category_ids = tuple(category["id"] for category in categories)
         self._label_of = {id_: label for label, id_ in enumerate(self.category_ids)}
-        self._name = annotations
         self._categories = categories
-        self._images: list[dict[str, Any]] = content["images"]
         self._annotations: dict[int | str, list[dict[str, Any]]] = {}
-        for annotation in content["annotations"]:
+        for annotation in self._content["annotations"]:
             if annotation["category_id"] in self._label_of:
                 self._annotations.setdefault(annotation["image_id"], []).append(annotation)
-        self._candidates = self._guesses(annotations) if images is None else self._inside(images)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -143,6 +148,17 @@ class CocoDataset:
                 "belong to these annotations"
             )
         return image
+
+    def with_classes(self, class_names: Sequence[str]) -> Self:
+        """Return the dataset with some of its classes, in the order given.
+
+        Raises:
+            RefineMaskError: a class is not in the file.
+        """
+        dataset = copy.copy(self)
+        dataset.__dict__.pop("ground_truth", None)
+        dataset._choose(class_names)
+        return dataset
 
     def for_training(self, keep_empty: bool = False) -> Self:
         """Leave out images that are too small or without usable instances (numerics 14).

@@ -5,6 +5,7 @@ each is packed into an array while the file is read: as Python numbers they woul
 the memory.
 """
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from refinemask.data.segmentations import as_polygon, segmentation_problem
 from refinemask.data.wrong_kind import wrong_kind
 from refinemask.errors import RefineMaskError
 from refinemask.inference.pixel_limit import size_problem
+
+logger = logging.getLogger(__name__)
 
 _REQUIRED = {
     "images": ("id", "height", "width"),
@@ -70,6 +73,7 @@ def check_coco_content(path: Path, content: dict[str, Any], images_only: bool = 
     for section, keys in _REQUIRED.items():
         _check_section(path, content, section, keys)
     _check_images(path, content["images"])
+    _leave_out_root(path, content)
     if content["categories"] or not images_only:
         _check_categories(path, content["categories"])
     _check_references(path, content)
@@ -156,6 +160,31 @@ def _check_categories(path: Path, categories: list[dict[str, Any]]) -> None:
         _check_text(path, f"categories[{index}]", (category["name"],))
     _check_unique(path, "categories", categories)
     _check_unique(path, "categories", categories, "name")
+
+
+def _leave_out_root(path: Path, content: dict[str, Any]) -> None:
+    """Leave out a category that exporters add as the parent of all others.
+
+    It has no annotations, and all others name it as their `supercategory`.
+    """
+    used = {a["category_id"] for a in content["annotations"] if _is_id(a["category_id"])}
+    for root in content["categories"]:
+        others = [category for category in content["categories"] if category is not root]
+        if (
+            others
+            and root.get("supercategory") in (None, "", "none")
+            and not (_is_whole(root["id"]) and root["id"] in used)
+            and all(category.get("supercategory") == root["name"] for category in others)
+        ):
+            content["categories"] = others
+            logger.warning(
+                "%s: left out the category %r (id %s), which has no annotations and is the "
+                "supercategory of all others, as some exporters add it",
+                path,
+                root["name"],
+                root["id"],
+            )
+            return
 
 
 def _check_text(path: Path, entry: str, values: Iterable[Any]) -> None:

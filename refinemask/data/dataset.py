@@ -79,6 +79,10 @@ class InstanceDataset(Samples, EvaluationDataset, Protocol):
         """Return the labels of `self[index]` without loading the image: int64 (N,)."""
         ...
 
+    def with_classes(self, class_names: Sequence[str]) -> Self:
+        """Return the dataset with some of its classes, in the order given."""
+        ...
+
     def for_training(self, keep_empty: bool = False) -> Self:
         """Leave out images that are too small or without usable instances (numerics 14).
 

@@ -67,8 +67,7 @@ class GtFineDataset:
         Raises:
             RefineMaskError: the folder has no maps, or a class is unknown.
         """
-        self.class_names = _select(classes)
-        self.category_ids = tuple(_CATEGORY_OF[name] for name in self.class_names)
+        self._choose(classes)
         self._name = folder
         self._maps = _list_maps(folder)
         self._images_folder = _beside(folder) if images is None else images
@@ -135,6 +134,21 @@ class GtFineDataset:
             RefineMaskError: it cannot be decoded or has another size than its map.
         """
         return self._load_image(index, self._read_map(index).shape)
+
+    def _choose(self, classes: Sequence[str] | None) -> None:
+        self.class_names = _select(classes)
+        self.category_ids = tuple(_CATEGORY_OF[name] for name in self.class_names)
+
+    def with_classes(self, class_names: Sequence[str]) -> Self:
+        """Return the dataset with some of its classes, in the order given.
+
+        Raises:
+            RefineMaskError: a class is unknown.
+        """
+        dataset = copy.copy(self)
+        dataset.__dict__.pop("ground_truth", None)
+        dataset._choose(class_names)
+        return dataset
 
     def for_training(self, keep_empty: bool = False) -> Self:
         """Leave out images that are too small or without instances of the classes (numerics 14).

@@ -14,6 +14,7 @@ from refinemask.checkpoints import load_model, save_checkpoint
 from refinemask.configs.config import InputConfig, ModelConfig
 from refinemask.configs.presets import preset
 from refinemask.data.batches import Batch, Batches
+from refinemask.data.common_classes import open_for_training, open_in_common
 from refinemask.data.dataset import InstanceDataset
 from refinemask.data.open import open_dataset
 from refinemask.data.repeat import class_balanced_factors
@@ -96,10 +97,10 @@ class _Run:
         torch.manual_seed(options.seed)
         first = open_dataset(options.datasets[0], options.classes)
         classes = first.class_names
-        others = [open_dataset(spec, classes) for spec in options.datasets[1:]]
+        others = [open_for_training(spec, classes) for spec in options.datasets[1:]]
         datasets = [d.for_training(options.keep_empty_images) for d in (first, *others)]
         self.summaries = [d.summary for d in datasets if d.summary is not None]
-        self.validation = {spec: open_dataset(spec, classes) for spec in options.validation}
+        self.validation = {spec: open_in_common(spec, classes) for spec in options.validation}
         for dataset in self.validation.values():
             check_masks(dataset, dataset.image_ids, set(dataset.category_ids))
         self.images = [len(dataset) for dataset in datasets]
@@ -288,12 +289,17 @@ def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, t
         f"{options.init} has {class_summary(model.class_names)}, "
         f"the data set {class_summary(dataset.class_names)}"
     )
-    if options.freeze_detector:
+    fresh = [name for name in dataset.class_names if name not in model.class_names]
+    if options.freeze_detector and fresh:
         raise RefineMaskError(
             f"{difference}; a frozen detector needs the same ones: select them with --classes"
         )
     model, reset = for_classes(model, dataset.class_names, dataset.category_ids)
-    logger.warning("%s; initialised again: %s", difference, ", ".join(reset))
+    if fresh:
+        new = class_summary(tuple(fresh))
+        logger.warning("%s; initialised again for %s: %s", difference, new, ", ".join(reset))
+    else:
+        logger.warning("%s; each class keeps its weights", difference)
     return model, reset
 
 

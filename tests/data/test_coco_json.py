@@ -238,3 +238,44 @@ def test_sizes_of_images_are_positive_integers(coco_files, size):
 def test_malformed_annotation_is_named(coco_files, change, message):
     coco_files.content["annotations"][1].update(change)
     assert_refused(coco_files, rf"annotations.*{message}")
+
+
+@pytest.mark.parametrize("name", ["animals", "cat"])
+@pytest.mark.parametrize("root", [{"supercategory": "none"}, {}])
+def test_root_category_of_an_exporter(coco_files, name, root, caplog):
+    """Some have it under the name of the only class."""
+    categories = coco_files.content["categories"]
+    if name == "cat":
+        del categories[0]
+        kept = [a for a in coco_files.content["annotations"] if a["category_id"] == 2]
+        coco_files.content["annotations"] = kept
+    for category in categories:
+        category["supercategory"] = name
+    coco_files.content["categories"] = [{"id": 0, "name": name, **root}, *categories]
+    dataset = open_dataset(coco_files.write_json())
+    assert dataset.class_names == (("cat",) if name == "cat" else ("dog", "cat"))
+    assert f"left out the category '{name}' (id 0)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["annotations"][0].update(category_id=0),
+        lambda content: content["categories"][1].update(supercategory="pets"),
+        lambda content: content["categories"][0].update(supercategory="things"),
+    ],
+    ids=["used", "not of all", "not the root"],
+)
+def test_other_categories_are_kept(coco_files, change):
+    categories = coco_files.content["categories"]
+    for category in categories:
+        category["supercategory"] = "animals"
+    coco_files.content["categories"] = [{"id": 0, "name": "animals"}, *categories]
+    change(coco_files.content)
+    assert open_dataset(coco_files.write_json()).class_names == ("animals", "dog", "cat")
+
+
+def test_one_category_is_no_root(coco_files):
+    coco_files.content["categories"] = [{"id": 1, "name": "cat", "supercategory": "none"}]
+    coco_files.content["annotations"] = []
+    assert open_dataset(coco_files.write_json()).class_names == ("cat",)

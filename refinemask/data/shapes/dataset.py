@@ -58,14 +58,7 @@ class ShapesDataset:
                 f"shapes need a count of 1 or more, a seed of 0 or more and sides of {_MIN_SIDE} "
                 f"pixels or more, got {count}, {seed} and {size}"
             )
-        names = SHAPE_NAMES if classes is None else tuple(classes)
-        if not names or len(set(names)) < len(names) or not set(names) <= set(SHAPE_NAMES):
-            raise RefineMaskError(
-                f"the classes of the shapes dataset must be different names out of "
-                f"{', '.join(SHAPE_NAMES)}, got {', '.join(names) or 'none'}"
-            )
-        self.class_names = names
-        self.category_ids = tuple(SHAPE_NAMES.index(name) + 1 for name in names)
+        self._choose(classes)
         self._seed = seed
         self._size = size
         self._scenes: Sequence[int] = range(count)
@@ -139,6 +132,27 @@ class ShapesDataset:
     def load_image(self, index: int) -> NDArray[np.uint8]:
         """Draw image `index`: uint8 RGB (H, W, 3)."""
         return self._paint(index, self._layout(index))
+
+    def _choose(self, classes: Sequence[str] | None) -> None:
+        names = SHAPE_NAMES if classes is None else tuple(classes)
+        if not names or len(set(names)) < len(names) or not set(names) <= set(SHAPE_NAMES):
+            raise RefineMaskError(
+                f"the classes of the shapes dataset must be different names out of "
+                f"{', '.join(SHAPE_NAMES)}, got {', '.join(names) or 'none'}"
+            )
+        self.class_names = names
+        self.category_ids = tuple(SHAPE_NAMES.index(name) + 1 for name in names)
+
+    def with_classes(self, class_names: Sequence[str]) -> Self:
+        """Return the dataset with some of its classes, in the order given.
+
+        Raises:
+            RefineMaskError: a class is unknown.
+        """
+        dataset = copy.copy(self)
+        dataset.__dict__.pop("ground_truth", None)
+        dataset._choose(class_names)
+        return dataset
 
     def for_training(self, keep_empty: bool = False) -> Self:
         """Leave out images without instances of the classes, unless they are to be kept.
