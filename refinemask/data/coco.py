@@ -145,7 +145,7 @@ class CocoDataset:
             raise RefineMaskError(
                 f"{self.image_path(index)} is {image.shape[0]} high and {image.shape[1]} wide, but "
                 f"{self._name} says {entry['height']} and {entry['width']}; use the images that "
-                "belong to these annotations"
+                f"belong to these annotations{_hint_of_turned(image, entry)}"
             )
         return image
 
@@ -268,6 +268,15 @@ class CocoDataset:
             raise RefineMaskError(
                 f"{self._name}, annotation {annotation['id']}: {error}"
             ) from error
+
+
+def _hint_of_turned(image: NDArray[np.uint8], entry: dict[str, Any]) -> str:
+    if image.shape[:2] != (entry["width"], entry["height"]):
+        return ""
+    return (
+        ", or, if the EXIF orientation of the image was ignored when it was annotated, remove the "
+        "orientation from the image"
+    )
 
 
 def box_problem(box: Sequence[float], height: int, width: int) -> str | None:

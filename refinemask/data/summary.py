@@ -76,9 +76,9 @@ class DatasetSummary:
         """Why nothing is left, in one line."""
         reasons = []
         if self.images_left_out:
-            reasons.append(f"images {_reasons(self.images_left_out, 'image')}")
+            reasons.append(f"images, {_reasons(self.images_left_out, 'image')}")
         if self.instances_left_out:
-            reasons.append(f"instances {_reasons(self.instances_left_out, 'annotation')}")
+            reasons.append(f"instances, {_reasons(self.instances_left_out, 'annotation')}")
         if not self.all_instances:
             reasons.append("no annotations of its classes")
         return "; ".join([*reasons, *self._hints()])

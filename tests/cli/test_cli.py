@@ -327,7 +327,7 @@ def test_eval_measures_a_dataset_on_disk(photograph: Path) -> None:
     assert done.exit_code == 0, done.output
     result = json.loads(done.stdout)
     assert result["images"] == 1
-    assert result.keys() == {"images", "box", "mask", "boundary", "setup"}
+    assert result.keys() == {"images", "box", "mask", "boundary", "dataset", "setup"}
     unknown = invoke("eval", "--dataset", spec, *SYNTHETIC, "--classes", "person,ghost")
     assert unknown.exit_code == 1
     assert "ghost" in unknown.stderr
