@@ -13,23 +13,16 @@ from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.coco_json import unpacked
 from refinemask.data.dataset import MIN_IMAGE_SIDE, Sample
 from refinemask.data.image_folders import find_images
-from refinemask.data.masks import InstanceMask, is_empty, parse_segmentation
+from refinemask.data.masks import InstanceMask, parse_segmentation
 from refinemask.data.summary import (
-    CROWD,
-    EMPTY_MASK,
-    IGNORED,
     IMAGE_LEFT_OUT,
-    INVISIBLE,
-    NO_AREA,
     NO_INSTANCES,
-    NO_MASK,
     NOTHING_USABLE,
-    OUTSIDE,
-    SMALL_BOX,
     SMALL_IMAGE,
     DatasetSummary,
     Tally,
 )
+from refinemask.data.usable import reason_to_leave_out
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
 
@@ -229,7 +222,7 @@ class CocoDataset:
             return False
         used = 0
         for annotation in annotations:
-            reason = self._reason_to_leave_out(annotation, entry["height"], entry["width"])
+            reason = self._reason_to_leave_out(annotation, entry)
             if reason is None:
                 tally.instances[self.class_names[self._label_of[annotation["category_id"]]]] += 1
                 used += 1
@@ -245,25 +238,12 @@ class CocoDataset:
     def _usable(self, entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the annotations of an image that training may use."""
         for annotation in self._annotations.get(entry["id"], []):
-            if self._reason_to_leave_out(annotation, entry["height"], entry["width"]) is None:
+            if self._reason_to_leave_out(annotation, entry) is None:
                 yield annotation
 
-    def _reason_to_leave_out(
-        self, annotation: dict[str, Any], height: int, width: int
-    ) -> str | None:
-        if annotation["iscrowd"]:
-            return CROWD
-        if annotation.get("ignore"):
-            return IGNORED
-        if annotation["segmentation"] == []:
-            return NO_MASK
-        reason = box_problem(annotation["bbox"], height, width)
-        if reason is not None:
-            return reason
-        if annotation["area"] <= 0:
-            return NO_AREA
+    def _reason_to_leave_out(self, annotation: dict[str, Any], entry: dict[str, Any]) -> str | None:
         try:
-            return EMPTY_MASK if is_empty(annotation["segmentation"], height, width) else None
+            return reason_to_leave_out(annotation, entry["height"], entry["width"])
         except RefineMaskError as error:
             raise RefineMaskError(
                 f"{self._name}, annotation {annotation['id']}: {error}"
@@ -277,26 +257,6 @@ def _hint_of_turned(image: NDArray[np.uint8], entry: dict[str, Any]) -> str:
         ", or, if the EXIF orientation of the image was ignored when it was annotated, remove the "
         "orientation from the image"
     )
-
-
-def box_problem(box: Sequence[float], height: int, width: int) -> str | None:
-    """Return why training cannot use a box of an image of this size, or None (numerics 14).
-
-    The part of the box in the image must remain one in float32, when it is resized and mirrored:
-    its sides are longer than four steps of float32 at the image's longer side.
-
-    Args:
-        box: x, y, width, height in pixels.
-        height: of the image, in pixels.
-        width: likewise.
-    """
-    x, y, w, h = box
-    if w < 1 or h < 1:
-        return SMALL_BOX
-    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        return OUTSIDE
-    visible = min(min(x + w, width) - max(x, 0), min(y + h, height) - max(y, 0))
-    return INVISIBLE if visible <= 4 * np.spacing(np.float32(max(height, width))) else None
 
 
 def _select(

@@ -21,6 +21,12 @@ from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.cityscapes import IMAGE_SUFFIX, MAP_SUFFIX, SPLITS
 from refinemask.data.dataset import MIN_IMAGE_SIDE, Sample
 from refinemask.data.image_folders import find_images
+from refinemask.data.instance_maps import (
+    FIRST_INSTANCE,
+    category_of,
+    read_instance_map,
+    values_present,
+)
 from refinemask.data.masks import BitmapMask
 from refinemask.data.summary import (
     CROWD,
@@ -32,13 +38,9 @@ from refinemask.data.summary import (
 )
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
-from refinemask.inference.pixel_limit import size_problem
 from refinemask.inference.rle import rle_from_edges
 
 _CATEGORY_OF = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_CATEGORY_IDS, strict=True))
-_FIRST_INSTANCE = 1000
-_LAST_LABEL = 33
-"""The highest id of a class of Cityscapes, evaluated or not."""
 
 
 class GtFineDataset:
@@ -198,7 +200,7 @@ class GtFineDataset:
         """Return whether an image is large enough, the class of each instance, and the groups."""
         instance_map = self._read_map(index)
         values = self._values(instance_map)
-        labels = self._labels([value for value in values if value >= _FIRST_INSTANCE])
+        labels = self._labels([value for value in values if value >= FIRST_INSTANCE])
         large = min(instance_map.shape) >= MIN_IMAGE_SIDE
         return large, [self.class_names[label] for label in labels], len(values) - len(labels)
 
@@ -230,14 +232,14 @@ class GtFineDataset:
 
     def _values(self, instance_map: NDArray[np.uint16]) -> list[int]:
         """Return the values of a map that stand for an instance or a group of the classes."""
-        present = _present(instance_map)
-        return [value for value in present if _category(value) in self.category_ids]
+        present = values_present(instance_map)
+        return [value for value in present if category_of(value) in self.category_ids]
 
     def _instances(self, instance_map: NDArray[np.uint16]) -> list[int]:
-        return [value for value in self._values(instance_map) if value >= _FIRST_INSTANCE]
+        return [value for value in self._values(instance_map) if value >= FIRST_INSTANCE]
 
     def _labels(self, values: Sequence[int]) -> NDArray[np.int64]:
-        return np.array([self.category_ids.index(_category(value)) for value in values], np.int64)
+        return np.array([self.category_ids.index(category_of(value)) for value in values], np.int64)
 
     def _load_image(self, index: int, size: tuple[int, ...]) -> NDArray[np.uint8]:
         path = self.image_path(index)
@@ -281,52 +283,12 @@ class GtFineDataset:
             edges = np.stack([region[starts], region[ends] + 1], 1).ravel()
             yield {
                 "image_id": image_id,
-                "category_id": _category(value),
-                "iscrowd": int(value < _FIRST_INSTANCE),
+                "category_id": category_of(value),
+                "iscrowd": int(value < FIRST_INSTANCE),
                 "area": len(region),
                 "bbox": [int(side) for side in box],
                 "segmentation": rle_from_edges(edges, height, width),
             }
-
-
-def read_instance_map(path: Path) -> NDArray[np.uint16]:
-    """Read an instance map: uint16 (H, W).
-
-    Raises:
-        RefineMaskError: it is not a 16-bit grey PNG, too large, or has a value that stands for
-            nothing.
-    """
-    problem = _header_problem(path)
-    try:
-        found = None if problem else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        problem = f"cannot be decoded ({error.err})"
-    if problem is None and (found is None or found.ndim != 2 or found.dtype != np.uint16):
-        problem = "is not a 16-bit grey PNG"
-    if problem:
-        raise RefineMaskError(
-            f"{path} is not an instance map of Cityscapes: it {problem}; unpack gtFine again"
-        )
-    instance_map: NDArray[np.uint16] = found.astype(np.uint16, copy=False)  # type: ignore[union-attr]
-    unknown = [v for v in _present(instance_map) if _category(v) > _LAST_LABEL]
-    if unknown:
-        raise RefineMaskError(
-            f"{path} is not an instance map of Cityscapes: its value {unknown[0]} stands for no "
-            f"class (0 to {_LAST_LABEL}, or 1000 times a class and a number); unpack gtFine again"
-        )
-    return instance_map
-
-
-def _header_problem(path: Path) -> str | None:
-    """Return what the first bytes say against decoding a PNG."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(24)
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
-    if len(header) < 24 or not header.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "is not a PNG"
-    return size_problem(int.from_bytes(header[20:24], "big"), int.from_bytes(header[16:20], "big"))
 
 
 def _select(classes: Sequence[str] | None) -> tuple[str, ...]:
@@ -361,15 +323,6 @@ def _beside(folder: Path) -> Path:
     """Return the folder of the images that belong to a folder of gtFine."""
     parts = ["leftImg8bit" if part == "gtFine" else part for part in folder.absolute().parts]
     return Path(*parts)
-
-
-def _present(instance_map: NDArray[np.uint16]) -> list[int]:
-    values: list[int] = np.flatnonzero(np.bincount(instance_map.ravel())).tolist()
-    return values
-
-
-def _category(value: int) -> int:
-    return value // 1000 if value >= _FIRST_INSTANCE else value
 
 
 def _box(bitmap: NDArray[np.uint8]) -> tuple[int, int, int, int]:

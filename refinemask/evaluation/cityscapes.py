@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from refinemask.data.gtfine import read_instance_map
+from refinemask.data.instance_maps import read_instance_map
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.third_party import import_evaluator, old_numpy
 from refinemask.inference.rle import decode_rle

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from refinemask.data.lvis import LISTS, lists_problem
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.coco_format import (
     Annotation,
@@ -33,8 +34,6 @@ from refinemask.evaluation.third_party import import_evaluator, old_numpy
 
 MAX_DETECTIONS = 300
 """Detections that count in an image, those with the highest scores."""
-
-_LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 
 def lvis_metrics(
@@ -78,12 +77,9 @@ def lvis_metrics(
 def _check(ground_truth: Mapping[str, Any]) -> None:
     again = "give an annotation file of LVIS, or evaluate with --protocol coco"
     for image in ground_truth.get("images", []):
-        missing = [key for key in _LISTS if not isinstance(image.get(key), list)]
-        if missing:
-            raise RefineMaskError(
-                f"LVIS AP needs the lists {' and '.join(missing)} of image {image.get('id')!r}; "
-                f"{again}"
-            )
+        problem = lists_problem(image)
+        if problem:
+            raise RefineMaskError(f"LVIS AP: image {image.get('id')!r} {problem}; {again}")
     for category in ground_truth.get("categories", []):
         if category.get("frequency") not in ("r", "c", "f"):
             raise RefineMaskError(
@@ -111,11 +107,11 @@ def _best(results: Entries, truth: GroundTruth) -> Entries:
 
 
 def _lists(ground_truth: Mapping[str, Any], truth: GroundTruth) -> dict[int, list[set[int]]]:
-    """Return the category numbers of the `_LISTS` of each image number."""
+    """Return the category numbers of the `LISTS` of each image number."""
     return {
         truth.images[image["id"]].number: [
             {truth.categories[id_] for id_ in image[key] if id_ in truth.categories}
-            for key in _LISTS
+            for key in LISTS
         ]
         for image in ground_truth["images"]
     }
@@ -134,7 +130,7 @@ def _match(
             "id": image,
             **{
                 key: [category] if category in listed else []
-                for key, listed in zip(_LISTS, lists[image], strict=True)
+                for key, listed in zip(LISTS, lists[image], strict=True)
             },
         }
         for image in sorted({item.image for item in (*annotations, *detections)})

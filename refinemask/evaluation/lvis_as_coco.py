@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from refinemask.configs.classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from refinemask.configs.protocols import EvaluationProtocol
 from refinemask.data.dataset import EvaluationDataset
+from refinemask.data.lvis import LISTS
 from refinemask.errors import RefineMaskError
 
 logger = logging.getLogger(__name__)
-
-_LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 
 # fmt: off
 SYNSETS: dict[str, str] = {
@@ -128,7 +127,8 @@ def reduce_to_coco(ground_truth: dict[str, Any]) -> dict[str, Any]:
         SYNSETS[name]: (name, id_)
         for name, id_ in zip(COCO_CLASSES, COCO_CATEGORY_IDS, strict=True)
     }
-    lacking = [entry["name"] for entry in ground_truth["categories"] if "synset" not in entry]
+    categories = ground_truth["categories"]
+    lacking = [entry["name"] for entry in categories if not isinstance(entry.get("synset"), str)]
     if lacking:
         raise RefineMaskError(
             f"the category {lacking[0]!r} has no synset, by which LVIS's classes are matched with "
@@ -140,9 +140,9 @@ def reduce_to_coco(ground_truth: dict[str, Any]) -> dict[str, Any]:
     if not matched:
         raise RefineMaskError("no category of the file has the synset of a class of COCO")
     images = [
-        image | {key: [matched[id_][1] for id_ in image[key] if id_ in matched] for key in _LISTS}
+        image | {key: [matched[id_][1] for id_ in image[key] if id_ in matched] for key in LISTS}
         for image in ground_truth["images"]
-        if "/train2017/" not in image.get("coco_url", "")
+        if "/train2017/" not in (image.get("coco_url") or "")
     ]
     kept = {image["id"] for image in images}
     categories = [

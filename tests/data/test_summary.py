@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from refinemask.data.coco import box_problem
 from refinemask.data.open import open_dataset
 from refinemask.data.summary import (
     CROWD,
@@ -18,6 +17,7 @@ from refinemask.data.summary import (
     SMALL_BOX,
     summarise_evaluation,
 )
+from refinemask.data.usable import box_problem
 from refinemask.errors import RefineMaskError
 
 

@@ -102,10 +102,11 @@ def test_boxes_alone():
 
 
 @pytest.mark.parametrize("missing", ["neg_category_ids", "not_exhaustive_category_ids"])
-def test_ground_truth_without_lists(missing):
+@pytest.mark.parametrize("value", [None, 3, [[1]], ["1"]])
+def test_ground_truth_without_lists(missing, value):
     truth = dataset([square(5)])
-    del truth["images"][0][missing]
-    with pytest.raises(RefineMaskError, match=f"needs the lists {missing} of image 1; .* LVIS"):
+    truth["images"][0][missing] = value
+    with pytest.raises(RefineMaskError, match=f"image 1 lacks {missing}, a list of .* LVIS"):
         lvis_metrics(truth, [])
 
 
