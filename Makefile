@@ -7,7 +7,8 @@
 #   make docs      the documentation site: build/site/index.html
 #   make native    the native libraries again, after a change of plugins/
 #   make sanitize  the C++ tests, and Python's calls into C++, under ASan and UBSan
-#   make fuzz      FUZZ_SECONDS of hostile input for each operator and for the plugins' fields
+#   make fuzz      FUZZ_SECONDS of hostile input for each operator, the plugins' fields, and each
+#                  reader of files
 #   make clean     remove what the others made, .venv included
 
 PYTHON ?= python3
@@ -93,6 +94,8 @@ fuzz: $(INSTALLED)
 	ctest --test-dir build/fuzz --output-on-failure
 	find build/fuzz/targets -type f -executable | sort | xargs -P 2 -I{} \
 		env {} -max_total_time=$(FUZZ_SECONDS) -seed=1
+	$(BIN)/python -m tests.fuzz --list | xargs -P 2 -I{} \
+		$(BIN)/python -m tests.fuzz {} --seconds $(FUZZ_SECONDS) --seed 1
 
 clean:
 	rm -rf .venv .cache build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

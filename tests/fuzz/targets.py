@@ -1,0 +1,175 @@
+"""Fuzz targets: the readers of files that come from strangers, with seeds and mutations."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import cv2
+import numpy as np
+import torch
+
+from refinemask import engines
+from refinemask.checkpoints import load_model
+from refinemask.checkpoints.shipped import find_checkpoint
+from refinemask.configs.presets import maskrcnn_r50
+from refinemask.data.dataset import InstanceDataset
+from refinemask.data.open import open_dataset
+from refinemask.errors import RefineMaskError
+from refinemask.evaluation.measure import check_masks, measure_file
+from refinemask.inference.artifact import Artifact
+from refinemask.inference.drawing import draw
+from refinemask.inference.images import load_image
+from refinemask.inference.results import to_coco_results
+from tests.checkpoints.foreign import TEXT, narrow, shapes
+from tests.fuzz.child import Reader
+from tests.fuzz.formats import (
+    SEPARATOR,
+    mutate_artifact,
+    mutate_checkpoint,
+    mutate_parts,
+    mutate_safetensors,
+)
+from tests.fuzz.mutations import Mutation, mutate_bytes, mutate_json, mutate_text
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader and its inputs.
+
+    Attributes:
+        name: that of its folder in the corpus.
+        read: reads one input.
+        mutate: makes another input of one.
+        large_seeds: makes the inputs that are too large for the corpus.
+    """
+
+    name: str
+    read: Reader
+    mutate: Mutation
+    large_seeds: Callable[[], Iterable[bytes]] = tuple
+
+    def seeds(self) -> list[bytes]:
+        """Return the inputs that are mutated."""
+        files = sorted(path for path in (CORPUS / self.name).iterdir() if path.is_file())
+        return [*(path.read_bytes() for path in files), *self.large_seeds()]
+
+    def mutated(self, seeds: list[bytes], random: Random) -> bytes:
+        """Return a new input."""
+        data = random.choice(seeds)
+        for _ in range(random.choice((1, 1, 1, 2, 4))):
+            data = self.mutate(data, random)
+        return data
+
+
+def _read_artifact(data: bytes, folder: Path) -> None:
+    path = folder / "a.onnx"
+    path.write_bytes(data)
+    Artifact.open(path).describe()
+    engine = engines.open(path, threads=1)
+    image = np.full((48, 64, 3), 200, np.uint8)
+    detections = engine.predict(image)
+    to_coco_results(detections, "a.png", engine.category_ids)
+    draw(image, detections, engine.class_names)
+
+
+def _read_safetensors(data: bytes, folder: Path) -> None:
+    (folder / "a.safetensors").write_bytes(data)
+    load_model(folder / "a.safetensors")
+
+
+def _read_pickle(data: bytes, folder: Path) -> None:
+    (folder / "a.pth").write_bytes(data)
+    load_model(folder / "a.pth")
+
+
+def _read_image(data: bytes, folder: Path) -> None:
+    (folder / "a.image").write_bytes(data)
+    load_image(folder / "a.image")
+
+
+def _read_coco(data: bytes, folder: Path) -> None:
+    annotations, _, results = data.partition(SEPARATOR)
+    (folder / "annotations.json").write_bytes(annotations)
+    (folder / "results.json").write_bytes(results)
+    _write_image(folder / "a.png")
+    _use(str(folder / "annotations.json"))
+    dataset = open_dataset(str(folder / "annotations.json"), with_images=False)
+    measure_file(folder / "results.json", dataset)
+
+
+def _read_yolo(data: bytes, folder: Path) -> None:
+    description, _, labels = data.partition(SEPARATOR)
+    (folder / "data.yaml").write_bytes(description)
+    (folder / "labels").mkdir()
+    (folder / "labels" / "a.txt").write_bytes(labels)
+    _write_image(folder / "images" / "a.png")
+    _use(f"{folder / 'data.yaml'}:val")
+
+
+def _read_labelme(data: bytes, folder: Path) -> None:
+    (folder / "a.json").write_bytes(data)
+    (folder / "b.json").write_text('{"shapes": [], "imagePath": "b.png"}')
+    for name in ("a.png", "b.png"):
+        _write_image(folder / name)
+    _use(str(folder))
+
+
+def _use(spec: str) -> None:
+    """Do with a dataset what evaluation and training do."""
+    dataset = open_dataset(spec, with_images=False)
+    with contextlib.suppress(RefineMaskError):
+        check_masks(dataset, dataset.image_ids, set(dataset.category_ids))
+    with contextlib.suppress(RefineMaskError):
+        _read_samples(open_dataset(spec).for_training())
+
+
+def _read_samples(dataset: InstanceDataset) -> None:
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        height, width = sample.image.shape[:2]
+        for mask in sample.masks:
+            mask.hflip(width).resize(height, width, 40, 50).to_bitmap(40, 50)
+
+
+def _write_image(path: Path) -> None:
+    """Write the image, 40 high and 60 wide, that the inputs of datasets are about."""
+    path.parent.mkdir(exist_ok=True)
+    cv2.imwrite(str(path), np.full((40, 60, 3), 90, np.uint8))
+
+
+def _safetensors_seeds() -> list[bytes]:
+    return [find_checkpoint("maskrcnn_small").read_bytes()]
+
+
+def _pickle_seeds() -> list[bytes]:
+    """Return checkpoints as mmdetection saves them, with one number behind all of each tensor."""
+    weights = {
+        f"module.{name}": torch.ones(()).expand(shape)
+        for name, shape in shapes(narrow(maskrcnn_r50())).items()
+    }
+    meta = {"config": TEXT, "CLASSES": ("person", "car"), "epoch": 12}
+    seeds = []
+    for content in ({"meta": meta, "state_dict": weights}, dict(list(weights.items())[:3])):
+        file = io.BytesIO()
+        torch.save(content, file)
+        seeds.append(file.getvalue())
+    return seeds
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("artifact", _read_artifact, mutate_artifact),
+        Target("safetensors", _read_safetensors, mutate_safetensors, _safetensors_seeds),
+        Target("pickle", _read_pickle, mutate_checkpoint, _pickle_seeds),
+        Target("coco", _read_coco, mutate_parts(mutate_json, mutate_json)),
+        Target("yolo", _read_yolo, mutate_parts(mutate_text, mutate_text)),
+        Target("labelme", _read_labelme, mutate_json),
+        Target("image", _read_image, mutate_bytes),
+    )
+}
