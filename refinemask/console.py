@@ -251,13 +251,21 @@ class Advance(Protocol):
     """Moves a progress bar."""
 
     def __call__(
-        self, done: int, total: int, values: Mapping[str, float] | None = None, /
+        self,
+        done: int,
+        total: int,
+        values: Mapping[str, float] | None = None,
+        description: str | None = None,
+        /,
     ) -> None: ...
 
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Advance]:
-    """Show a progress bar on standard error; call what it yields with (done, total[, values])."""
+    """Show a progress bar on standard error; call what it yields with (done, total[, values]).
+
+    A fourth argument is shown instead of the description.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
@@ -267,8 +275,15 @@ def progress_bar(description: str) -> Iterator[Advance]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=None, values="")
 
-        def advance(done: int, total: int, values: Mapping[str, float] | None = None, /) -> None:
+        def advance(
+            done: int,
+            total: int,
+            values: Mapping[str, float] | None = None,
+            shown: str | None = None,
+            /,
+        ) -> None:
             text = " ".join(f"{name} {value:.3f}" for name, value in (values or {}).items())
-            bar.update(task, completed=done, total=total, values=text)
+            name = shown or description
+            bar.update(task, completed=done, total=total, values=text, description=name)
 
         yield advance

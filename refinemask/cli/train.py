@@ -42,7 +42,14 @@ def train(
             if world.is_main:
                 note(f"training with {schedule_flags(resolved)}")
             with progress_bar("training") if world.is_main else nullcontext() as advance:
-                checkpoint = run(resolved, advance, world, announce=note if world.is_main else None)
+                checked = advance and (lambda n, total: advance(n, total, None, "reading images"))
+                checkpoint = run(
+                    resolved,
+                    advance,
+                    world,
+                    checked,
+                    announce=note if world.is_main else None,
+                )
     except PeerFailed as error:  # the process that failed first has printed the reason
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
         raise typer.Exit(INTERRUPTED if interrupted else FAILED) from None

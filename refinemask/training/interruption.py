@@ -1,43 +1,54 @@
-"""Keep Ctrl-C from cutting an update of the weights in two."""
+"""Keep what ends a process from cutting an update of the weights, or the state on disk, in two."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold an interruption (SIGINT) back until the block is done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is ever interrupted
-        return
-    held = []
-    previous = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
-    try:
+    """Hold SIGINT, SIGTERM and SIGHUP back until the block is done."""
+    held: list[int] = []
+    with _handled(lambda number, _: held.append(number)):
         yield
-    finally:
-        signal.signal(signal.SIGINT, previous or signal.default_int_handler)
     if held:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(held[0])
 
 
 @contextmanager
 def stop_requests(several_processes: bool) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether the run was asked to stop.
 
-    One of several processes must not stop where the others wait for it, so SIGINT and SIGTERM
-    (which torchrun sends when another process fails) are only noted, for all to stop at the same
-    iteration. A process alone is interrupted as ever.
+    A process alone is interrupted (KeyboardInterrupt) by the first SIGINT, SIGTERM or SIGHUP; later
+    ones are only noted, so that they cannot interrupt what saves the state. One of several
+    processes must not stop where the others wait for it, so there all are only noted, for all to
+    stop at the same iteration; torchrun sends SIGTERM when another process fails.
     """
-    if not several_processes or threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    received = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, lambda n, _: received.append(n)) for number in numbers]
-    try:
+    received: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if len(received) == 1 and not several_processes:
+            raise KeyboardInterrupt
+
+    with _handled(stop):
         yield lambda: bool(received)
-    finally:
-        for number, handler in zip(numbers, previous, strict=True):
-            signal.signal(number, handler or signal.SIG_DFL)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Let `handler` have the signals, except for those that are ignored, as by nohup."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread ever gets any
+        return
+    with ExitStack() as restored:  # which restores all, whatever comes between
+        for number in _ENDING:
+            previous = signal.getsignal(number)
+            if previous is not signal.SIG_IGN:
+                restored.callback(signal.signal, number, previous or signal.SIG_DFL)
+                signal.signal(number, handler)
+        yield

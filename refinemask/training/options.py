@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -177,6 +177,10 @@ class TrainOptions:
             return self.learning_rate
         return 5e-4 if self.optimizer == "adamw" else 0.02 * self.batch_size / 16
 
+    def length(self, epoch_length: int) -> int:
+        """Return the number of iterations of this run, given that of an epoch."""
+        return self.iterations or self.epochs * epoch_length
+
     def to_dict(self) -> dict[str, Any]:
         """Return the options as JSON values, with the learning rate that is used."""
         values = asdict(self) | {"learning_rate": self.base_learning_rate}
@@ -185,11 +189,13 @@ class TrainOptions:
     def check_continues(self, saved: dict[str, Any]) -> None:
         """Check that a run with these options continues the one whose `to_dict` was saved.
 
+        Its length is left to `check_length`.
+
         Raises:
             RefineMaskError: an option that affects the result differs.
         """
         free = {"output", "resume", "init", "bn_eps", "preset", "backbone_weights", "validation"}
-        free |= {"evaluate_every", "workers", "device"}
+        free |= {"evaluate_every", "workers", "device", "epochs", "iterations"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         saved = {"keep_empty_images": False} | saved  # not in states of earlier versions
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
@@ -202,6 +208,42 @@ class TrainOptions:
             )
             raise RefineMaskError(
                 f"--resume continues a run with the same options, but got {listed}"
+            )
+
+    def check_length(self, saved: dict[str, Any], iteration: int, epoch_length: int) -> None:
+        """Check that a run, perhaps of another length, can become one of this length.
+
+        That is so if the learning rates so far stay what they were.
+
+        Args:
+            saved: the options of the run.
+            iteration: how many iterations it has done.
+            epoch_length: iterations of an epoch.
+
+        Raises:
+            RefineMaskError: it is too long already, or its learning rates would have been others.
+        """
+        epochs, iterations = saved.get("epochs"), saved.get("iterations")
+        if (epochs, iterations) == (self.epochs, self.iterations):
+            return
+        if type(epochs) is not int or type(iterations) not in (int, type(None)):
+            raise RefineMaskError(
+                f"--resume: the run has a length of {epochs!r} epochs; start anew"
+            )
+        before = replace(self, epochs=epochs, iterations=iterations)
+        old, new = before.length(epoch_length), self.length(epoch_length)
+        if iteration > new:
+            raise RefineMaskError(
+                f"--resume: the run has {iteration} iterations already, more than the {new} of "
+                "--epochs or --iterations"
+            )
+        if any(before.rate_at(i, old) != self.rate_at(i, new) for i in range(iteration)):
+            raise RefineMaskError(
+                f"--resume cannot change the length of this run from {old} to {new} iterations: by "
+                f"--schedule {self.schedule} its {iteration} iterations so far would have had "
+                "other learning rates. To train on from its weights, start a new run with --init "
+                f"{self.output / 'model.safetensors'} and another --output; a run that may become "
+                "longer needs --steps"
             )
 
     def rate_at(self, iteration: int, total: int) -> float:

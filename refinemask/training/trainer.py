@@ -29,6 +29,7 @@ from refinemask.training.assignment import random_choice
 from refinemask.training.backbone_weights import IMAGENET
 from refinemask.training.batch_losses import BatchLosses, network_input, parallel
 from refinemask.training.distributed import World
+from refinemask.training.image_check import check_images
 from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
 from refinemask.training.interruption import stop_requests, uninterrupted
 from refinemask.training.metrics import MetricsLog
@@ -51,9 +52,12 @@ def train(
     options: TrainOptions,
     report: Report | None = None,
     world: World | None = None,
+    checked: Callable[[int, int], None] | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> Path:
     """Train a detector and return the path of its checkpoint.
+
+    Before it begins, every image is read once, so that none stops the run later.
 
     Whatever ends the run early, an interruption (KeyboardInterrupt) or an error, leaves a state
     that the same options with `resume` continue exactly; only a loss that is not finite leaves the
@@ -64,9 +68,11 @@ def train(
         report: called after every iteration.
         world: the processes that train together, from `processes`; this one alone by default. All
             of them call this function, the first one writes and evaluates.
+        checked: called after each image that was read beforehand, with the number done and of all.
 
     Raises:
-        RefineMaskError: data, checkpoint or options do not fit together, or a loss is not finite.
+        RefineMaskError: data, checkpoint or options do not fit together, images cannot be read, or
+            a loss is not finite.
     """
     if not options.resume and any((options.output / name).exists() for name in (CHECKPOINT, STATE)):
         raise RefineMaskError(
@@ -74,7 +80,7 @@ def train(
         )
     check_writable(options.output)
     world = world or World()
-    run = _Run(options, world)
+    run = _Run(options, world, checked)
     if announce is not None:
         announce("\n".join(map(str, run.summaries)))
     with stop_requests(world.size > 1) as stopping:
@@ -90,7 +96,12 @@ def train(
 class _Run:
     """Everything that one run carries through its iterations."""
 
-    def __init__(self, options: TrainOptions, world: World) -> None:
+    def __init__(
+        self,
+        options: TrainOptions,
+        world: World,
+        checked: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.options = options
         self.world = world
         self.device = torch.device(options.device)
@@ -104,6 +115,8 @@ class _Run:
         for dataset in self.validation.values():
             check_masks(dataset, dataset.image_ids, set(dataset.category_ids))
         self.images = [len(dataset) for dataset in datasets]
+        if world.is_main:
+            check_images((*datasets, *self.validation.values()), options.output, checked)
         model, self.reinitialised = _build(options, datasets[0])
         model.config = _with_sizes(model.config, options)
         self.model = model.to(self.device)
@@ -112,7 +125,7 @@ class _Run:
         batches = _batches(options, datasets, self.model.config.input)
         self.data = batches.share(world.rank, world.size)
         self.epoch_length = batches.iterations_per_epoch
-        self.total = options.iterations or options.epochs * self.epoch_length
+        self.total = options.length(self.epoch_length)
         if options.init is None and not options.resume and world.is_main:
             self._initialise(batches)
         self.updates = Updates(self.model, options)
@@ -142,6 +155,7 @@ class _Run:
                 f"--resume continues with the data of the run, {progress['images']} images of "
                 f"--dataset, but found {self.images}; restore them or start a new run"
             )
+        self.options.check_length(progress["options"], progress["iteration"], self.epoch_length)
         updates.scaler.load_state_dict(progress.get("scaler", {}))
         self.reinitialised = tuple(progress.get("reinitialised", ()))
         return int(progress["iteration"])
@@ -215,8 +229,11 @@ class _Run:
         return values
 
     def save(self) -> None:
-        if not self.world.is_main:
-            return
+        if self.world.is_main:
+            with uninterrupted():
+                self._save()
+
+    def _save(self) -> None:
         progress = {
             "iteration": self.completed,
             "options": self.options.to_dict(),

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from refinemask.errors import RefineMaskError
 from refinemask.training import train
 from refinemask.training.distributed import World, mean_count
+from refinemask.training.image_check import FILE_NAME, fingerprint
 from tests.training import train_in_double
 from tests.training.runs import CLASSES, metrics, options
 
@@ -152,7 +153,10 @@ def test_ctrl_c_stops_both_and_either_number_of_processes_resumes(single_run, tm
 
 
 def test_an_error_of_one_process_ends_both_with_one_message(tmp_path):
-    """Six images, of which one cannot be read; a batch of two reads it in one process."""
+    """Six images, of which one cannot be read; a batch of two reads it in one process.
+
+    It broke after all images had been checked.
+    """
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
     polygon = [20, 20, 80, 20, 80, 80, 20, 80]
     shape = {"category_id": 1, "bbox": [20, 20, 60, 60], "area": 3600, "iscrowd": 0}
@@ -170,6 +174,9 @@ def test_an_error_of_one_process_ends_both_with_one_message(tmp_path):
         ],
     }
     (tmp_path / "squares.json").write_text(json.dumps(content))
+    checked = {"sha256": fingerprint(tmp_path / f"{number}.png" for number in range(6))}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / FILE_NAME).write_text(json.dumps(checked))
     changes: dict[str, str | int] = {
         "dataset": f"{tmp_path / 'squares.json'}@{tmp_path}",
         "classes": "square",

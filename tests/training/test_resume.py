@@ -10,7 +10,7 @@ import torch
 from refinemask.checkpoints import load_model
 from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
-from refinemask.training import batch_losses, train, trainer
+from refinemask.training import batch_losses, state, train, trainer
 from refinemask.training.losses import detector_losses
 from refinemask.training.metrics import MetricsLog
 from refinemask.training.optimizer import Updates
@@ -252,3 +252,74 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
     with pytest.raises(RefineMaskError, match="the weights are not finite after iteration 1"):
         train(options(tmp_path, iterations=1))
     assert not (tmp_path / trainer.STATE).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("ignored", [False, True])
+def test_other_signals_are_held_back_too(tmp_path, monkeypatch, number, ignored):
+    """Between an update of the weights and its line in the log; but nohup goes on."""
+    original = MetricsLog.write
+
+    def write(log, values):
+        signal.raise_signal(number)
+        original(log, values)
+
+    monkeypatch.setattr(MetricsLog, "write", write)
+    previous = signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        if ignored:
+            train(options(tmp_path, iterations=2))
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                train(options(tmp_path, iterations=2))
+        assert signal.getsignal(number) is (signal.SIG_IGN if ignored else signal.SIG_DFL)
+    finally:
+        signal.signal(number, previous)
+    monkeypatch.undo()
+    assert len(metrics(tmp_path)) == (2 if ignored else 1)
+    train(options(tmp_path, iterations=2, resume=True))
+    assert [line["iteration"] for line in metrics(tmp_path)] == [1, 2]
+
+
+@pytest.mark.usefixtures("keyboard")
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interruption_while_the_state_is_written(tmp_path, monkeypatch, second):
+    original = state.save_state
+
+    def save_state(*args):
+        signal.raise_signal(second)
+        original(*args)
+
+    def report(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(trainer, "save_state", save_state)
+    with pytest.raises(KeyboardInterrupt):
+        train(options(tmp_path), report)
+    monkeypatch.undo()
+    train(options(tmp_path, resume=True))
+    assert [line["iteration"] for line in metrics(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_a_longer_run_continues_where_its_rates_stay(tmp_path):
+    """Explicit steps are in epochs, so that more epochs leave the rates so far as they were."""
+    changes = {"iterations": None, "steps": (1,)}
+    train(options(tmp_path / "a", **changes, epochs=2))
+    train(options(tmp_path / "a", **changes, epochs=3, resume=True))
+    whole = train(options(tmp_path / "b", **changes, epochs=3))
+    assert_equal(weights(tmp_path / "a" / "model.safetensors"), weights(whole))
+    with pytest.raises(RefineMaskError, match="has 6 iterations already, more than the 4"):
+        train(options(tmp_path / "a", **changes, epochs=2, resume=True))
+
+
+def test_a_longer_run_with_other_rates_is_refused(short):
+    changes = {"iterations": 4, "warm_up": 0}
+    with pytest.raises(RefineMaskError, match=r"--warm-up 0 \(was 2\)"):
+        train(options(short, **changes, resume=True))
+
+
+@pytest.mark.parametrize("schedule", ["step", "cosine"])
+def test_where_rates_would_have_been_others_the_way_is_shown(tmp_path, schedule):
+    train(options(tmp_path, schedule=schedule))
+    with pytest.raises(RefineMaskError, match=r"start a new run with --init .*model\.safetensors"):
+        train(options(tmp_path, schedule=schedule, iterations=8, resume=True))
