@@ -82,8 +82,6 @@ def _open(options: EvalOptions) -> "EvaluationDataset":
 
 
 def _write_metrics(path: Path, result: dict[str, Any]) -> None:
-    from json import dumps
+    from refinemask.files import to_json, write_text
 
-    from refinemask.files import write_text
-
-    write_text(path, dumps(result | {"setup": current_setup()}, indent=2) + "\n")
+    write_text(path, to_json(result | {"setup": current_setup()}, indent=2) + "\n")

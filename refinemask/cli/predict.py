@@ -54,11 +54,12 @@ def predict(
     with _log(options, json, made_by) as log:
         with _progress(len(sources), resumable=options.output is not None or json != "-") as step:
             failures = predict_sources(predictor, sources, log, options, category_ids, step)
-        found = sum(1 for _ in logged_results(sources, log))
         done = len(sources) - len(failures)
-        where = f"; drawn in {options.output}" if options.output else ""
-        counts = f"{counted(found, 'detection')} in {counted(done, 'image')}{where}"
-        write_result(counts, logged_results(sources, log), json)
+        if done:
+            found = sum(1 for _ in logged_results(sources, log))
+            where = f"; drawn in {options.output}" if options.output else ""
+            counts = f"{counted(found, 'detection')} in {counted(done, 'image')}{where}"
+            write_result(counts, logged_results(sources, log), json)
         if failures and len(log):
             log.finish()
         else:
@@ -67,9 +68,9 @@ def predict(
         return
     for failure in failures:
         note(f"error: {one_line(failure)}")
+    others = "the results have the others" if done else "nothing was written"
     raise RefineMaskError(
-        f"{len(failures)} of {counted(len(sources), 'image')} could not be predicted; the results "
-        "have the others"
+        f"{len(failures)} of {counted(len(sources), 'image')} could not be predicted; {others}"
     )
 
 

@@ -16,6 +16,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.files import atomic_path
 from refinemask.inference import jpeg
 from refinemask.inference.image_headers import FORMATS, Header, read_header
+from refinemask.inference.pixel_limit import VARIABLE, max_pixels
 from refinemask.printable import one_line
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ WRITTEN_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", 
 IMAGE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".jfif"}
 _HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 
-MAX_PIXELS = 10**8
-"""Images with more pixels are refused, unless REFINEMASK_MAX_PIXELS allows them."""
 _BYTES_PER_PIXEL = 16
 """A file of more bytes for each pixel allowed is no image."""
 
@@ -38,9 +37,9 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
 
     Raises:
         RefineMaskError: the file is missing, not readable, not an image, not whole, has more pixels
-            than allowed (`MAX_PIXELS`), or its pixels are neither 8-bit nor 16-bit integers.
+            than 10^8 or REFINEMASK_MAX_PIXELS, or its pixels are neither 8-bit nor 16-bit integers.
     """
-    path, limit = Path(path), _max_pixels()
+    path, limit = Path(path), max_pixels()
     data = _read(path, limit * _BYTES_PER_PIXEL)
     header = read_header(data)
     if header is None:
@@ -50,7 +49,7 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
     if header.width * header.height > limit:
         raise RefineMaskError(
             f"image {path} has {header.width} x {header.height} pixels, and at most {limit} are "
-            "read; scale it down, or set REFINEMASK_MAX_PIXELS to a larger number"
+            f"read; scale it down, or set {VARIABLE} to a larger number"
         )
     if header.format == "HEIC":
         raise RefineMaskError(
@@ -131,13 +130,6 @@ def save_image(path: str | Path, image: NDArray[np.uint8]) -> None:
         temporary.write_bytes(data.tobytes())
 
 
-def _max_pixels() -> int:
-    text = os.environ.get("REFINEMASK_MAX_PIXELS") or str(MAX_PIXELS)
-    if not text.isdecimal() or not 0 < len(text) < 19 or not int(text):
-        raise RefineMaskError(f"REFINEMASK_MAX_PIXELS must be a number of pixels, got {text!r}")
-    return int(text)
-
-
 def _read(path: Path, limit: int) -> bytes:
     """Return the content of a regular file of at most so many bytes."""
     try:
@@ -148,7 +140,7 @@ def _read(path: Path, limit: int) -> bytes:
             if status.st_size > limit:
                 raise RefineMaskError(
                     f"image {path} has {status.st_size} bytes, too many for an image; at most "
-                    f"{limit} are read, {_BYTES_PER_PIXEL} for each of REFINEMASK_MAX_PIXELS"
+                    f"{limit} are read, {_BYTES_PER_PIXEL} for each pixel of {VARIABLE}"
                 )
             data = file.read(limit)
     except FileNotFoundError as error:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from refinemask.data.dataset import InstanceDataset
-from refinemask.data.shapes.dataset import ShapesDataset
 from refinemask.errors import RefineMaskError
 from refinemask.files import write_text
 
@@ -37,10 +36,10 @@ def check_images(
         RefineMaskError: images cannot be read, or have other sizes than their dataset says.
     """
     loads = {
-        dataset.image_path(index): (dataset, index)
+        path: (dataset, index)
         for dataset in datasets
-        if not isinstance(dataset, ShapesDataset)
         for index in range(len(dataset))
+        if (path := dataset.image_path(index)).exists()
     }
     if not loads or _noted(folder / FILE_NAME) == (found := fingerprint(loads)):
         return

@@ -96,9 +96,6 @@ def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
             raise RefineMaskError("the contents do not match their digest; start a new run")
         config, progress = ModelConfig.from_dict(header["config"]), header["progress"]
         iteration, options = progress["iteration"], progress["options"]
-        scaler, reset = progress.get("scaler", {}), progress.get("reinitialised", [])
-        if not (isinstance(scaler, dict) and isinstance(reset, list)):
-            raise TypeError("its scaler or its list of new tensors has another type")
     except RefineMaskError as error:
         raise RefineMaskError(f"{path} is damaged: {error}") from error
     except _UNREADABLE as error:
@@ -110,4 +107,11 @@ def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
             f"{path} is damaged: it says iteration {iteration!r} and options of type "
             f"{type(options).__name__}; start a new run"
         )
+    kinds = {"scaler": dict, "reinitialised": list, "images": list}
+    for name, kind in kinds.items():
+        if not isinstance(progress.get(name, kind()), kind):
+            raise RefineMaskError(
+                f"{path} is damaged: its {name!r} is of type {type(progress[name]).__name__}; "
+                "start a new run"
+            )
     return config, progress, tensors

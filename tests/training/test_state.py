@@ -95,6 +95,8 @@ def test_the_state_of_another_model(tmp_path):
         {"iteration": 1},
         {"iteration": 1, "options": {}, "scaler": 3},
         {"iteration": 1, "options": {}, "reinitialised": 3},
+        {"iteration": 1, "options": {}, "images": {}},
+        {"iteration": 1, "options": {}, "reinitialised": None},
         5,
     ],
 )
