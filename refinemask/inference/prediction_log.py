@@ -4,8 +4,10 @@
 each image: `image_id`, and its COCO `results` without it.
 """
 
+import fcntl
 import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from io import BufferedRandom
 from pathlib import Path
@@ -79,10 +81,9 @@ class PredictionLog:
         place = self._places.get(image_id)
         if place is None:
             return None
-        if self._file is None:
-            self._file = self._open()
-        self._file.seek(place)
-        results = json.loads(self._file.readline())["results"]
+        file = self._opened()
+        file.seek(place)
+        results = json.loads(file.readline())["results"]
         return [{"image_id": image_id, **result} for result in results]
 
     def add(self, image_id: int | str, results: Sequence[Mapping[str, Any]]) -> None:
@@ -106,12 +107,18 @@ class PredictionLog:
 
     def _append(self, line: bytes) -> int:
         """Write a line at the end of the file and return where it begins."""
+        if self._length == 0:
+            header = _line({"made_by": self._made_by})
+            self._write(header)
+        return self._write(line)
+
+    def _write(self, line: bytes) -> int:
+        place = self._length
         try:
-            if self._file is None:
-                self._file = self._open()
-            place = self._file.seek(self._length)
-            self._file.write(line)
-            self._file.flush()
+            file = self._opened()
+            file.seek(place)
+            file.write(line)
+            file.flush()
         except OSError as error:
             raise RefineMaskError(
                 f"cannot write {self._path}: {error.strerror or error}; make room, then continue "
@@ -120,16 +127,25 @@ class PredictionLog:
         self._length += len(line)
         return place
 
-    def _open(self) -> BufferedRandom:
-        if self._length:
-            file = self._path.open("r+b")
-            file.truncate(self._length)
-            return file
-        make_folder(self._path.parent)
-        file = self._path.open("w+b")
-        header = _line({"made_by": self._made_by})
-        file.write(header)
-        self._length = len(header)
+    def _opened(self) -> BufferedRandom:
+        """Return the file, without anything behind the lines that are known."""
+        if self._file is None:
+            make_folder(self._path.parent)
+            self._file = self._open_locked()
+            self._file.truncate(self._length)
+        return self._file
+
+    def _open_locked(self) -> BufferedRandom:
+        file = open(self._path, "r+b", opener=_create)  # noqa: SIM115
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise RefineMaskError(
+                f"{self._path} is being written by another process; wait for it, or write elsewhere"
+            ) from None
+        except OSError:  # not every network disk has locks
+            pass
         return file
 
     def _is_finished(self) -> bool:
@@ -139,12 +155,16 @@ class PredictionLog:
 
     def _read(self) -> None:
         try:
-            with self._path.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    if not line.endswith(b"\n"):
-                        break  # Cut off while it was written.
-                    self._take(number, line)
-                    self._length += len(line)
+            self._file = self._open_locked()
+            for number, line in enumerate(self._file, 1):
+                if not line.endswith(b"\n"):
+                    break  # Cut off while it was written.
+                self._take(number, line)
+                self._length += len(line)
+            self._file.truncate(self._length)
+        except RefineMaskError:
+            self.__exit__()
+            raise
         except OSError as error:
             raise RefineMaskError(f"cannot read {self._path}: {error.strerror or error}") from error
 
@@ -176,6 +196,10 @@ class PredictionLog:
                 f"{made_by.get(key)} there and {wanted.get(key)} now; repeat the command that made "
                 "it, or choose another folder"
             )
+
+
+def _create(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o666)
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

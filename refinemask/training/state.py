@@ -23,6 +23,12 @@ _UNREADABLE = (
     *(LookupError, TypeError, ValueError, AttributeError),
 )
 """What reading a header of anything raises."""
+_OPTIONAL: dict[str, type[dict[str, Any]] | type[list[Any]]] = {
+    "scaler": dict,
+    "reinitialised": list,
+    "images": list,
+}
+"""What progress may have, and its types."""
 
 
 def save_state(
@@ -96,6 +102,9 @@ def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
             raise RefineMaskError("the contents do not match their digest; start a new run")
         config, progress = ModelConfig.from_dict(header["config"]), header["progress"]
         iteration, options = progress["iteration"], progress["options"]
+        for name, kind in _OPTIONAL.items():
+            if not isinstance(progress.get(name, kind()), kind):
+                raise TypeError(f"its {name} are of type {type(progress[name]).__name__}")
     except RefineMaskError as error:
         raise RefineMaskError(f"{path} is damaged: {error}") from error
     except _UNREADABLE as error:
@@ -107,11 +116,4 @@ def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
             f"{path} is damaged: it says iteration {iteration!r} and options of type "
             f"{type(options).__name__}; start a new run"
         )
-    kinds = {"scaler": dict, "reinitialised": list, "images": list}
-    for name, kind in kinds.items():
-        if not isinstance(progress.get(name, kind()), kind):
-            raise RefineMaskError(
-                f"{path} is damaged: its {name!r} is of type {type(progress[name]).__name__}; "
-                "start a new run"
-            )
     return config, progress, tensors

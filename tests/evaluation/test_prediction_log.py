@@ -114,6 +114,36 @@ def test_predictions_of_an_earlier_evaluation_are_not_overwritten(tmp_path):
         PredictionLog(tmp_path, MADE_BY, resume=False)
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_processes_cannot_write_one_file(tmp_path, resume):
+    other = PredictionLog(tmp_path, MADE_BY, resume=False)
+    with PredictionLog(tmp_path, MADE_BY, resume=False) as log:
+        log.add(7, [result(7)])
+        with pytest.raises(RefineMaskError, match="is being written by another process; wait"):
+            if resume:
+                PredictionLog(tmp_path, MADE_BY, resume=True)
+            else:
+                other.add(8, [result(8)])
+    with PredictionLog(tmp_path, MADE_BY, resume=True) as log:
+        assert len(log) == 1 and log.get(7) == [result(7)]
+
+
+def test_a_finished_log_may_be_replaced_or_continued(tmp_path):
+    for done in (1, 2):
+        with PredictionLog(tmp_path, MADE_BY, resume=False) as log:
+            assert len(log) == 0
+            log.add(7, [result(7)])
+            log.finish()
+        with PredictionLog(tmp_path, MADE_BY, resume=True) as log:
+            log.add(done, [])
+            assert log.get(7) == [result(7)]
+            log.finish()
+    with PredictionLog(tmp_path, MADE_BY, resume=True) as log:
+        assert 7 in log and 2 in log and 1 not in log
+        log.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_model_cannot_resume(tmp_path):
     write(tmp_path, json.dumps({"made_by": MADE_BY}) + "\n")
     other = MADE_BY | {"model": {"checkpoint": "def"}}
