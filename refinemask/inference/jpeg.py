@@ -28,6 +28,7 @@ class Jpeg:
 
     Attributes:
         size: (width, height); None without a frame header.
+        components: 1 for grey, 3 for colour, 4 for CMYK.
         end: where the end marker is, or would be if it is missing.
         has_end: whether there is one.
         missing_bits: of a progressive file, for each component and each of its 64 coefficients how
@@ -35,6 +36,7 @@ class Jpeg:
     """
 
     size: tuple[int, int] | None = None
+    components: int = 3
     end: int = 0
     has_end: bool = False
     missing_bits: dict[int, list[int]] = field(default_factory=dict)
@@ -55,7 +57,7 @@ def parse(data: bytes) -> Jpeg:
         position += length
         if marker in _FRAMES and len(segment) >= 6 and found.size is None:
             height, width = (int.from_bytes(segment[i : i + 2], "big") for i in (1, 3))
-            found.size = (width, height)
+            found.size, found.components = (width, height), segment[5]
             if marker in _PROGRESSIVE:
                 found.missing_bits = {component: [99] * 64 for component in segment[6::3]}
         elif marker == _START_OF_SCAN and segment:
@@ -86,7 +88,8 @@ def is_cut(
         decode: returns the pixels of a file, or None.
     """
     corners = pixels[:: max(pixels.shape[0] - 1, 1), :: max(pixels.shape[1] - 1, 1)]
-    grey = (corners == 128).all(axis=2).any()  # one is the last to be decoded, however turned
+    middle = corners[..., :1] if jpeg.components == 4 else 128  # of CMYK it depends on the decoder
+    grey = (corners == middle).all(axis=2).any()  # one is the last to be decoded, however turned
     incomplete = any(any(missing) for missing in jpeg.missing_bits.values())
     if jpeg.has_end and not grey and not incomplete:
         return False

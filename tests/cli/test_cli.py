@@ -294,17 +294,39 @@ def test_outputs_that_would_destroy_something_are_refused(
     assert photograph.read_bytes() == before
 
 
-def test_sigterm_cleans_up_like_ctrl_c() -> None:
+def test_a_broken_image_prints_nothing_of_opencv(photograph: Path) -> None:
+    broken = photograph.with_suffix(".tiff")
+    cv2.imwrite(str(broken), np.zeros((64, 64, 3), np.uint8))
+    broken.write_bytes(broken.read_bytes()[:-50])
     code = (
-        "import os, signal\n"
+        "import sys\n"
+        "from refinemask.cli import main\n"
+        "main._set_up_process()\n"
+        "from refinemask.errors import RefineMaskError\n"
+        "from refinemask.inference.images import load_image\n"
+        "try:\n"
+        "    load_image(sys.argv[1])\n"
+        "except RefineMaskError as error:\n"
+        "    print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(broken)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "photo.tiff as TIFF: it is damaged" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_signals_that_end_a_process_clean_up_like_ctrl_c(number: str) -> None:
+    code = (
+        "import os, signal, sys\n"
         "from refinemask.cli import main\n"
         "main._terminate_like_ctrl_c()\n"
         "try:\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    os.kill(os.getpid(), getattr(signal, sys.argv[1]))\n"
         "finally:\n"
         "    print('cleaned up')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, number], capture_output=True, text=True)
     assert done.stdout == "cleaned up\n"
     assert "KeyboardInterrupt" in done.stderr
 

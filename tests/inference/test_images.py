@@ -224,6 +224,20 @@ def test_jpeg_that_was_cut_and_closed(tmp_path, turned, grey, progressive, share
         load_image(path)
 
 
+@pytest.mark.parametrize(("mode", "restarts"), [("CMYK", 0), ("RGB", 3), ("L", 2)])
+@pytest.mark.parametrize("share", [0.3, 0.55, 0.9])
+def test_other_jpegs_that_were_cut_and_closed(tmp_path, mode, restarts, share):
+    path = tmp_path / "photo.jpg"
+    PIL.fromarray(noise()).convert(mode).save(path, restart_marker_blocks=restarts)
+    assert load_image(path).shape == (80, 90, 3)
+    whole = path.read_bytes()
+    path.write_bytes(whole.removesuffix(b"\xff\xd9"))
+    assert load_image(path).shape == (80, 90, 3)
+    path.write_bytes(whole[: int(len(whole) * share)].rstrip(b"\xff") + b"\xff\xd9")
+    with pytest.raises(RefineMaskError, match=r"photo\.jpg is truncated"):
+        load_image(path)
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("ending", [b"", b"\xff", b"\xff\xff"])
 def test_whole_jpeg_without_its_end_marker(tmp_path, capfd, progressive, ending):
