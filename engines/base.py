@@ -6,9 +6,9 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.engines.outputs import check_outputs
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata
+from refinemask.inference.outputs import check_outputs
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
 from refinemask.inference.structures import RawArrays
@@ -69,6 +69,8 @@ class Engine(ImagePredictor):
         try:
             filled, sizes = self._filled(images, image_sizes)
             outputs = self._run(filled, sizes)
+        except RefineMaskError:  # of a model in PyTorch, which checks its outputs itself
+            raise
         except MemoryError as error:
             raise RefineMaskError(
                 f"{self.source} ran out of memory on images of the shape {images.shape}; use fewer "
@@ -76,7 +78,7 @@ class Engine(ImagePredictor):
             ) from error
         except Exception as error:  # The runtimes' errors have no base class in common.
             raise RefineMaskError(f"{self.source} cannot be run: {one_line(error)}") from error
-        check_outputs(outputs, self.metadata, self.source, filled.shape)
+        check_outputs(outputs, self.metadata.model, self.source, filled.shape)
         end = np.searchsorted(outputs.image_index, len(images))
         return outputs.map(lambda values: values[:end])
 

@@ -16,6 +16,7 @@ from refinemask.configs.config import (
     ModelConfig,
     RefineMaskConfig,
 )
+from refinemask.inference.outputs import check_outputs
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
 from refinemask.inference.structures import RawArrays, RawOutputs
@@ -129,11 +130,17 @@ class Detector(nn.Module, ImagePredictor):
 
     @torch.inference_mode()
     def run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
-        """Call `detect` with NumPy arrays, and return NumPy arrays."""
+        """Call `detect` with NumPy arrays, and return NumPy arrays.
+
+        Raises:
+            RefineMaskError: the weights make results that are none, such as NaN.
+        """
         raw = self.detect(
             torch.from_numpy(images).to(self.device), torch.from_numpy(image_sizes).to(self.device)
         )
-        return raw.map(lambda values: values.cpu().numpy())
+        outputs = raw.map(lambda values: values.cpu().numpy())
+        check_outputs(outputs, self.config, self.config.preset, images.shape)
+        return outputs
 
 
 def build_model(config: ModelConfig) -> Detector:

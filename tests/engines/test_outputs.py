@@ -9,9 +9,9 @@ import pytest
 
 import refinemask.engines
 from refinemask.engines.base import Engine
-from refinemask.engines.outputs import check_outputs
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import InputLimits
+from refinemask.inference.outputs import check_outputs
 from refinemask.inference.structures import RawArrays
 from tests.artifact_bytes import make_metadata
 from tests.engines.conftest import GRAPH
@@ -35,7 +35,7 @@ def outputs(count: int = 3, **changes: Any) -> RawArrays:
 
 @pytest.mark.parametrize("count", [0, 1, 3, 200])
 def test_allowed_outputs(count):
-    check_outputs(outputs(count), METADATA, "m.onnx", IMAGES.shape)
+    check_outputs(outputs(count), METADATA.model, "m.onnx", IMAGES.shape)
 
 
 NAN, INF = np.float32("nan"), np.float32("inf")
@@ -73,7 +73,7 @@ NAN, INF = np.float32("nan"), np.float32("inf")
 )
 def test_what_no_network_returns(changes, message):
     with pytest.raises(RefineMaskError, match=f"m.onnx returned {message}") as error:
-        check_outputs(outputs(**changes), METADATA, "m.onnx", IMAGES.shape)
+        check_outputs(outputs(**changes), METADATA.model, "m.onnx", IMAGES.shape)
     assert str(error.value).isprintable()
 
 

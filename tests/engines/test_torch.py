@@ -1,5 +1,6 @@
 """The torch engine gives what the model gives."""
 
+import copy
 import dataclasses
 import multiprocessing
 from multiprocessing.queues import Queue
@@ -68,3 +69,15 @@ def test_neither_it_nor_a_new_one_hangs_in_a_forked_process(model):
     assert second.startswith("cannot run maskrcnn_small here: this process was forked")
     assert first.endswith("; start processes by the method spawn")
     assert second.endswith("; start processes by the method spawn")
+
+
+@pytest.mark.parametrize("layer", ["bbox_head.fc_reg", "mask_head.conv_logits"])
+def test_weights_that_make_nan_are_noticed(model, layer):
+    broken = copy.deepcopy(model)
+    broken.roi_head.get_submodule(layer).bias.data.fill_(float("nan"))
+    image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    for predictor in (broken, TorchEngine(broken)):
+        with pytest.raises(
+            RefineMaskError, match=r"maskrcnn_small returned (boxes|masks) from nan"
+        ):
+            predictor.predict(image)

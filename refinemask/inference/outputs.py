@@ -8,7 +8,6 @@ import numpy as np
 
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
-from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.inference.structures import RawArrays
 
 _ROUNDING = 1e-5
@@ -16,13 +15,13 @@ _ROUNDING = 1e-5
 
 
 def check_outputs(
-    outputs: RawArrays, metadata: ArtifactMetadata, source: str, images: tuple[int, ...]
+    outputs: RawArrays, model: ModelConfig, source: str, images: tuple[int, ...]
 ) -> None:
     """Check the outputs for a batch of padded images.
 
     Args:
-        outputs: what a runtime returned.
-        metadata: of the network: its classes, and how many detections of which masks it makes.
+        outputs: what it returned.
+        model: what the network is: its classes, and how many detections of which masks it makes.
         source: the file of the network, as the error names it.
         images: shape of the batch: (B, H, W, 3).
 
@@ -30,11 +29,11 @@ def check_outputs(
         RefineMaskError: they are not what the network may return.
     """
     try:
-        _check_arrays(outputs, metadata.model.mask_head.mask_size)
-        _check_values(outputs, metadata.model, *images[:3])
+        _check_arrays(outputs, model.mask_head.mask_size)
+        _check_values(outputs, model, *images[:3])
     except ValueError as error:
         raise RefineMaskError(
-            f"{source} returned {error}; its graph or its weights are damaged, export it again"
+            f"{source} returned {error}; its weights or its graph are damaged; use another file"
         ) from error
 
 
