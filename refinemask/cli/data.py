@@ -67,7 +67,7 @@ def _check(spec: str, threads: int | None, json: str | None) -> None:
     lines = [f"to evaluate: {evaluation}"]
     lines += [] if training is None else [f"to train: {training}"]
     lines += [
-        f"duplicates, {kind}: {one.count} (such as {one.example})"
+        f"duplicates, {kind}: {one.count} (such as {kind.split('s ')[0]} {one.example})"
         for kind, one in found.duplicates.items()
     ]
     lines += failures[:_SHOWN]

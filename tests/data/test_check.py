@@ -78,7 +78,7 @@ def test_what_is_there_twice(sound):
     }
     done = check(sound.annotations)
     assert done.exit_code == 0
-    assert "duplicates, images of the same file: 1 (such as 21)" in done.stdout
+    assert "duplicates, images of the same file: 1 (such as image 21)" in done.stdout
 
 
 def test_uses_that_would_fail(sound):

@@ -41,7 +41,7 @@ RESULTS: list[dict[str, Any]] = [
     {"image_id": 5, "category_id": 1, "bbox": BOX, "score": 0.9, "segmentation": encode_rle(MASK)},
     {"image_id": "a.png", "category_name": "cow", "score": 0.9, "segmentation": POLYGON},
 ]
-VALUES = [
+VALUES: list[Any] = [
     *(None, True, 0, -1, 1.0, 1.5, 2**31, 2**63, 10**400, float("nan"), float("inf"), -1e300),
     *("", "x", "\ud800", "a\0b", "../x", "0PPPPPP4", [], [[]], [1], {}, {"a": 1}, [None], [[[]]]),
     *([[1, 2], [3, 4], [5, 6]], [[1e9] * 6], [[float("nan")] * 6], [0, 2**64]),
