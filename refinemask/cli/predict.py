@@ -52,7 +52,7 @@ def predict(
     category_ids = _category_ids(predictor, dataset)
     made_by = {"model": choice.identity()} | _describe(options, category_ids)
     with _log(options, json, made_by) as log:
-        with _progress(len(sources), resumable=options.output is not None or json != "-") as step:
+        with _progress(len(sources), _is_resumable(options, json)) as step:
             failures = predict_sources(predictor, sources, log, options, category_ids, step)
         done = len(sources) - len(failures)
         if done:
@@ -68,7 +68,10 @@ def predict(
         return
     for failure in failures:
         note(f"error: {one_line(failure)}")
-    others = "the results have the others" if done else "nothing was written"
+    others = "nothing was written"
+    if done:
+        kept = _is_resumable(options, json)
+        others = f"the results have the others{', --resume adds repaired ones' if kept else ''}"
     raise RefineMaskError(
         f"{len(failures)} of {counted(len(sources), 'image')} could not be predicted; {others}"
     )
@@ -79,8 +82,12 @@ def _check(images: list[Path] | None, options: PredictOptions, json: str | None)
         raise WrongUsage("give either IMAGE ... (images, or folders of images) or --dataset SPEC")
     if options.output is None and json is None:
         raise WrongUsage("give --output DIR, --json PATH or both")
-    if options.resume and options.output is None and json == "-":
+    if options.resume and not _is_resumable(options, json):
         raise WrongUsage("--resume requires --output DIR or --json PATH")
+
+
+def _is_resumable(options: PredictOptions, json: str | None) -> bool:
+    return options.output is not None or json != "-"
 
 
 def _open(spec: str) -> "InstanceDataset":
@@ -120,7 +127,7 @@ def _check_outputs(
 ) -> None:
     """Check that nothing that is written replaces anything that is read, or written too."""
     pictures = [source.picture for source in sources]
-    log = None if json == "-" and options.output is None else _log_path(options, json)
+    log = _log_path(options, json) if _is_resumable(options, json) else None
     refuse_to_overwrite(read, [json, log, *pictures])
     for path in (json, log):
         refuse_to_overwrite([*pictures, log if path is json else None], [path])
@@ -166,7 +173,7 @@ def _log(
 
     from refinemask.inference.prediction_log import PredictionLog
 
-    if options.output is None and json == "-":
+    if not _is_resumable(options, json):
         with TemporaryDirectory() as folder, PredictionLog(Path(folder), made_by, False) as log:
             yield log
         return

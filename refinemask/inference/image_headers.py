@@ -109,8 +109,8 @@ _READERS = (
     (rb"BM", "BMP", _bmp),
     (rb"RIFF....WEBP", "WebP", _webp),
     (rb"II[*+]\0|MM\0[*+]", "TIFF", _tiff),
-    (rb"....ftyp(?:avi[fs]|mi[fa][f1](?:....)+?avif)", "AVIF", _heif),
-    (rb"....ftyp(?:he[iv][cxms]|hev[cxms]|mif1|msf1)", "HEIC", _heif),
+    (rb"....ftyp(?:avif|avis|(?:mif1|miaf)....(?:....){0,16}avif)", "AVIF", _heif),
+    (rb"....ftyp(?:heic|heix|heim|heis|hevc|hevx|mif1|msf1)", "HEIC", _heif),
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", _jpeg_2000),
     (rb"P[1-6][\s#]", "PNM", _pnm),
 )
