@@ -29,8 +29,8 @@ class ModelChoice:
         str | None,
         Option(
             metavar="CHECKPOINT|NAME",
-            help="A checkpoint (of this package, RefineMask, mmdetection or torchvision), "
-            f"or a shipped model: {', '.join(shipped_models())}.",
+            help="A checkpoint (of this package, RefineMask, mmdetection, torchvision or "
+            f"detectron2), or a shipped model: {', '.join(shipped_models())}.",
         ),
     ] = None
     bn_eps: BnEps = None
