@@ -9,7 +9,7 @@ import torch
 from refinemask.checkpoints import load, load_model, save_checkpoint, synthetic_model
 from refinemask.configs import presets
 from refinemask.configs.classes import COCO_CLASSES
-from refinemask.configs.config import RefineMaskConfig
+from refinemask.configs.config import Conventions, RefineMaskConfig
 from refinemask.errors import RefineMaskError
 from tests import golden
 from tests.checkpoints import foreign
@@ -88,6 +88,20 @@ def test_as_mmengine_saves_it(write):
     model = load_model(write(foreign.mmengine_checkpoint(config, COCO_CLASSES)))
     assert model.config == replace(config, input=foreign.PREPROCESSED)
     same_tensors(model, config)
+
+
+def test_values_of_the_configuration_decide(write):
+    """Two files that differ in their configuration alone are two models."""
+    conventions = Conventions(anchor_scales=(2, 8), anchor_ratios=(0.2, 5.0), detection_iou=0.3)
+    config = replace(NARROW["maskrcnn"], conventions=conventions, max_detections=300)
+    content = foreign.mmcv_checkpoint(config)
+    content["meta"]["config"] = """
+model = dict(rpn_head=dict(anchor_generator=dict(scales=[2, 8], ratios=[0.2, 5.0])))
+test_cfg = dict(rcnn=dict(nms=dict(type='nms', iou_thr=0.3), max_per_img=300))
+"""
+    model = load_model(write(content))
+    assert model.config == config
+    same_predictions(model, config)
 
 
 def test_weights_that_are_no_part_of_the_model(write):
