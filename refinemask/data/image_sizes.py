@@ -1,6 +1,7 @@
 """Sizes of image files from their headers, for datasets whose annotations do not record them."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from refinemask.inference.images import load_image
 
 MOST_PIXELS = 10**8
 """Larger images are refused before anything of their size is made."""
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _ORIENTATION = 0x0112
 _UPRIGHT = (None, 1)
 
@@ -22,7 +24,8 @@ def image_sizes(paths: Sequence[Path]) -> list[tuple[int, int]]:
     Raises:
         RefineMaskError: a file is not an image that can be read, or has more than 10^8 pixels.
     """
-    with ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our bound is an error
         return list(pool.map(_image_size, paths))
 
 
@@ -36,32 +39,35 @@ def encoded_size(data: bytes, name: str) -> tuple[int, int]:
     Raises:
         RefineMaskError: it is not an image, or has more than 10^8 pixels.
     """
-    (height, width), _ = _read_header(io.BytesIO(data), name)
-    return height, width
+    header = _read_header(io.BytesIO(data), name)
+    if header is None:
+        raise RefineMaskError(f"{name} is not an image, or is damaged; save it again as PNG")
+    return header[0]
 
 
 def _image_size(path: Path) -> tuple[int, int]:
-    size, upright = _read_header(path, f"image {path}")
-    if upright:
-        return size
-    # The decoder decides which formats it turns.
+    header = _read_header(path, f"image {path}")
+    if header is not None and header[1]:
+        return header[0]
+    # The decoder decides which files are images, and which it turns.
     height, width = load_image(path).shape[:2]
     return height, width
 
 
-def _read_header(source: Path | io.BytesIO, name: str) -> tuple[tuple[int, int], bool]:
-    """Return height and width as stored, and whether the image is shown as it is stored."""
+def _read_header(source: Path | io.BytesIO, name: str) -> tuple[tuple[int, int], bool] | None:
+    """Return height and width as stored, and whether the image is shown as it is stored.
+
+    None where the header is not that of one of the formats, or is damaged.
+    """
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=_FORMATS) as image:
             width, height = image.size
-            upright = image.getexif().get(_ORIENTATION) in _UPRIGHT
+            # The method of PNG files decodes them, to look for a chunk behind the pixels.
+            upright = Image.Image.getexif(image).get(_ORIENTATION) in _UPRIGHT
     except Image.DecompressionBombError as error:
         raise RefineMaskError(f"{name}: {error}; scale it down") from error
-    except Exception as error:  # whatever Pillow makes of malformed files
-        reason = getattr(error, "strerror", None) or "it is not an image, or is damaged"
-        raise RefineMaskError(
-            f"cannot read the size of {name}: {reason}; convert it to PNG or JPEG, or remove it"
-        ) from error
+    except Exception:  # whatever Pillow makes of malformed files
+        return None
     if height * width > MOST_PIXELS:
         raise RefineMaskError(
             f"{name} is {height} high and {width} wide, more than {MOST_PIXELS} pixels; "

@@ -125,6 +125,11 @@ def _size(file: Path, content: dict[str, Any], image: Path) -> tuple[int, int]:
     """Return the height and width that a file records, else those of its image."""
     height, width = content.get("imageHeight"), content.get("imageWidth")
     if height is None and width is None:
+        if not os.path.isfile(image):
+            raise RefineMaskError(
+                f"{file} records no `imageHeight` and `imageWidth`, and its image "
+                f"{content['imagePath'][:200]!r} is not there; put the image where `imagePath` says"
+            )
         return image_sizes([image])[0]
     if not _is_length(height) or not _is_length(width) or height * width > MOST_PIXELS:
         raise RefineMaskError(

@@ -132,6 +132,8 @@ def _candidates(folder: Path) -> Iterator[Path]:
     """Yield the YAML files of YOLO datasets in a folder, or in the nearest one above it."""
     parents = folder.absolute().parents[:_LEVELS_UP] if _has_labels(folder) else ()
     for place in (folder, *parents):
+        if not os.access(place, os.R_OK | os.X_OK):
+            continue
         files = sorted(entry for entry in place.iterdir() if entry.suffix.lower() in _SUFFIXES)
         files.sort(key=lambda file: file.name != "data.yaml")
         found = [file for file in files if _mentions_names(file)]

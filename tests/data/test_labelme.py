@@ -139,6 +139,13 @@ def test_a_size_that_is_not_recorded_is_that_of_the_image(tmp_path):
     assert open_dataset(str(tmp_path))[0].image.shape == (HEIGHT, WIDTH, 3)
 
 
+@pytest.mark.parametrize("image", ["b.png", "\0", "", "x" * 1000])
+def test_an_image_that_is_not_there_has_no_size(tmp_path, image):
+    write_labelme(tmp_path, [shape("a", SQUARE)], image, imageHeight=None, imageWidth=None)
+    with pytest.raises(RefineMaskError, match=r"a\.json records no `imageHeight`"):
+        open_dataset(str(tmp_path), with_images=False)
+
+
 def test_embedded_images_are_not_read(tmp_path):
     write_labelme(tmp_path, [shape("a", SQUARE)], imageData="no base64")
     assert len(open_dataset(str(tmp_path))) == 1
@@ -161,7 +168,10 @@ def test_embedded_images_are_not_read(tmp_path):
         ({"shape_type": "circle"}, r"shapes\[1\]: a circle must have 2 points, got 4"),
         ({"shape_type": "rectangle", "points": SQUARE[:3]}, "must have 2 or 4 points"),
         ({"group_id": [1]}, r"shapes\[1\]: `group_id` must be"),
-        ({"shape_type": "mask", "points": SQUARE[:2]}, "cannot read the size of the mask"),
+        (
+            {"shape_type": "mask", "points": SQUARE[:2]},
+            r"mask of .*shapes\[1\] is not an image",
+        ),
         ({"shape_type": "mask", "points": SQUARE[:2], "mask": "é"}, "not a PNG in base64"),
         ({"shape_type": "mask", "points": SQUARE[:2], "mask": 5}, "not a PNG in base64"),
     ],
