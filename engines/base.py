@@ -12,7 +12,7 @@ from refinemask.inference.outputs import check_outputs
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
 from refinemask.inference.structures import RawArrays
-from refinemask.inference.text import one_line
+from refinemask.printable import last_line
 
 
 class Engine(ImagePredictor):
@@ -77,7 +77,7 @@ class Engine(ImagePredictor):
                 "or smaller ones"
             ) from error
         except Exception as error:  # The runtimes' errors have no base class in common.
-            raise RefineMaskError(f"{self.source} cannot be run: {one_line(error)}") from error
+            raise RefineMaskError(f"{self.source} cannot be run: {last_line(error)}") from error
         check_outputs(outputs, self.metadata.model, self.source, filled.shape)
         end = np.searchsorted(outputs.image_index, len(images))
         return outputs.map(lambda values: values[:end])

@@ -1,12 +1,17 @@
 """Text of unknown origin, made harmless on terminals, in logs and in pictures."""
 
 import re
+import unicodedata
+from typing import Any
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters other than tab and newline
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they reorder the text around them
     "\u2028\u2029\ud800-\udfff]"  # they end lines, or have no UTF-8
 )
+
+_LONGEST_LINE = 300
+_LONGEST_VALUE = 60
 
 
 def printable(text: str) -> str:
@@ -17,6 +22,26 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     r"""Return `text` as `printable` does, with escapes for tabs and newlines too."""
     return printable(text).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def last_line(error: BaseException) -> str:
+    """Return the beginning of the last line of an error's message, or its type if it has none."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return one_line(lines[-1][:_LONGEST_LINE])
+
+
+def shown(value: Any) -> str:
+    """Return a value as it stands in an error: short, and of printable ASCII characters."""
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits; endless nesting
+        return f"a value of type {type(value).__name__} that is too long to show"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def is_clean(text: str) -> bool:
+    """Return whether a text has a form in UTF-8 and no control characters."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from refinemask import engines
 from refinemask.errors import RefineMaskError
-from refinemask.inference.text import printable
+from refinemask.printable import one_line
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def target_names(targets: Sequence[Target], presets: Sequence[str]) -> list[str]
     candidates = (
         list(presets),
         [f"{preset} {one.runtime}" for preset, one in zip(presets, targets, strict=True)],
-        [printable(f"{Path(one.path).stem} {one.runtime}") for one in targets],
+        [one_line(f"{Path(one.path).stem} {one.runtime}") for one in targets],
     )
     distinct = (names for names in candidates if max(Counter(names).values()) == 1)
-    return next(distinct, [printable(str(one)) for one in targets])
+    return next(distinct, [one_line(str(one)) for one in targets])

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from refinemask.checkpoints.config_text import UNREADABLE
-from refinemask.configs.checks import quoted
 from refinemask.configs.config import FCNMaskConfig, MaskConfig, SimpleRefineMaskConfig
 from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
 _ZEROS = (0, 0, 0, 0)
 _CODERS = ("model.rpn_head.bbox_coder", "model.roi_head.bbox_head.bbox_coder")
@@ -258,5 +258,5 @@ def _at(config: Any, place: str) -> Any:
 def _refusal(place: str, value: Any, supported: str) -> RefineMaskError:
     place = place.replace("test.", "test_cfg.", 1) if place.startswith("test.") else place
     return RefineMaskError(
-        f"its configuration sets {place} to {quoted(value)}; supported is {supported}"
+        f"its configuration sets {place} to {shown(value)}; supported is {supported}"
     )

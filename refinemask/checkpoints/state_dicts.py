@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from refinemask.configs.checks import quoted
 from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
 """Usual keys of the weights; the first that is present decides."""
@@ -134,7 +134,7 @@ def _choose(
             candidates = usual
             break
     if len(candidates) > 1:
-        listed = ", ".join(quoted(".".join(keys)) for keys in candidates)
+        listed = ", ".join(shown(".".join(keys)) for keys in candidates)
         raise RefineMaskError(
             f"{path} holds several state dicts ({listed}) and does not say which is the model's; "
             "save that one alone with torch.save(model.state_dict(), FILE)"
@@ -178,6 +178,6 @@ def _what_is_wrong(content: object) -> str:
             "save one with torch.save(model.state_dict(), FILE)"
         )
     return (
-        f"does not hold a state dict: its entry {quoted(name)} is not a dense CPU tensor that "
+        f"does not hold a state dict: its entry {shown(name)} is not a dense CPU tensor that "
         f"holds all its numbers, but of type {type(value).__name__}"
     )

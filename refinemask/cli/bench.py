@@ -70,10 +70,10 @@ def _refuse_inputs(
 
 def _named(files: tuple[Path, ...]) -> dict[str, Path]:
     """Name files by their stems, or by their whole paths where two share a stem."""
-    from refinemask.inference.text import printable
+    from refinemask.printable import one_line
 
-    stems = {printable(path.stem): path for path in files}
-    return stems if len(stems) == len(files) else {printable(str(path)): path for path in files}
+    stems = {one_line(path.stem): path for path in files}
+    return stems if len(stems) == len(files) else {one_line(str(path)): path for path in files}
 
 
 def _with_device(options: BenchOptions) -> BenchOptions:

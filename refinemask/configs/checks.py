@@ -11,8 +11,8 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
-_SHOWN = 60
 """Characters of a wrong value that an error quotes."""
 
 
@@ -53,16 +53,7 @@ def check_fields(config: object) -> None:
     for name, hint in hints.items():
         wanted = _problem(getattr(config, name), hint)
         if wanted:
-            raise RefineMaskError(f"{name} must be {wanted}, got {quoted(getattr(config, name))}")
-
-
-def quoted(value: object) -> str:
-    """Return the repr of a value from a file, shortened."""
-    try:
-        text = ascii(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits; endless nesting
-        return f"a value of type {type(value).__name__} that is too long to show"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+            raise RefineMaskError(f"{name} must be {wanted}, got {shown(getattr(config, name))}")
 
 
 @cache

@@ -3,8 +3,9 @@
 Where the names of classes are not recorded, they are numbered.
 """
 
-from refinemask.configs.checks import Bounds, quoted
+from refinemask.configs.checks import Bounds
 from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
 MAX_CLASSES = 2**14
 """Largest number of classes of a model: its 1000 proposals have a box and a score for each."""
@@ -32,6 +33,7 @@ COCO_CATEGORY_IDS = (
 CITYSCAPES_CLASSES = (
     "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
 )
+
 CITYSCAPES_CATEGORY_IDS = (24, 25, 26, 27, 28, 31, 32, 33)
 # fmt: on
 
@@ -44,6 +46,6 @@ def numbered_classes(count: int) -> tuple[str, ...]:
     """
     if not Bounds(1, MAX_CLASSES).allow(count):
         raise RefineMaskError(
-            f"a model must have between 1 and {MAX_CLASSES} classes, got {quoted(count)}"
+            f"a model must have between 1 and {MAX_CLASSES} classes, got {shown(count)}"
         )
     return tuple(f"class {index}" for index in range(count))

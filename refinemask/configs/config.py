@@ -9,9 +9,10 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from refinemask.configs.checks import Bounds, Lengths, check_fields, quoted
+from refinemask.configs.checks import Bounds, Lengths, check_fields
 from refinemask.configs.classes import MAX_CLASSES
 from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
 Backbone = Literal["resnet50", "resnet101", "efficientnet_lite0"]
 MAX_DETECTIONS = 1000
@@ -261,7 +262,7 @@ class ModelConfig:
             return ModelConfig(**values)
         except (KeyError, TypeError, AttributeError) as error:
             raise RefineMaskError(
-                f"not a model configuration of this version: {quoted(error)}"
+                f"not a model configuration of this version: {shown(error)}"
             ) from error
 
 

@@ -10,9 +10,8 @@ from PIL import Image
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
+from refinemask.inference.pixel_limit import size_problem
 
-MOST_PIXELS = 10**8
-"""Larger images are refused before anything of their size is made."""
 _FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _ORIENTATION = 0x0112
 _UPRIGHT = (None, 1)
@@ -22,7 +21,7 @@ def image_sizes(paths: Sequence[Path]) -> list[tuple[int, int]]:
     """Return the height and width in pixels that `load_image` gives each file.
 
     Raises:
-        RefineMaskError: a file is not an image that can be read, or has more than 10^8 pixels.
+        RefineMaskError: a file is not an image that can be read, or has too many pixels.
     """
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our bound is an error
@@ -37,7 +36,7 @@ def encoded_size(data: bytes, name: str) -> tuple[int, int]:
         name: what it is, for messages.
 
     Raises:
-        RefineMaskError: it is not an image, or has more than 10^8 pixels.
+        RefineMaskError: it is not an image, or has too many pixels.
     """
     header = _read_header(io.BytesIO(data), name)
     if header is None:
@@ -68,9 +67,7 @@ def _read_header(source: Path | io.BytesIO, name: str) -> tuple[tuple[int, int],
         raise RefineMaskError(f"{name}: {error}; scale it down") from error
     except Exception:  # whatever Pillow makes of malformed files
         return None
-    if height * width > MOST_PIXELS:
-        raise RefineMaskError(
-            f"{name} is {height} high and {width} wide, more than {MOST_PIXELS} pixels; "
-            "scale it down"
-        )
+    problem = size_problem(height, width)
+    if problem:
+        raise RefineMaskError(f"{name} {problem}")
     return (height, width), upright

@@ -10,14 +10,15 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeGuard
+from typing import Any
 
 from refinemask.data.coco import CocoDataset
 from refinemask.data.coco_content import common_folder, read_text
 from refinemask.data.coco_json import check_coco_content
-from refinemask.data.image_sizes import MOST_PIXELS, image_sizes
+from refinemask.data.image_sizes import image_sizes
 from refinemask.data.labelme_shapes import LEFT_OUT, join_shapes
 from refinemask.errors import RefineMaskError
+from refinemask.inference.pixel_limit import size_problem
 
 logger = logging.getLogger(__name__)
 
@@ -131,16 +132,10 @@ def _size(file: Path, content: dict[str, Any], image: Path) -> tuple[int, int]:
                 f"{content['imagePath'][:200]!r} is not there; put the image where `imagePath` says"
             )
         return image_sizes([image])[0]
-    if not _is_length(height) or not _is_length(width) or height * width > MOST_PIXELS:
-        raise RefineMaskError(
-            f"{file}: `imageHeight` and `imageWidth` must be positive integers, of at most "
-            f"{MOST_PIXELS} pixels, got {str(height)[:20]} and {str(width)[:20]}"
-        )
-    return height, width
-
-
-def _is_length(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_PIXELS
+    problem = size_problem(height, width)
+    if problem:
+        raise RefineMaskError(f"{file}, by `imageHeight` and `imageWidth`, {problem}")
+    return int(height), int(width)  # type: ignore[arg-type]
 
 
 def _report_left_out(folder: Path, contents: Sequence[dict[str, Any]]) -> None:

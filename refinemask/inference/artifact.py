@@ -18,7 +18,7 @@ from refinemask.inference.onnx_graph import (
 )
 from refinemask.inference.seal import check_seal
 from refinemask.inference.structures import RawOutputs
-from refinemask.inference.text import one_line, printable
+from refinemask.printable import last_line, one_line
 
 OUTPUT_NAMES = RawOutputs._fields
 _LARGEST = 1 << 31
@@ -92,7 +92,7 @@ class Artifact:
     def load_error(self, error: Exception) -> RefineMaskError:
         """Return the error for an artifact that a runtime refuses to load."""
         return RefineMaskError(
-            f"cannot load {self.path} as an ONNX artifact: {one_line(error)}; {_AGAIN}"
+            f"cannot load {self.path} as an ONNX artifact: {last_line(error)}; {_AGAIN}"
         )
 
 
@@ -170,7 +170,7 @@ def _listed(tensors: tuple[Tensor, ...]) -> str:
         lengths = ("?" if length is None else str(length) for length in tensor.shape)
         return f"{tensor.name} {tensor.dtype or 'of another type'} ({', '.join(lengths)})"
 
-    return printable(", ".join(map(described, tensors)) or "none")
+    return one_line(", ".join(map(described, tensors)) or "none")
 
 
 def _check_sidecar(path: Path, digest: str) -> None:

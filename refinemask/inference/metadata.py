@@ -17,7 +17,7 @@ from typing import Any
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.inference.sizes import DIVISOR, MAX_BATCH, MAX_SIDE, MIN_SIDE
-from refinemask.inference.text import is_clean, one_line, printable, shown
+from refinemask.printable import is_clean, last_line, one_line, shown
 
 METADATA_KEY = "refinemask"
 SCHEMA_VERSION = 2
@@ -137,7 +137,7 @@ class ArtifactMetadata:
             model = self.model
         except RefineMaskError as error:
             raise RefineMaskError(
-                f"the configuration in artifact metadata is refused: {printable(str(error))}"
+                f"the configuration in artifact metadata is refused: {one_line(str(error))}"
             ) from error
         for field, value in (
             ("preset", model.preset),
@@ -186,7 +186,7 @@ class ArtifactMetadata:
             return ArtifactMetadata(**values)
         except _DAMAGED as error:
             raise RefineMaskError(
-                f"artifact metadata is damaged ({one_line(error)}); {_AGAIN}"
+                f"artifact metadata is damaged ({last_line(error)}); {_AGAIN}"
             ) from error
 
 

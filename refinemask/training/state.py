@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from refinemask.checkpoints.native_format import content_digest, write_tensors
 from refinemask.checkpoints.state_dicts import check_finite
-from refinemask.configs.checks import quoted
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
 _KEY = "refinemask-training"
 _UNREADABLE = (
@@ -109,7 +109,7 @@ def _open(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
         raise RefineMaskError(f"{path} is damaged: {error}") from error
     except _UNREADABLE as error:
         raise RefineMaskError(
-            f"{path} is not the state of a training run: {quoted(error)}"
+            f"{path} is not the state of a training run: {shown(error)}"
         ) from error
     if type(iteration) is not int or iteration < 0 or not isinstance(options, dict):
         raise RefineMaskError(

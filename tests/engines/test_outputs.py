@@ -95,7 +95,7 @@ class Fake(Engine):
     ("error", "message"),
     [
         (MemoryError(), r"m.onnx ran out of memory on images of the shape \(2, 64, 96, 3\)"),
-        (RuntimeError("a\nthe \x1b[2J node"), r"m.onnx cannot be run: the \?\[2J node"),
+        (RuntimeError("a\nthe \x1b[2J node"), r"m.onnx cannot be run: the \\x1b\[2J node"),
         (ValueError(), "m.onnx cannot be run: ValueError"),
     ],
 )

@@ -164,7 +164,10 @@ INPUTS, OUTPUTS = interface(METADATA)
         ({"inputs": (*INPUTS, INPUTS[0])}, "inputs"),
         ({"inputs": (Tensor("images", "float32", INPUTS[0].shape), INPUTS[1])}, "inputs"),
         ({"inputs": (Tensor("images", "uint8", (8, None, None, 3)), INPUTS[1])}, "inputs"),
-        ({"outputs": [Tensor("\x1b[2J", "float64", (5,))]}, r"the outputs \?\[2J of another type"),
+        (
+            {"outputs": [Tensor("\x1b[2J", "float64", (5,))]},
+            r"outputs \\x1b\[2J of another type",
+        ),
         (
             {"outputs": (*OUTPUTS[:4], Tensor("masks", "float32", (None, 8000, 8000)))},
             r"masks float32 \(\?, 8000, 8000\), not",
@@ -201,7 +204,7 @@ def test_describe_leaves_out_the_model(artifact):
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("first\nlast line", "last line"), ("", "RuntimeError"), ("a\x1b[2J", "a?[2J")],
+    [("first\nlast line", "last line"), ("", "RuntimeError"), ("a\x1b[2J", r"a\x1b[2J")],
 )
 def test_load_error_has_the_last_line_of_the_runtime(artifact, text, shown):
     error = Artifact.open(artifact).load_error(RuntimeError(text))
