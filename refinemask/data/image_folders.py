@@ -98,7 +98,7 @@ def _choose(candidates: Sequence[Path], names: Sequence[Sequence[str]]) -> tuple
 
 def _is_in(folder: Path, name: str) -> bool:
     """Whether a name, exactly as it is, is a file inside a folder."""
-    return not _leads_out(name) and (folder / name).is_file()
+    return not _leads_out(name) and os.path.isfile(folder / name)  # False for names too long
 
 
 def _leads_out(name: str) -> bool:
@@ -132,18 +132,18 @@ class _Matches:
     def _resolve(self, parts: Sequence[str]) -> str | None:
         folder = self._folder
         for part in parts:
-            if not (folder / part).exists():
+            if not os.path.exists(folder / part):
                 same = self._list(folder).get(_key(part), [])
                 if len(same) != 1:
                     return None
                 part = same[0]
             folder = folder / part
-        return folder.relative_to(self._folder).as_posix() if folder.is_file() else None
+        return folder.relative_to(self._folder).as_posix() if os.path.isfile(folder) else None
 
 
 def _list_by_key(folder: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    if folder.is_dir():
+    if os.path.isdir(folder):
         for name in os.listdir(folder):
             found.setdefault(_key(name), []).append(name)
     return found

@@ -29,6 +29,20 @@ def read_header(data: bytes) -> Header | None:
     return None
 
 
+def is_whole_png(data: bytes) -> bool:
+    """Return whether the chunks of a PNG file, each with its length, lead to its end.
+
+    Decoders make room for the length that a chunk claims, before they see that it is not there.
+    """
+    start = 8
+    while len(data) >= start + 12:
+        length, kind = struct.unpack_from(">I4s", data, start)
+        start += 12 + length  # length, kind and checksum take 4 bytes each
+        if kind == b"IEND":
+            return len(data) >= start
+    return False
+
+
 def _jpeg(data: bytes) -> tuple[int, int]:
     return jpeg.parse(data).size or (0, 0)
 

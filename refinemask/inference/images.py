@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.files import atomic_path
 from refinemask.inference import jpeg
-from refinemask.inference.image_headers import FORMATS, Header, read_header
+from refinemask.inference.image_headers import FORMATS, Header, is_whole_png, read_header
 from refinemask.inference.pixel_limit import VARIABLE, max_pixels
 from refinemask.printable import one_line
 
@@ -162,7 +162,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 def _decode_whole(data: bytes, header: Header, path: Path) -> NDArray[np.generic]:
     """Decode an image of which no part is missing."""
-    if header.format == "PNG" and b"IEND" not in data[-65536:]:
+    if header.format == "PNG" and not is_whole_png(data):
         raise _truncated(path)
     structure = jpeg.parse(data) if header.format == "JPEG" else jpeg.Jpeg(has_end=True)
     if not structure.has_end:
