@@ -50,7 +50,9 @@ def predict(
     _check_outputs([*read, *_files(choice)], sources, options, json)
     predictor = choice.open()
     category_ids = _category_ids(predictor, dataset)
-    made_by = {"model": choice.identity()} | _describe(options, category_ids)
+    made_by = {"model": choice.identity()} | _describe(
+        options, category_ids or predictor.category_ids
+    )
     with _log(options, json, made_by) as log:
         with _progress(len(sources), _is_resumable(options, json)) as step:
             failures = predict_sources(predictor, sources, log, options, category_ids, step)
@@ -70,8 +72,8 @@ def predict(
         note(f"error: {one_line(failure)}")
     others = "nothing was written"
     if done:
-        kept = _is_resumable(options, json)
-        others = f"the results have the others{', --resume adds repaired ones' if kept else ''}"
+        repair = ", --resume adds repaired ones" if _is_resumable(options, json) else ""
+        others = f"the results have the others{repair}"
     raise RefineMaskError(
         f"{len(failures)} of {counted(len(sources), 'image')} could not be predicted; {others}"
     )
@@ -135,10 +137,10 @@ def _check_outputs(
 
 def _category_ids(
     predictor: "Predictor", dataset: "InstanceDataset | None"
-) -> Sequence[int | None]:
-    """Return the category id of each label: the dataset's, where it has categories."""
+) -> Sequence[int | None] | None:
+    """Return a dataset's category id for each label; None where there are no categories."""
     if dataset is None or not dataset.class_names:
-        return predictor.category_ids
+        return None
     from refinemask.evaluation.run import match_classes
 
     return match_classes(predictor, dataset)

@@ -101,7 +101,8 @@ def predict_sources(
         sources: the images.
         log: where results go; images that it has are not predicted again.
         options: which detections are kept and drawn.
-        category_ids: of each label, None leaves its detections out; the predictor's own by default.
+        category_ids: of a dataset, for each label; None leaves its detections out. By default the
+            predictor's own, with the names of its classes.
         progress: called after each image.
 
     Returns:

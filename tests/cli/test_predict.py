@@ -229,6 +229,29 @@ def test_results_on_standard_output(photos: Path, predictor: OneBox) -> None:
     assert found == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"]
 
 
+def test_results_can_be_evaluated_on_a_dataset_with_other_ids(
+    photos: Path, tmp_path: Path, predictor: OneBox
+) -> None:
+    results, dataset = tmp_path / "results.json", tmp_path / "dataset.json"
+    assert invoke(photos / "0.jpg", "--json", results).exit_code == 0
+    (found,) = json.loads(results.read_text())
+    x, y, width, height = found["bbox"]
+    outline = [x, y, x + width, y, x + width, y + height, x, y + height]
+    truth = {
+        "images": [{"id": 42, "file_name": "0.jpg", "width": 80, "height": 64}],
+        "categories": [{"id": 1, "name": "thing"}],
+        "annotations": [
+            {"id": 1, "image_id": 42, "category_id": 1, "bbox": found["bbox"], "iscrowd": 0}
+            | {"segmentation": [outline], "area": width * height}
+        ],
+    }
+    dataset.write_text(json.dumps(truth))
+    evaluate = ["eval", "--results", str(results), "--dataset", str(dataset), "--json", "-"]
+    done = CliRunner().invoke(app, evaluate)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["box"]["AP"] == pytest.approx(1)
+
+
 def test_no_output_replaces_an_input_or_another(
     photos: Path, predictor: OneBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
