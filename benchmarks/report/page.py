@@ -19,6 +19,7 @@ from refinemask.configs.config import ModelConfig
 from refinemask.evaluation.metric_names import KINDS, METRICS
 from refinemask.export.parity import GATE
 from refinemask.inference.drawing import Image
+from refinemask.printable import printable
 
 _JPEG_QUALITY = 88
 
@@ -54,7 +55,7 @@ def render(report: Report) -> str:
         metrics=list(METRICS),
     )
     # Names of files need not be UTF-8.
-    return str(page).encode("utf-8", "replace").decode("utf-8")
+    return printable(str(page))
 
 
 def _template() -> Any:

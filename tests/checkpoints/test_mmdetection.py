@@ -134,8 +134,6 @@ def test_something_else():
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("backbone.bottom_up.stem.conv1.weight", "detectron2"),
-        ("proposal_generator.rpn_head.conv.weight", "detectron2"),
         ("roi_head.bbox_head.2.fc_cls.weight", "Cascade R-CNN"),
         ("roi_head.point_head.fcs.0.conv.weight", "PointRend"),
         ("roi_head.mask_iou_head.fcs.0.weight", "Mask Scoring"),

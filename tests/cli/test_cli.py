@@ -139,7 +139,7 @@ def test_train_resolves_a_published_schedule(
 ) -> None:
     runs: list[TrainOptions] = []
 
-    def train(options: TrainOptions, *_: object) -> Path:
+    def train(options: TrainOptions, *_: object, **__: object) -> Path:
         runs.append(options)
         return options.output / "model.safetensors"
 
@@ -320,6 +320,7 @@ def test_signals_that_end_a_process_clean_up_like_ctrl_c(number: str) -> None:
     code = (
         "import os, signal, sys\n"
         "from refinemask.cli import main\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # the tests may run under nohup
         "main._terminate_like_ctrl_c()\n"
         "try:\n"
         "    os.kill(os.getpid(), getattr(signal, sys.argv[1]))\n"

@@ -193,7 +193,7 @@ def test_a_mask_larger_than_its_image(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"imageHeight": 10**9}, "must have positive integers"),
+        ({"imageHeight": 10**9}, "more than 100000000"),
         ({"imageHeight": 64.5}, "must have positive integers"),
         ({"imageWidth": None}, "must have positive integers"),
         ({"imageWidth": 10**5, "imageHeight": 10**5}, "more than 100000000"),

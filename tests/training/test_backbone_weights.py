@@ -125,7 +125,7 @@ class Trap:
     [
         (
             pickle.dumps(Trap(), protocol=2),
-            "bad.pth holds an object of the type exec, which is not on the list",
+            "bad.pth is a plain pickle.* exec",
         ),
         (b"", "bad.pth is not a readable PyTorch checkpoint"),
         (None, "the file does not exist; give imagenet, none or a file"),

@@ -88,8 +88,10 @@ def torchrun_in_double(output: Path, *more: str, **environment: str) -> tuple[in
 @contextmanager
 def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture(scope="module")
