@@ -17,6 +17,8 @@ from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.printable import shown
 
+STATE = "state.safetensors"
+"""Its name in the folder of a run."""
 _KEY = "refinemask-training"
 _UNREADABLE = (
     *(SafetensorError, OSError, RecursionError),

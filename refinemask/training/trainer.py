@@ -1,50 +1,38 @@
 """The training loop."""
 
-import dataclasses
-import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from refinemask.checkpoints import load_model, save_checkpoint
-from refinemask.configs.config import InputConfig, ModelConfig
-from refinemask.configs.presets import preset
+from refinemask.checkpoints import save_checkpoint
 from refinemask.data.batches import Batch, Batches
 from refinemask.data.common_classes import open_for_training, open_in_common
-from refinemask.data.dataset import InstanceDataset
 from refinemask.data.open import open_dataset
-from refinemask.data.repeat import class_balanced_factors
-from refinemask.data.transforms import TrainTransform
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate
 from refinemask.evaluation.measure import check_masks
 from refinemask.files import check_writable
-from refinemask.models import Detector, build_model
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.training.assignment import random_choice
 from refinemask.training.backbone_weights import IMAGENET
 from refinemask.training.batch_losses import BatchLosses, network_input, parallel
 from refinemask.training.distributed import World
 from refinemask.training.image_check import check_images
-from refinemask.training.initialise import calibrate, initialise, initialise_mask_head
+from refinemask.training.initialise import calibrate, initialise
 from refinemask.training.interruption import stop_requests, uninterrupted
 from refinemask.training.metrics import MetricsLog
 from refinemask.training.optimizer import Updates
 from refinemask.training.options import TrainOptions
-from refinemask.training.state import load_state, read_config, save_state
-from refinemask.training.transfer import class_summary, for_classes
-
-logger = logging.getLogger(__name__)
+from refinemask.training.start import make_batches, starting_model, with_test_size
+from refinemask.training.state import STATE, load_state, save_state
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called after every iteration with its number, the number of iterations and the losses."""
 
 CHECKPOINT = "model.safetensors"
-STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
 
 
@@ -69,6 +57,7 @@ def train(
         world: the processes that train together, from `processes`; this one alone by default. All
             of them call this function, the first one writes and evaluates.
         checked: called after each image that was read beforehand, with the number done and of all.
+        announce: called with a summary of the data, before the first iteration.
 
     Raises:
         RefineMaskError: data, checkpoint or options do not fit together, images cannot be read, or
@@ -117,12 +106,12 @@ class _Run:
         self.images = [len(dataset) for dataset in datasets]
         if world.is_main:
             check_images((*datasets, *self.validation.values()), options.output, checked)
-        model, self.reinitialised = _build(options, datasets[0])
-        model.config = _with_sizes(model.config, options)
+        model, self.reinitialised = starting_model(options, datasets[0])
+        model.config = with_test_size(model.config, options)
         self.model = model.to(self.device)
         self.model = self.model.to(memory_format=torch.channels_last)
         self.datasets = datasets
-        batches = _batches(options, datasets, self.model.config.input)
+        batches = make_batches(options, datasets, self.model.config.input)
         self.data = batches.share(world.rank, world.size)
         self.epoch_length = batches.iterations_per_epoch
         self.total = options.length(self.epoch_length)
@@ -266,99 +255,3 @@ class _Run:
         for name, dataset in self.validation.items():
             results = evaluate(self.model, dataset, progress=progress)
             self.log.write({"iteration": self.completed, "validation": name} | results)
-
-
-def _batches(
-    options: TrainOptions, datasets: Sequence[InstanceDataset], sizes: InputConfig
-) -> Batches:
-    transform = TrainTransform(
-        options.short_sides or (sizes.short_side,),
-        options.long_side or sizes.long_side,
-        color_jitter=options.color_jitter,
-    )
-    factors = [np.full(len(dataset), float(options.repeat)) for dataset in datasets]
-    if options.repeat_threshold is not None:
-        for dataset, of_images in zip(datasets, factors, strict=True):
-            of_images *= class_balanced_factors(dataset, options.repeat_threshold)
-    canvas = (options.canvas, options.canvas) if options.canvas else None
-    return Batches(datasets, options.batch_size, options.seed, transform, canvas, factors)
-
-
-def _build(options: TrainOptions, dataset: InstanceDataset) -> tuple[Detector, tuple[str, ...]]:
-    """Return the model and the names of the tensors of `init` that other classes replaced."""
-    if options.resume:
-        config = read_config(options.output / STATE)
-        if config.class_names != dataset.class_names:
-            raise RefineMaskError(
-                f"--resume: the run has {class_summary(config.class_names)}, the data set "
-                f"{class_summary(dataset.class_names)}; restore its data or start a new run"
-            )
-        return build_model(config), ()
-    if options.init is None:
-        assert options.preset is not None
-        return build_model(_for_data(preset(options.preset), dataset)), ()
-    model = load_model(options.init, bn_eps=options.bn_eps)
-    if options.reset_mask_head:
-        model = _with_new_mask_head(model, options.preset)
-    if model.class_names == dataset.class_names:
-        return model, ()
-    difference = (
-        f"{options.init} has {class_summary(model.class_names)}, "
-        f"the data set {class_summary(dataset.class_names)}"
-    )
-    fresh = [name for name in dataset.class_names if name not in model.class_names]
-    if options.freeze_detector and fresh:
-        raise RefineMaskError(
-            f"{difference}; a frozen detector needs the same ones: select them with --classes"
-        )
-    model, reset = for_classes(model, dataset.class_names, dataset.category_ids)
-    if fresh:
-        new = class_summary(tuple(fresh))
-        logger.warning("%s; initialised again for %s: %s", difference, new, ", ".join(reset))
-    else:
-        logger.warning("%s; each class keeps its weights", difference)
-    return model, reset
-
-
-def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
-    if preset_name is None:
-        initialise_mask_head(model)
-        return model
-    chosen = preset(preset_name)
-    changed = build_model(
-        dataclasses.replace(
-            chosen,
-            class_names=model.class_names,
-            category_ids=model.category_ids,
-            input=model.config.input,
-            bn_eps=model.config.bn_eps,
-            conventions=model.config.conventions,
-        )
-    )
-    kept, wanted = _detector_tensors(model), _detector_tensors(changed)
-    if {k: v.shape for k, v in kept.items()} != {k: v.shape for k, v in wanted.items()}:
-        raise RefineMaskError(
-            f"the detector of a {model.config.preset} does not fit --preset {preset_name}; "
-            "choose a preset with the same backbone"
-        )
-    changed.load_state_dict(kept, strict=False)
-    initialise_mask_head(changed)
-    return changed
-
-
-def _with_sizes(config: ModelConfig, options: TrainOptions) -> ModelConfig:
-    """Return a configuration that predicts at `test_size`, or the largest size trained at."""
-    sizes = config.input
-    long_side = options.long_side or sizes.long_side
-    short_side = min(max(options.short_sides or (sizes.short_side,)), long_side)
-    short_side, long_side = options.test_size or (short_side, long_side)
-    sizes = dataclasses.replace(sizes, short_side=short_side, long_side=long_side)
-    return dataclasses.replace(config, input=sizes)
-
-
-def _detector_tensors(model: Detector) -> dict[str, torch.Tensor]:
-    return {k: v for k, v in model.state_dict().items() if ".mask_head." not in k}
-
-
-def _for_data(config: ModelConfig, dataset: InstanceDataset) -> ModelConfig:
-    return config.with_classes(dataset.class_names, dataset.category_ids)

@@ -14,6 +14,7 @@ from refinemask.training import batch_losses, state, train, trainer
 from refinemask.training.losses import detector_losses
 from refinemask.training.metrics import MetricsLog
 from refinemask.training.optimizer import Updates
+from refinemask.training.state import STATE
 from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 
 KINDS = {
@@ -251,7 +252,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(Updates, "apply", explode)
     with pytest.raises(RefineMaskError, match="the weights are not finite after iteration 1"):
         train(options(tmp_path, iterations=1))
-    assert not (tmp_path / trainer.STATE).exists()
+    assert not (tmp_path / STATE).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
