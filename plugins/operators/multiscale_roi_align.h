@@ -12,8 +12,8 @@ constexpr std::int64_t kLargestStride = 1 << 16;      //!< of a pyramid level, i
 constexpr float kLargestFinestScale = 1 << 20;        //!< in pixels
 constexpr std::int64_t kLargestChannels = 1 << 20;    //!< of the features
 constexpr std::int64_t kLargestCells = kLargestCount; //!< of the map of a level
-//! Of the pooled map, and samples per bin and axis that can be asked for: as in the reference, where
-//! the samples of all bins of a RoI are counted with 32 bits.
+//! Of the pooled map, and samples per bin and axis that can be asked for: as in the reference,
+//! where the samples of all bins of a RoI are counted with 32 bits.
 constexpr std::int64_t kLargestOutputSize = 512;
 constexpr std::int64_t kLargestSamplingRatio = 64;
 

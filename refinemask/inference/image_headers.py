@@ -24,7 +24,7 @@ def read_header(data: bytes) -> Header | None:
         if re.match(signature, data, re.DOTALL):
             try:
                 return Header(name, *size(data))
-            except (struct.error, ValueError, TypeError, IndexError):
+            except (struct.error, ValueError, TypeError, LookupError):
                 return Header(name)
     return None
 
