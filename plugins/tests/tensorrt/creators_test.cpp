@@ -141,9 +141,9 @@ TEST(fieldsOutOfRangeAreRefused)
         return fields;
     };
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("output_size", {0}),
-        "attribute output_size must be from 1 to 4096, got 0"));
+        "attribute output_size must be from 1 to 512, got 0"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("output_size", {std::int64_t{1} << 32 | 7}),
-        "attribute output_size must be from 1 to 4096, got 4294967303"));
+        "attribute output_size must be from 1 to 512, got 4294967303"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("sampling_ratio", {-1}),
         "attribute sampling_ratio must be from 0 to 64, got -1"));
     CHECK(refuses("MultiScaleRoIAlign", roiAlign("strides", {}),
