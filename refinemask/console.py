@@ -148,7 +148,7 @@ class _Unfailing:
 
 def _discard(stream: TextIO) -> None:
     """Let what is still to be written to a stream vanish, as nobody can read it."""
-    with suppress(OSError, ValueError):  # a stream that is no file
+    with suppress(OSError, ValueError):  # a stream that is not a file
         number = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, number)

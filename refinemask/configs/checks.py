@@ -43,7 +43,7 @@ def check_fields(config: object) -> None:
     """Check every field of a dataclass against its annotation.
 
     Known are bool, int, float, str, literals, tuples, dataclasses and unions of them. An int may
-    stand for a float, nothing else for anything else: True is no number.
+    stand for a float, nothing else for anything else: True is not a number.
 
     Raises:
         RefineMaskError: the first value of the wrong type, out of its bounds, not finite, or text

@@ -26,7 +26,7 @@ IMAGE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".jfif"}
 _HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 
 _BYTES_PER_PIXEL = 16
-"""A file of more bytes for each pixel allowed is no image."""
+"""A file of more bytes for each pixel allowed is not an image."""
 
 
 def load_image(path: str | Path) -> NDArray[np.uint8]:
