@@ -70,7 +70,7 @@ def mutate_checkpoint(data: bytes, random: Random) -> bytes:
             entries = {name: archive.read(name) for name in archive.namelist()}
     except Exception:  # a mutated archive, which may even claim to be encrypted
         return mutate_bytes(data, random)
-    if random.random() < 0.2:
+    if not entries or random.random() < 0.2:
         return mutate_bytes(data, random)
     name = next((name for name in entries if name.endswith("data.pkl")), next(iter(entries)))
     entries[name] = _mutate_pickle(entries[name], random)
