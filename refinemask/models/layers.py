@@ -1,10 +1,14 @@
 """Layers that several parts of the detector share."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+_CHUNK = 16
+"""RoIs; from 6 to 20 are equally fast."""
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -52,6 +56,23 @@ def conv_stack(in_channels: int, channels: int, count: int) -> nn.Sequential:
     """Return `count` 3x3 convolutions, each followed by a ReLU."""
     widths = [in_channels, *[channels] * count]
     return nn.Sequential(*(ConvReLU(*pair) for pair in pairwise(widths)))
+
+
+def in_chunks(function: Callable[..., list[Tensor]], *inputs: Tensor) -> list[Tensor]:
+    """Call a function of RoIs, on a few of them at a time where that is faster.
+
+    That is on a CPU, at inference: the features of a hundred RoIs do not fit the caches, and memory
+    of their size is requested from the system again for every layer.
+
+    Args:
+        function: from tensors (K, ...) to tensors (K, ...), independent along K.
+        inputs: what it gets.
+    """
+    if torch.is_grad_enabled() or torch.compiler.is_compiling() or not inputs[0].is_cpu:
+        return function(*inputs)
+    chunks = zip(*(values.split(_CHUNK) for values in inputs), strict=True)
+    results = zip(*(function(*chunk) for chunk in chunks), strict=True)
+    return [torch.cat(parts) for parts in results]
 
 
 def freeze_batch_norm(module: nn.Module) -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from refinemask.configs.config import RefineMaskConfig
 from refinemask.models.fpn import STRIDES
 from refinemask.models.fusion import MultiBranchFusion
-from refinemask.models.layers import conv_stack
+from refinemask.models.layers import conv_stack, in_chunks
 from refinemask.models.mask_logits import class_logits
 from refinemask.models.roi_pooler import RoIPooler
 from refinemask.ops.boundary_refine import boundary_refine, resize_aligned
@@ -43,10 +43,14 @@ class RefineStage(nn.Module):
         )
         self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 2, 1)
 
+    def fine(self, semantic: Tensor) -> Tensor:
+        """Map semantic features (B, C_s, H / 4, W / 4) to those that are pooled, of C channels."""
+        return F.relu(self.semantic_transform_in(semantic), inplace=True)
+
     def forward(
         self,
         instance: Tensor,
-        semantic: Tensor,
+        fine: Tensor,
         semantic_probs: Tensor,
         rois: Tensor,
         labels: Tensor,
@@ -55,7 +59,7 @@ class RefineStage(nn.Module):
 
         Args:
             instance: (K, C, S, S) features.
-            semantic: (B, C_s, H / 4, W / 4) features on the grid of P2.
+            fine: (B, C, H / 4, W / 4), what `fine` returned.
             semantic_probs: (B, 1, H / 4, W / 4).
             rois: float32 (K, 5).
             labels: int64 (K,).
@@ -63,9 +67,7 @@ class RefineStage(nn.Module):
         Returns:
             The stage's logits (K, 1, S, S) and the next instance features (K, C / 2, 2S, 2S).
         """
-        fine = F.relu(self.semantic_transform_in(semantic), inplace=True)
-        fine = self.pool([fine], rois)
-        fine = F.relu(self.semantic_transform_out(fine), inplace=True)
+        fine = F.relu(self.semantic_transform_out(self.pool([fine], rois)), inplace=True)
         logits = class_logits(instance, self.instance_logits, labels)
         pooled_probs = self.pool([semantic_probs], rois)
         probs = torch.cat((logits.sigmoid(), pooled_probs), 1)
@@ -110,16 +112,23 @@ class RefineMaskHead(nn.Module):
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
     ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
-        instance = self.instance_convs(instance)
         semantic = self.semantic_convs(p2)
         semantic_logits = self.semantic_logits(semantic)
         semantic_probs = semantic_logits.sigmoid()
-        stage_logits = []
+        fine = []
         for stage in self.stages:
-            logits, instance = stage(instance, semantic, semantic_probs, rois, labels)
-            stage_logits.append(logits)
-        stage_logits.append(class_logits(instance, self.final_instance_logits, labels))
-        return RefineMaskOutput(stage_logits, semantic_logits)
+            assert isinstance(stage, RefineStage)
+            fine.append(stage.fine(semantic))
+
+        def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
+            instance = self.instance_convs(instance)
+            stage_logits = []
+            for stage, features in zip(self.stages, fine, strict=True):
+                logits, instance = stage(instance, features, semantic_probs, rois, labels)
+                stage_logits.append(logits)
+            return [*stage_logits, class_logits(instance, self.final_instance_logits, labels)]
+
+        return RefineMaskOutput(in_chunks(predict, instance, rois, labels), semantic_logits)
 
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
         """Return the refined mask logits (K, 1, 112, 112); arguments as in `forward`."""

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from refinemask.configs.config import SimpleRefineMaskConfig
 from refinemask.models.fpn import STRIDES
 from refinemask.models.fusion import MultiBranchFusionAvg
-from refinemask.models.layers import conv_stack
+from refinemask.models.layers import conv_stack, in_chunks
 from refinemask.models.mask_logits import class_logits
 from refinemask.models.refine_mask_head import (
     ROI_SIZE,
@@ -39,21 +39,24 @@ class SimpleRefineStage(nn.Module):
         )
         self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 1, 1)
 
-    def forward(self, instance: Tensor, probs: Tensor, semantic: Tensor, rois: Tensor) -> Tensor:
+    def fine(self, semantic: Tensor) -> Tensor:
+        """Map semantic features (B, C_s, H / 4, W / 4) to those that are sampled, of C channels."""
+        return F.relu(self.semantic_transform_in(semantic), inplace=True)
+
+    def forward(self, instance: Tensor, probs: Tensor, fine: Tensor, rois: Tensor) -> Tensor:
         """Refine once.
 
         Args:
             instance: (K, C, S, S) features.
             probs: (K, 1, S, S), the mask predicted from them.
-            semantic: (B, C_s, H / 4, W / 4) features on the grid of P2.
+            fine: (B, C, H / 4, W / 4), what `fine` returned.
             rois: float32 (K, 5).
 
         Returns:
             The next instance features (K, C / 2, 2S, 2S), or (K, C / 2, S, S) without upsampling.
         """
-        fine = F.relu(self.semantic_transform_in(semantic), inplace=True)
-        fine = point_sample(rois, fine, self.size, STRIDES[0])
-        x = torch.cat((instance, fine, probs), 1)
+        sampled = point_sample(rois, fine, self.size, STRIDES[0])
+        x = torch.cat((instance, sampled, probs), 1)
         for layer in self.fuse_conv:
             x = F.relu(layer(x), inplace=True)
         x = torch.cat((F.relu(self.fuse_transform_out(x), inplace=True), probs), 1)
@@ -91,17 +94,25 @@ class SimpleRefineMaskHead(nn.Module):
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
     ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
-        instance = self.instance_convs(instance)
         semantic = self.semantic_convs(p2)
-        stage_logits = []
-        for index, stage in enumerate(self.stages):
-            logits = self._logits(index, instance, labels)
-            instance = stage(instance, logits.sigmoid(), semantic, rois)
-            stage_logits.append(logits)
-        final = self._logits(len(self.stages), instance, labels)
-        if final.shape[-1] != STAGE_SIZES[-1]:
-            final = resize_aligned(final, STAGE_SIZES[-1])
-        return RefineMaskOutput([*stage_logits, final], None)
+        fine = []
+        for stage in self.stages:
+            assert isinstance(stage, SimpleRefineStage)
+            fine.append(stage.fine(semantic))
+
+        def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
+            instance = self.instance_convs(instance)
+            stage_logits = []
+            for index, (stage, features) in enumerate(zip(self.stages, fine, strict=True)):
+                logits = self._logits(index, instance, labels)
+                instance = stage(instance, logits.sigmoid(), features, rois)
+                stage_logits.append(logits)
+            final = self._logits(len(self.stages), instance, labels)
+            if final.shape[-1] != STAGE_SIZES[-1]:
+                final = resize_aligned(final, STAGE_SIZES[-1])
+            return [*stage_logits, final]
+
+        return RefineMaskOutput(in_chunks(predict, instance, rois, labels), None)
 
     def _logits(self, stage: int, instance: Tensor, labels: Tensor) -> Tensor:
         classifier = self.stage_instance_logits[stage]
