@@ -1,6 +1,7 @@
 """Export a model to an artifact: graph, metadata and the proof that it gives the same numbers."""
 
 import dataclasses
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,7 +82,8 @@ def export_model(
     with atomic_path(beside) as sidecar, atomic_path(output) as file:
         with _timed(say, f"exported the {form} graph of {model.config.preset}"):
             graph = export_graph(model, form=form, batch=batch, height=height, width=width)
-            _save(graph, metadata, file)
+            artifact = _Artifact(file, graph.SerializeToString())
+            artifact.finish(metadata)
         with _timed(say, "compared it with PyTorch"):
             report = verify_artifact(file, model, images or None)
         if report.passed:
@@ -89,7 +91,7 @@ def export_model(
         metadata = dataclasses.replace(metadata, parity=report.to_dict())
         if not (report.passed or options.keep_failed):
             raise _failure(output, report, "it was not written; --keep-failed keeps it")
-        digest = _save(graph, metadata, file)
+        digest = artifact.finish(metadata)
         sidecar.write_text(metadata.to_json(sha256=digest) + "\n", encoding="utf-8")
         # The artifact is moved to its place next, then the file beside it. Whatever ends this in
         # between, no file of another artifact is left beside one.
@@ -106,12 +108,25 @@ def _limits(
     return InputLimits(sizes.short_side, sizes.long_side, batch=batch, height=height, width=width)
 
 
-def _save(graph: onnx.ModelProto, metadata: ArtifactMetadata, path: Path) -> str:
-    """Write a sealed artifact; return the SHA-256 in the seal."""
-    onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    data, digest = seal(graph.SerializeToString())
-    path.write_bytes(data)
-    return digest
+class _Artifact:
+    """A sealed file whose graph is written once, and whose metadata may then be written again."""
+
+    def __init__(self, path: Path, graph: bytes) -> None:
+        path.write_bytes(graph)
+        self._path, self._size, self._hash = path, len(graph), hashlib.sha256(graph)
+
+    def finish(self, metadata: ArtifactMetadata) -> str:
+        """Put metadata and seal behind the graph; return the SHA-256 in the seal."""
+        properties = onnx.ModelProto()  # serialised messages that follow each other are one message
+        onnx.helper.set_model_props(properties, {METADATA_KEY: metadata.to_json()})
+        end = properties.SerializeToString()
+        hashed = self._hash.copy()
+        hashed.update(end)
+        with self._path.open("r+b") as file:
+            file.seek(self._size)
+            file.truncate()
+            file.write(end + seal(hashed.hexdigest()))
+        return hashed.hexdigest()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Artifacts byte by byte: ONNX files without the package `onnx`, which tests may bend."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from refinemask.configs.presets import maskrcnn_small
@@ -85,4 +86,9 @@ def model_bytes(
     content += b"".join(field(11, value_info(one)) for one in inputs or expected[0])
     content += b"".join(field(12, value_info(one)) for one in outputs or expected[1])
     entry = field(1, METADATA_KEY) + field(2, text)
-    return seal(field(1, 10) + field(7, content) + model + field(14, entry))[0]
+    return sealed(field(1, 10) + field(7, content) + model + field(14, entry))
+
+
+def sealed(model: bytes) -> bytes:
+    """Return a serialised ONNX model with its seal behind it."""
+    return model + seal(sha256(model).hexdigest())

@@ -14,10 +14,9 @@ _ENTRY = bytes([10, len(_KEY)]) + _KEY + bytes([18, _DIGITS])
 _PREFIX = bytes([14 * 8 + 2, len(_ENTRY) + _DIGITS]) + _ENTRY
 
 
-def seal(model: bytes) -> tuple[bytes, str]:
-    """Return a serialised ONNX model with its seal, and the SHA-256 in it."""
-    digest = hashlib.sha256(model).hexdigest()
-    return model + _PREFIX + digest.encode("ascii"), digest
+def seal(digest: str) -> bytes:
+    """Return the seal that follows the bytes of an ONNX model, given their SHA-256."""
+    return _PREFIX + digest.encode("ascii")
 
 
 def check_seal(data: bytes) -> str | None:
@@ -26,4 +25,4 @@ def check_seal(data: bytes) -> str | None:
     if end < 0:
         return None
     digest = hashlib.sha256(memoryview(data)[:end]).hexdigest()
-    return digest if data[end:] == _PREFIX + digest.encode("ascii") else None
+    return digest if data[end:] == seal(digest) else None

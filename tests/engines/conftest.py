@@ -8,8 +8,7 @@ import onnx
 import pytest
 
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
-from refinemask.inference.seal import seal
-from tests.artifact_bytes import make_metadata
+from tests.artifact_bytes import make_metadata, sealed
 
 GRAPH = """
 <ir_version: 10, opset_import: ["" : 18]>
@@ -61,7 +60,7 @@ def make_artifact(tmp_path: Path) -> Callable[..., Path]:
             entry.key = METADATA_KEY
             entry.value = text or make_metadata(**changes).to_json()
         path = tmp_path / "toy.onnx"
-        path.write_bytes(seal(model.SerializeToString())[0])
+        path.write_bytes(sealed(model.SerializeToString()))
         return path
 
     return make

@@ -98,8 +98,8 @@ def test_shorter_and_longer_files_are_refused(artifact, change):
 
 
 def test_a_seal_by_hand():
-    data, digest = seal(b"")
-    assert digest == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    data = seal(digest)
     assert data == field(14, field(1, "refinemask_sha256") + field(2, digest))
     assert check_seal(data) == digest
     assert check_seal(b"") is check_seal(data[:40]) is None
