@@ -27,6 +27,7 @@ from refinemask.checkpoints.shipped import find_checkpoint
 from refinemask.checkpoints.state_dicts import check_finite, find_state_dict
 from refinemask.checkpoints.unsupported import refuse_others
 from refinemask.configs.config import ModelConfig
+from refinemask.configs.settings import with_settings
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
 
@@ -52,7 +53,10 @@ class Checkpoint:
 
 
 def load_model(
-    path: str | Path, device: str | torch.device = "cpu", bn_eps: float | None = None
+    path: str | Path,
+    device: str | torch.device = "cpu",
+    bn_eps: float | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Detector:
     """Load a checkpoint, or one of the models that ship with the package by its name.
 
@@ -70,14 +74,17 @@ def load_model(
         device: where the model goes.
         bn_eps: epsilon of the backbone's batch norms, which only our own files record; the
             published 1e-5 by default. torchvision's own COCO_V1 weights were trained with 0.
+        settings: other values that the file does not record, by name: see
+            `refinemask.configs.settings`. They take precedence over what it records.
 
     Returns:
         The model in evaluation mode with float32 weights.
 
     Raises:
-        RefineMaskError: the file does not exist, is of another kind, or is incomplete.
+        RefineMaskError: the file does not exist, is of another kind, or is incomplete, or a setting
+            is unknown or not allowed.
     """
-    checkpoint = read_checkpoint(path, bn_eps)
+    checkpoint = read_checkpoint(path, bn_eps, settings)
     if problem := mismatch(checkpoint):
         raise RefineMaskError(
             f"{checkpoint.path} looks like a {checkpoint.config.preset} of "
@@ -98,19 +105,19 @@ def load_model(
     return model.to(device)
 
 
-def read_checkpoint(path: str | Path, bn_eps: float | None = None) -> Checkpoint:
+def read_checkpoint(
+    path: str | Path, bn_eps: float | None = None, settings: Mapping[str, Any] | None = None
+) -> Checkpoint:
     """Read a file and recognise what it is; arguments and errors as of `load_model`."""
     path = find_checkpoint(path)
     checkpoint = _read(path)
-    if bn_eps is None:
-        return checkpoint
-    if not checkpoint.config.backbone.startswith("resnet"):
+    settings = dict(settings or {}) | ({} if bn_eps is None else {"bn_eps": bn_eps})
+    if "bn_eps" in settings and not checkpoint.config.backbone.startswith("resnet"):
         raise RefineMaskError(
             f"{path} has the backbone {checkpoint.config.backbone}, which has its own epsilon; "
             "leave --bn-eps out"
         )
-    config = dataclasses.replace(checkpoint.config, bn_eps=bn_eps)
-    return dataclasses.replace(checkpoint, config=config)
+    return dataclasses.replace(checkpoint, config=with_settings(checkpoint.config, settings))
 
 
 def records_bn_eps(path: str | Path) -> bool:

@@ -5,6 +5,7 @@ of its model are left out.
 """
 
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ PROPOSALS = 1000
 
 
 def describe_file(
-    path: str | Path, size: tuple[int, int] | None = None, rois: int = 100
+    path: str | Path,
+    size: tuple[int, int] | None = None,
+    rois: int = 100,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe a file as JSON values.
 
@@ -27,23 +31,31 @@ def describe_file(
         size: padded height and width, multiples of 32, to count multiply-adds for; by default
             those of a landscape photograph that fills the model's input.
         rois: detections whose masks are counted.
+        settings: values that a checkpoint is loaded with, as those of `load_model`.
 
     Returns:
         `file`, `format`, `bytes`, `sha256`, `preset`, `config`, `provenance`; `mismatch`: why a
-        recognised checkpoint cannot be loaded, else None; `recorded`: dotted names of the values of
-        `config` that the file records, the others being the preset's, None if all. With torch also
+        recognised checkpoint cannot be loaded, else None; `settings`: names of the values given;
+        `recorded`: names of the values of `config` that the file records, the others being the
+        preset's, None if all. With torch also
         `parameters` by part and `multiply_adds`: `size`, `proposals`, `rois`, `parts` and those
         inside the `mask_head`.
 
     Raises:
-        RefineMaskError: there is no such file, it is neither, or the size is not allowed.
+        RefineMaskError: there is no such file, it is neither, or the size or a setting is not
+            allowed.
     """
+    settings = settings or {}
     if size is not None and any(side < DIVISOR or side % DIVISOR for side in size):
         raise RefineMaskError(
             f"a padded size must be multiples of {DIVISOR}, got {size[0]}x{size[1]}"
         )
-    read = _artifact if Path(path).suffix == ".onnx" else _checkpoint
-    file, config, found = read(path)
+    if Path(path).suffix != ".onnx":
+        file, config, found = _checkpoint(path, settings)
+    elif settings:
+        raise RefineMaskError(f"{path} has its values fixed; set them when you export its model")
+    else:
+        file, config, found = _artifact(path)
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     description = {
@@ -52,6 +64,7 @@ def describe_file(
         "sha256": digest,
         "preset": config.preset,
         "config": config.to_dict(),
+        "settings": sorted(settings),
     }
     return description | found | (_costs(config, size, rois) if find_spec("torch") else {})
 
@@ -67,10 +80,12 @@ def _artifact(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
     return artifact.path, ModelConfig.from_dict(artifact.metadata.config), found
 
 
-def _checkpoint(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
+def _checkpoint(
+    path: str | Path, settings: Mapping[str, Any]
+) -> tuple[Path, ModelConfig, dict[str, Any]]:
     from refinemask.checkpoints.load import mismatch, read_checkpoint
 
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path, settings=settings)
     found = {
         "format": checkpoint.format,
         "mismatch": mismatch(checkpoint),

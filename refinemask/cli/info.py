@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from refinemask.configs.options import Option
+from refinemask.configs.settings import Settings, read_settings
 from refinemask.configs.shared_options import Json
 from refinemask.console import write_result
 from refinemask.errors import WrongUsage
@@ -66,12 +67,13 @@ def info(
         ),
     ] = None,
     rois: Annotated[int, Option(min=1, help="Number of detections to count masks for.")] = 100,
+    settings: Settings = (),
     json: Json = None,
 ) -> None:
     """Describe a file: architecture, classes, size, multiply-adds, provenance."""
     from refinemask.cli.file_description import describe_file
 
-    description = describe_file(file, size, rois)
+    description = describe_file(file, size, rois, read_settings(settings))
     write_result(_table(description), description, json)
 
 
@@ -100,13 +102,14 @@ def _table(description: dict[str, Any]) -> str:
 
 
 def _setting(place: str, description: dict[str, Any]) -> str:
-    """Show a value of the configuration, and whether it comes from the file or the preset."""
+    """Show a value of the configuration, and whether option, file or preset gives it."""
     value = description["config"]
     for name in place.split("."):
         value = value[name]
     shown = ", ".join(f"{v:g}" for v in (value if isinstance(value, list | tuple) else [value]))
     recorded = description["recorded"]
-    return f"{shown} ({'file' if recorded is None or place in recorded else 'preset'})"
+    source = "file" if recorded is None or place in recorded else "preset"
+    return f"{shown} ({'option' if place in description['settings'] else source})"
 
 
 def _costs(description: dict[str, Any]) -> list[str]:

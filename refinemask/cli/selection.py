@@ -8,6 +8,7 @@ from refinemask.checkpoints.shipped import find_checkpoint, shipped_models
 from refinemask.configs.classes import MAX_CLASSES
 from refinemask.configs.config import MAX_DETECTIONS
 from refinemask.configs.options import Option, check_options
+from refinemask.configs.settings import Settings, read_settings, with_settings
 from refinemask.configs.shared_options import BnEps, Device
 from refinemask.console import note
 from refinemask.engines.runtimes import RUNTIMES
@@ -44,6 +45,7 @@ class ModelChoice:
     """Maximum number of detections per image, those with the highest scores; default: the model's,
     100 if nothing else was recorded. An artifact keeps no more than the model it was exported
     from."""
+    settings: Settings = ()
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -70,6 +72,9 @@ class ModelChoice:
             raise WrongUsage("--weights and --num-classes require --preset")
         if self.model is None and self.bn_eps is not None:
             raise WrongUsage("--bn-eps requires --model")
+        read_settings(self.settings)
+        if self.settings and self.model is None and self.preset is None:
+            raise WrongUsage("--set requires --model or --preset; export sets an artifact's values")
 
     def load(self, device: str) -> "Detector":
         """Load the model on a device (auto, cpu or cuda:N).
@@ -85,15 +90,17 @@ class ModelChoice:
         return model
 
     def _load(self, device: str) -> "Detector":
+        settings = read_settings(self.settings)
         if self.model is not None:
             from refinemask.checkpoints import load_model
 
-            return load_model(self.model, device=device, bn_eps=self.bn_eps)
+            return load_model(self.model, device, self.bn_eps, settings)
         from refinemask.checkpoints import synthetic_model
         from refinemask.configs.presets import preset
 
         assert self.preset is not None
-        return synthetic_model(preset(self.preset, self.num_classes)).to(device)
+        config = with_settings(preset(self.preset, self.num_classes), settings)
+        return synthetic_model(config).to(device)
 
     def checkpoint(self) -> Path | None:
         """Return the file of the model, None for a preset.
@@ -161,6 +168,7 @@ class PredictorChoice(ModelChoice):
 
         settings = {"bn_eps": self.bn_eps, "max_detections": self.max_detections}
         settings = {name: value for name, value in settings.items() if value is not None}
+        settings |= read_settings(self.settings)
         checkpoint = self.checkpoint()
         if self.artifact is not None:
             origin = {"artifact": sha256(self.artifact)}

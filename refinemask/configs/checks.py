@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from refinemask.errors import RefineMaskError
 from refinemask.printable import shown
 
-"""Characters of a wrong value that an error quotes."""
-
 
 @dataclass(frozen=True)
 class Bounds:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from refinemask.configs.options import Option, check_options, flag, read_names
+from refinemask.configs.options import Option, check_options, option_fields, read_names
+from refinemask.configs.settings import Settings, read_settings
 from refinemask.configs.shared_options import BnEps
 from refinemask.errors import RefineMaskError, WrongUsage
 from refinemask.inference.sizes import DIVISOR
@@ -63,6 +64,7 @@ class TrainOptions:
     init: Annotated[Path | str | None, Option(metavar="CHECKPOINT|NAME")] = None
     """Start from the weights of this model."""
     bn_eps: BnEps = None
+    settings: Settings = ()
     resume: bool = False
     """Continue the interrupted run in `output` exactly; repeat its other options."""
     freeze_detector: bool = False
@@ -147,6 +149,7 @@ class TrainOptions:
         if not self.datasets:
             raise WrongUsage("training needs at least one --dataset")
         check_options(self)
+        read_settings(self.settings)
         if self.steps is not None and self.schedule != "step":
             raise WrongUsage(f"--steps requires --schedule step, got {self.schedule}")
         if not all(0 < step < self.epochs for step in self.steps or ()):
@@ -194,17 +197,18 @@ class TrainOptions:
         Raises:
             RefineMaskError: an option that affects the result differs.
         """
-        free = {"output", "resume", "init", "bn_eps", "preset", "backbone_weights", "validation"}
-        free |= {"evaluate_every", "workers", "device", "epochs", "iterations"}
+        free = {"output", "resume", "init", "bn_eps", "settings", "preset", "backbone_weights"}
+        free |= {"validation", "evaluate_every", "workers", "device", "epochs", "iterations"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         saved = {"keep_empty_images": False} | saved  # not in states of earlier versions
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
-        for name in ("preset", "init", "bn_eps"):  # a resumed run may leave them out
-            if mine[name] is not None and mine[name] != saved.get(name):
+        for name in ("preset", "init", "bn_eps", "settings"):  # a resumed run may leave them out
+            if mine[name] not in (None, []) and mine[name] != saved.get(name):
                 changed.append(name)
         if changed:
+            flags = {field.name: field.flag for field in option_fields(TrainOptions)}
             listed = ", ".join(
-                f"{flag(k)} {shown(mine[k])} (was {shown(saved.get(k))})" for k in changed
+                f"{flags[k]} {shown(mine[k])} (was {shown(saved.get(k))})" for k in changed
             )
             raise RefineMaskError(
                 f"--resume continues a run with the same options, but got {listed}"

@@ -10,6 +10,7 @@ import torch
 from refinemask.checkpoints import load_model
 from refinemask.configs.config import InputConfig, ModelConfig
 from refinemask.configs.presets import preset
+from refinemask.configs.settings import read_settings, with_settings
 from refinemask.data.batches import Batches
 from refinemask.data.dataset import InstanceDataset
 from refinemask.data.repeat import class_balanced_factors
@@ -64,10 +65,12 @@ def starting_model(
                 f"{class_summary(dataset.class_names)}; restore its data or start a new run"
             )
         return build_model(config), ()
+    settings = read_settings(options.settings)
     if options.init is None:
         assert options.preset is not None
-        return build_model(_for_data(preset(options.preset), dataset)), ()
-    model = load_model(options.init, bn_eps=options.bn_eps)
+        config = with_settings(preset(options.preset), settings)
+        return build_model(config.with_classes(dataset.class_names, dataset.category_ids)), ()
+    model = load_model(options.init, bn_eps=options.bn_eps, settings=settings)
     if options.reset_mask_head:
         model = _with_new_mask_head(model, options.preset)
     if model.class_names == dataset.class_names:
@@ -101,6 +104,8 @@ def _with_new_mask_head(model: Detector, preset_name: str | None) -> Detector:
             class_names=model.class_names,
             category_ids=model.category_ids,
             input=model.config.input,
+            score_threshold=model.config.score_threshold,
+            max_detections=model.config.max_detections,
             bn_eps=model.config.bn_eps,
             conventions=model.config.conventions,
         )
@@ -128,7 +133,3 @@ def with_test_size(config: ModelConfig, options: TrainOptions) -> ModelConfig:
 
 def _detector_tensors(model: Detector) -> dict[str, torch.Tensor]:
     return {k: v for k, v in model.state_dict().items() if ".mask_head." not in k}
-
-
-def _for_data(config: ModelConfig, dataset: InstanceDataset) -> ModelConfig:
-    return config.with_classes(dataset.class_names, dataset.category_ids)

@@ -215,11 +215,30 @@ def test_predict_writes_pictures_and_results(photograph: Path, tmp_path: Path) -
 def test_max_detections_raises_the_maximum_of_the_model(photograph: Path) -> None:
     given = ("predict", photograph, *SYNTHETIC, "--num-classes", "9")
     counts = []
-    for more in ([], ["--max-detections", "140"], ["--max-detections", "3"]):
+    for more in (
+        [],
+        ["--max-detections", "140"],
+        ["--max-detections", "3"],
+        ["--set", "max_detections=7"],
+    ):
         done = invoke(*given, "--json", "-", *more)
         assert done.exit_code == 0, done.output
         counts.append(len(json.loads(done.stdout)))
-    assert counts == [100, 140, 3]
+    assert counts == [100, 140, 3, 7]
+
+
+def test_settings_belong_to_a_model(photograph: Path, tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="--set requires --model or --preset"):
+        PredictorChoice(artifact=tmp_path / "a.onnx", settings=("score_threshold=0.1",)).check()
+    done = invoke("predict", photograph, *SYNTHETIC, "--json", "-", "--set", "score_threshold")
+    assert done.exit_code == 2
+    assert "must be NAME=VALUE" in done.output
+
+
+def test_settings_decide_whether_an_evaluation_continues() -> None:
+    plain = PredictorChoice("refinemask_small").identity()
+    changed = PredictorChoice("refinemask_small", settings=("score_threshold=0.1",)).identity()
+    assert changed == plain | {"score_threshold": 0.1}
 
 
 def test_an_artifact_says_that_it_keeps_fewer(

@@ -58,6 +58,11 @@ def test_where_values_come_from(tmp_path):
     assert rows["anchor ratios"] == "0.5, 1, 2 (preset)"
     assert rows["weights from"] == "state_dict"
     assert describe_file(path, (64, 64))["recorded"] == ["max_detections", "score_threshold"]
+    given = ["--set", "score_threshold=0.5", "--set", "input.mean=1,2,3"]
+    shown = CliRunner().invoke(app, ["info", str(path), "--size", "64x64", *given]).stdout
+    assert "score threshold    0.5 (option)" in shown
+    assert "mean of RGB        1, 2, 3 (option)" in shown
+    assert "detections up to   300 (file)" in shown
 
 
 def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
@@ -68,6 +73,11 @@ def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
     assert describe_file(path)["mismatch"] == "1 missing (rpn_head.rpn_reg.bias)"
     done = CliRunner().invoke(app, ["info", str(path), "--size", "64x64"])
     assert "does not fit       1 missing (rpn_head.rpn_reg.bias)" in done.stdout
+
+
+def test_settings_of_an_artifact_are_fixed(artifact):
+    with pytest.raises(RefineMaskError, match="has its values fixed; set them when you export"):
+        describe_file(artifact, settings={"score_threshold": 0.5})
 
 
 @pytest.fixture

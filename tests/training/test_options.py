@@ -109,6 +109,14 @@ def test_senseless_options_are_refused(changes, message):
         options(**changes)
 
 
+def test_a_resumed_run_may_leave_settings_out_but_not_change_them():
+    saved = json.loads(json.dumps(options(settings=("score_threshold=0.2",)).to_dict()))
+    options(resume=True).check_continues(saved)
+    options(settings=("score_threshold=0.2",), resume=True).check_continues(saved)
+    with pytest.raises(RefineMaskError, match=r"continues a run with the same options.*--set"):
+        options(settings=("score_threshold=0.3",), resume=True).check_continues(saved)
+
+
 def test_a_run_continues_with_the_options_that_decide_its_result():
     saved = json.loads(json.dumps(options(short_sides=(256, 320)).to_dict()))
     same = options(short_sides=(256, 320), resume=True, output=Path("moved"), workers=2)

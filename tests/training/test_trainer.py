@@ -60,18 +60,28 @@ def test_another_mask_head_on_a_frozen_detector(detector, tmp_path):
 
 def test_a_new_mask_head_keeps_the_conventions_of_its_detector(tmp_path):
     config = maskrcnn_small().with_classes(CLASSES)
-    model = synthetic_model(replace(config, conventions=TORCHVISION, bn_eps=1e-3))
+    config = replace(config, conventions=TORCHVISION, bn_eps=1e-3, max_detections=300)
+    model = synthetic_model(config)
     save_checkpoint(model, tmp_path / "detector.safetensors")
     chosen = options(
         tmp_path / "run",
         preset="refinemask_small",
         init=tmp_path / "detector.safetensors",
         reset_mask_head=True,
+        settings=("score_threshold=0.2",),
         iterations=1,
     )
     found = load_model(train(chosen)).config
     assert (found.conventions, found.bn_eps) == (TORCHVISION, 1e-3)
+    assert (found.max_detections, found.score_threshold) == (300, 0.2)
     assert found.preset == "refinemask_small"
+
+
+def test_settings_of_a_new_model_are_kept(tmp_path):
+    given = ("max_detections=300", "conventions.detection_iou=0.6", "input.mean=1,2,3")
+    found = load_model(train(options(tmp_path, settings=given, iterations=1))).config
+    assert (found.max_detections, found.conventions.detection_iou) == (300, 0.6)
+    assert found.input.mean == (1, 2, 3)
 
 
 def test_init_continues_from_the_weights(detector, tmp_path):
