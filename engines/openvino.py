@@ -1,4 +1,4 @@
-"""Run portable artifacts with OpenVINO on the CPU."""
+"""Run artifacts with OpenVINO on the CPU."""
 
 import threading
 from functools import cache
@@ -13,6 +13,7 @@ from openvino.frontend import FrontEndManager
 from refinemask.engines.base import Engine
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
+from refinemask.inference import native
 from refinemask.inference.artifact import OUTPUT_NAMES, Artifact
 from refinemask.inference.structures import RawArrays
 
@@ -42,6 +43,20 @@ def shared_core() -> openvino.Core:
     return openvino.Core()
 
 
+def read_onnx(path: Path, operators: Path | None = None) -> openvino.Model:
+    """Read an ONNX file, with the library of our operators if its graph has any.
+
+    Not by `Core.read_model`, which lets the name of the file choose a format.
+
+    Raises:
+        RuntimeError: OpenVINO cannot read it.
+    """
+    reader = FrontEndManager().load_by_framework("onnx")
+    if operators is not None:
+        reader.add_extension(str(operators))
+    return reader.convert(reader.load(str(path)))
+
+
 class OpenVinoEngine(Engine):
     """A compiled OpenVINO model; safe to use from several threads: each has its own request."""
 
@@ -54,17 +69,18 @@ class OpenVinoEngine(Engine):
             )
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            # Otherwise OpenVINO computes in bfloat16 on CPUs that have it.
+            # Otherwise OpenVINO computes in bfloat16 on CPUs that have it, boxes included.
             "INFERENCE_PRECISION_HINT": "f32",
             "CPU_RUNTIME_CACHE_CAPACITY": CACHE_CAPACITY,
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
+        operators = None
+        if artifact.metadata.form == "fused":
+            operators = native.require("openvino", f"the fused artifact {artifact.path}")
         core = shared_core()
         try:
-            # Not `core.read_model`, which lets the name of the file choose a format.
-            reader = FrontEndManager().load_by_framework("onnx")
-            model = reader.convert(reader.load(str(artifact.path)))
+            model = read_onnx(artifact.path, operators)
             self._model = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise artifact.load_error(error) from error

@@ -59,7 +59,7 @@ RUNTIMES = {
     runtime.name: runtime
     for runtime in (
         Runtime("onnxruntime", "ONNX Runtime", "onnxruntime", "runtime", ("portable", "fused")),
-        Runtime("openvino", "OpenVINO", "openvino", "openvino", ("portable",)),
+        Runtime("openvino", "OpenVINO", "openvino", "openvino", ("portable", "fused")),
         Runtime("torch", "PyTorch", "torch", "torch"),
     )
 }

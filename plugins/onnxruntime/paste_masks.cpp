@@ -1,6 +1,5 @@
 #include "cpu/paste_masks.h"
 #include "onnxruntime/operator.h"
-#include "operators/errors.h"
 #include "operators/paste_masks.h"
 
 namespace refinemask
@@ -24,11 +23,7 @@ public:
         auto const boxes = input<float>(context, 1);
         auto const size = input<std::int64_t>(context, 2);
         PasteMasksAttributes::checkShapes(masks.shape, boxes.shape);
-        if (size.shape != Shape{2})
-        {
-            fail(PasteMasksAttributes::kOperatorName, "size must have the shape (2,), got ",
-                toText(size.shape));
-        }
+        PasteMasksAttributes::checkSize(size.shape);
         std::int64_t const count = masks.shape[0];
         std::int64_t const height = size.data[0];
         std::int64_t const width = size.data[1];

@@ -22,6 +22,14 @@ void PasteMasksAttributes::checkShapes(Shape const& masks, Shape const& boxes)
     requireAtMost(kOperatorName, "masks", masks[0], kLargestCount);
 }
 
+void PasteMasksAttributes::checkSize(Shape const& size)
+{
+    if (!mayEqual(size, Shape{2}))
+    {
+        fail(kOperatorName, "size must have the shape (2,), got ", toText(size));
+    }
+}
+
 void PasteMasksAttributes::checkCanvases(
     std::int64_t count, std::int64_t height, std::int64_t width)
 {

@@ -23,6 +23,9 @@ struct PasteMasksAttributes
     //! and (N, 4).
     static void checkShapes(Shape const& masks, Shape const& boxes);
 
+    //! Throw std::invalid_argument unless the size of the canvases is given by two numbers.
+    static void checkSize(Shape const& size);
+
     //! Throw std::invalid_argument unless `count` canvases of height x width pixels can be written.
     static void checkCanvases(std::int64_t count, std::int64_t height, std::int64_t width);
 };

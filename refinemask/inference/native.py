@@ -2,7 +2,7 @@
 
 A library is looked for in `refinemask/lib`, where setup.py puts it, or in the folder that the
 environment variable REFINEMASK_LIBRARY_DIR names. Everything works without `runtime`, more slowly;
-`ort` and `trt` are what runs fused artifacts.
+the others are what runs fused artifacts.
 """
 
 import ctypes
@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.version import __version__
 
-Kind = Literal["runtime", "ort", "trt"]
-"""C functions, which `processing` calls; ONNX Runtime's operators; TensorRT's plugins."""
+Kind = Literal["runtime", "ort", "openvino", "trt"]
+"""C functions, which `processing` calls; operators of ONNX Runtime, those of OpenVINO, which must
+be imported before; plugins of TensorRT."""
 
 STEMS: dict[Kind, str] = {
     "runtime": "refinemask",
     "ort": "refinemask_ort",
+    "openvino": "refinemask_openvino",
     "trt": "refinemask_trt",
 }
 """What the names of a library and of its version function begin with, after "lib"."""

@@ -4,18 +4,21 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import refinemask.engines
+from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
-from refinemask.inference import native
+from refinemask.inference.artifact import Artifact
 from refinemask.inference.metadata import InputLimits
 from refinemask.inference.structures import RawOutputs
 from tests.artifact_bytes import make_metadata
 from tests.engines.conftest import GRAPH
+from tests.plugins.hosts import HOSTS
 
 WHITE, BLACK = np.uint8(255), np.uint8(0)
 
@@ -253,13 +256,20 @@ def test_a_signal_after_openvino_engines_are_gone(make_artifact):
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
-def test_fused_artifacts_without_the_operators(make_artifact, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("runtime", "library"),
+    [("onnxruntime", "librefinemask_ort"), ("openvino", "librefinemask_openvino")],
+)
+def test_fused_artifacts_without_the_operators(
+    make_artifact, tmp_path, monkeypatch, runtime, library
+):
+    pytest.importorskip(runtime)
     monkeypatch.setenv("REFINEMASK_LIBRARY_DIR", str(tmp_path))
     with pytest.raises(
         RefineMaskError,
-        match=r"the fused artifact .*toy\.onnx needs librefinemask_ort\.so, .*build it .*pip",
+        match=rf"the fused artifact .*toy\.onnx needs {library}\.so, .*build it .*pip",
     ):
-        refinemask.engines.open(make_artifact(graph=FUSED_GRAPH, form="fused"), "onnxruntime")
+        refinemask.engines.open(make_artifact(graph=FUSED_GRAPH, form="fused"), runtime)
 
 
 FUSED_GRAPH = (
@@ -277,14 +287,13 @@ FUSED_GRAPH = (
 )
 
 
-@pytest.mark.skipif(
-    native.library("ort") is None,
-    reason="librefinemask_ort.so is not built; build it with: make native",
-)
-def test_fused_artifacts_bring_their_operators(make_artifact):
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+def test_fused_artifacts_bring_their_operators(make_artifact, host):
     """Several sessions, and several threads in each."""
+    pytest.importorskip(host.name)
+    host.library()
     path = make_artifact(graph=FUSED_GRAPH, form="fused")
-    engines = [refinemask.engines.open(path, "onnxruntime") for _ in range(3)]
+    engines = [refinemask.engines.open(path, host.name) for _ in range(3)]
     images, sizes = batch(WHITE, BLACK, WHITE)
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda engine: engine.run(images, sizes), engines * 8))
@@ -294,14 +303,14 @@ def test_fused_artifacts_bring_their_operators(make_artifact):
 
 
 def test_forms_that_a_runtime_does_not_run(make_artifact):
-    pytest.importorskip("openvino")
-    path = make_artifact(graph=FUSED_GRAPH, form="fused")
+    portable = replace(RUNTIMES["openvino"], forms=("portable",))
+    artifact = Artifact.open(make_artifact(graph=FUSED_GRAPH, form="fused"))
     with pytest.raises(
         RefineMaskError,
         match=r"toy\.onnx is an artifact of the form fused, and OpenVINO runs portable ones only; "
-        "run it with onnxruntime, or export it with",
+        "run it with onnxruntime or openvino, or export it with",
     ):
-        refinemask.engines.open(path, "openvino")
+        portable.check_form(artifact)
 
 
 def test_openvino_does_not_keep_layers_for_every_shape(make_artifact, monkeypatch):

@@ -1,7 +1,7 @@
 """Graphs in every form and runtime, and the small models that most export tests share."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ from refinemask.configs.presets import maskrcnn_small, refinemask_small
 from refinemask.engines import Engine
 from refinemask.export import artifact, export_graph, export_model
 from refinemask.export.options import ExportOptions
-from refinemask.inference import native
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.models import Detector
-from tests.export.graphs import RUNTIMES, TARGETS, Load, copied, in_onnxruntime
+from tests.export.graphs import TARGETS, Load, copied, load
 from tests.export.small import calibrated
+from tests.plugins.hosts import HOSTS
 
 
 class Exported(NamedTuple):
@@ -28,33 +28,11 @@ class Exported(NamedTuple):
     lines: tuple[str, ...]
 
 
-@pytest.fixture(scope="session", params=RUNTIMES)
-def runtime(request: pytest.FixtureRequest) -> str:
-    """Return the name of a runtime of the portable form."""
-    pytest.importorskip(request.param)
-    return str(request.param)
-
-
-@pytest.fixture(scope="session")
-def load(runtime: str) -> Load:
-    """Return a function from a portable graph to a function from named arrays to the outputs."""
-    return RUNTIMES[runtime]
-
-
 @pytest.fixture(scope="session")
 def operators() -> Path:
-    """Return ONNX Runtime's operator library, which runs the fused form."""
+    """Return ONNX Runtime's operator library, which every fused artifact is verified with."""
     pytest.importorskip("onnxruntime")
-    path = native.library("ort")
-    if path is None:
-        pytest.skip(f"librefinemask_ort.so is not built; {native.BUILD}")
-    return path
-
-
-@pytest.fixture(scope="session")
-def load_fused(operators: Path) -> Load:
-    """Return the same for a fused graph in ONNX Runtime."""
-    return lambda graph: in_onnxruntime(graph, operators)
+    return HOSTS["onnxruntime"].library()
 
 
 class Target(NamedTuple):
@@ -67,11 +45,11 @@ class Target(NamedTuple):
 
 @pytest.fixture(scope="session", params=TARGETS)
 def target(request: pytest.FixtureRequest) -> Target:
-    """Return each runtime of the portable form, and ONNX Runtime with the fused one."""
-    if request.param == "fused":
-        return Target("fused", "onnxruntime", request.getfixturevalue("load_fused"))
-    pytest.importorskip(request.param)
-    return Target("portable", request.param, RUNTIMES[request.param])
+    """Return each form in each runtime."""
+    form, _, runtime = request.param.partition("-")
+    pytest.importorskip(runtime)
+    library = HOSTS[runtime].library() if form == "fused" else None
+    return Target(form, runtime, partial(load, runtime=runtime, operators=library))
 
 
 @pytest.fixture(scope="session")

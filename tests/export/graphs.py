@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from torch.export import ExportedProgram
 
 from refinemask.export.forms import FORMS
 from refinemask.export.forms.portable.operators import OPSET
+from tests.plugins.hosts import HOSTS
 
 Run = Callable[..., list[NDArray[Any]]]
 """From named arrays to the outputs."""
@@ -35,31 +35,13 @@ def exported_program(
     return exported.model_proto
 
 
-def in_onnxruntime(graph: onnx.ModelProto, operators: Path | None = None) -> Run:
-    """Load a graph, with a library of custom operators if one is given."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    if operators is not None:
-        options.register_custom_ops_library(str(operators))
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), options)
-    return lambda **feeds: session.run(None, feeds)
+def load(graph: onnx.ModelProto, runtime: str, operators: Path | None = None) -> Run:
+    """Load a graph in a runtime, with the library of our operators if one is given."""
+    session = HOSTS[runtime].open(graph.SerializeToString(), 2, operators)
+    return lambda **feeds: session.run(feeds)
 
 
-def in_openvino(graph: onnx.ModelProto) -> Run:
-    """Load a portable graph."""
-    from refinemask.engines.openvino import shared_core
-
-    core = shared_core()
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    model = core.compile_model(core.read_model(graph.SerializeToString()), "CPU", settings)
-    return lambda **feeds: [np.array(value) for value in model(feeds).values()]
-
-
-RUNTIMES: dict[str, Load] = {"onnxruntime": in_onnxruntime, "openvino": in_openvino}
-"""The runtimes of the portable form."""
-TARGETS = (*RUNTIMES, "fused")
-"""Those, and ONNX Runtime with the fused form."""
+TARGETS = tuple(f"{form}-{runtime}" for form in FORMS for runtime in HOSTS)
 
 
 def copied(graph: onnx.ModelProto) -> onnx.ModelProto:

@@ -205,13 +205,13 @@ def test_too_few_detections_is_an_error_that_names_the_way_out(no_tracing, model
     assert not list(output.parent.iterdir())
 
 
-def test_verify_compares_every_image(exported, model, runtime):
+def test_verify_compares_every_image(exported_as, model, target):
     done = []
     report = verify_artifact(
-        exported.path,
+        exported_as(target.form).path,
         model,
         PAIR,
-        runtime=runtime,
+        runtime=target.runtime,
         progress=lambda *count: done.append(count),
     )
     assert done == [(1, 2), (2, 2)]

@@ -151,12 +151,6 @@ def test_a_missing_library_is_said_before_anything_is_traced(model, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
-def test_openvino_refuses_it_and_names_the_form_it_takes(exported_as):
-    pytest.importorskip("openvino")
-    with pytest.raises(RefineMaskError, match=r"fused.*--form portable"):
-        engines.open(exported_as("fused").path, "openvino")
-
-
 @pytest.mark.slow  # test_golden.py runs such a graph
 def test_normalised_input(model):
     graph = export_graph(model, form="fused", normalized_input=True)

@@ -23,7 +23,7 @@ MODELS = {
 # For fused artifacts of the others: pytest -m slow.
 CASES = [
     pytest.param(name, target, marks=pytest.mark.slow)
-    if target == "fused" and name != "refinemask_r50_coco"
+    if target.startswith("fused") and name != "refinemask_r50_coco"
     else (name, target)
     for name in MODELS
     for target in TARGETS

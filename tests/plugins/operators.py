@@ -1,4 +1,4 @@
-"""Graphs of one custom operator, run by ONNX Runtime with our operator library."""
+"""Graphs of one custom operator, run by a host with our operator library."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from refinemask.inference import native
+from tests.plugins.hosts import HOSTS, Host, Session
 
 TYPES = {
     np.dtype(np.float32): TensorProto.FLOAT,
@@ -26,12 +25,18 @@ Declared = tuple[str, np.dtype[Any], int | None]
 """Name, type and rank of an input; with None as the rank its shape is not declared."""
 
 
-def operator_library() -> Path:
-    """Return the path of the library, or skip the test where it was not built."""
-    path = native.library("ort")
-    if path is None:
-        pytest.skip(f"no librefinemask_ort.so; {native.BUILD}")
-    return path
+def use(name: str) -> None:
+    """Run graphs in another host from now on."""
+    global _host  # what a fixture sets for the tests of a module
+    _host = HOSTS[name]
+
+
+_host = HOSTS["onnxruntime"]
+
+
+def host() -> Host:
+    """Return the host that runs graphs."""
+    return _host
 
 
 def node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> Any:
@@ -63,24 +68,19 @@ def model(nodes: Sequence[Any], inputs: Sequence[Declared], outputs: Mapping[str
     return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
 
 
-def open_session(
-    serialized: bytes, threads: int = 2, library: Path | None = None
-) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4
-    options.register_custom_ops_library(str(library or operator_library()))
-    return onnxruntime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
+def open_session(serialized: bytes, threads: int = 2, library: Path | None = None) -> Session:
+    return _host.open(serialized, threads, library or _host.library())
 
 
 @lru_cache(maxsize=64)
 def _session(
+    host_name: str,
     operator: str,
     inputs: tuple[Declared, ...],
     outputs: tuple[tuple[str, int], ...],
     attributes: tuple[tuple[str, Any], ...],
     threads: int,
-) -> onnxruntime.InferenceSession:
+) -> Session:
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in attributes}
     only = node(operator, [name for name, _, _ in inputs], [name for name, _ in outputs], **values)
     return open_session(model([only], inputs, dict(outputs)), threads)
@@ -93,7 +93,7 @@ def session(
     threads: int = 2,
     ranked: bool = True,
     **attributes: Any,
-) -> onnxruntime.InferenceSession:
+) -> Session:
     """Open a graph of one node for arrays of the types and ranks of `inputs`.
 
     Args:
@@ -104,11 +104,13 @@ def session(
         ranked: whether the ranks of the inputs are declared.
         attributes: of the node; lists as tuples.
     """
+    if not (ranked or _host.takes_any_rank):
+        pytest.skip(f"{_host.name} compiles no graph whose inputs have no rank")
     declared = tuple(
         (name, array.dtype, array.ndim if ranked else None) for name, array in inputs.items()
     )
     fixed = tuple(sorted(attributes.items()))
-    return _session(operator, declared, tuple(outputs.items()), fixed, threads)
+    return _session(_host.name, operator, declared, tuple(outputs.items()), fixed, threads)
 
 
 def feature_inputs(rois: NDArray[Any], features: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -143,7 +145,7 @@ def roi_align(
         ranked,
         **(ROI_ALIGN | attributes),
     )
-    return opened.run(None, inputs)[0]
+    return opened.run(inputs)[0]
 
 
 def batched_nms(
@@ -153,7 +155,7 @@ def batched_nms(
     inputs = {"boxes": boxes, "scores": scores}
     outputs = {"selected": TensorProto.INT64, "num_selected": TensorProto.INT64}
     opened = session("BatchedNMS", inputs, outputs, threads, **(NMS | attributes))
-    selected, count = opened.run(None, inputs)
+    selected, count = opened.run(inputs)
     assert selected.shape == (count, 3) and count.shape == ()
     return selected
 
@@ -164,7 +166,7 @@ def boundary_refine(
     inputs = {"coarse_logits": coarse, "fine_logits": fine}
     outputs = {"refined": TYPES[fine.dtype]}
     opened = session("BoundaryRefine", inputs, outputs, threads, boundary_width=width)
-    return opened.run(None, inputs)[0]
+    return opened.run(inputs)[0]
 
 
 def paste_masks(
@@ -184,4 +186,4 @@ def paste_masks(
         threshold=threshold,
         tensorrt_plugin_shape_input_indices=(2,),
     )
-    return opened.run(None, inputs)[0]
+    return opened.run(inputs)[0]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from refinemask.inference import native
 from refinemask.version import __version__
 from tests.plugins import operators
 
@@ -48,7 +49,7 @@ def refused(operator, changed_inputs, changed_attributes, ranked=True):
             OUTPUTS[operator],
             ranked=ranked,
             **{name: value for name, value in attributes.items() if value is not None},
-        ).run(None, {name: value for name, value in inputs.items() if value is not None})
+        ).run({name: value for name, value in inputs.items() if value is not None})
     return str(error.value)
 
 
@@ -57,7 +58,7 @@ def test_the_good_input_is_accepted(operator):
     inputs, attributes = GOOD[operator]
     for ranked in (True, False):
         opened = operators.session(operator, inputs, OUTPUTS[operator], ranked=ranked, **attributes)
-        opened.run(None, inputs)
+        opened.run(inputs)
 
 
 REQUIRED = [
@@ -117,7 +118,7 @@ def test_attributes_out_of_range(operator, name, value, shown):
 @pytest.mark.parametrize(
     ("operator", "inputs", "shown"),
     [
-        ("MultiScaleRoIAlign", {"rois": ROIS[0]}, "rois must have the shape (K, 5), got (5,)"),
+        ("MultiScaleRoIAlign", {"rois": ROIS[0]}, "rois must have the shape (K, 5), got ("),
         ("MultiScaleRoIAlign", {"rois": ROIS[:, :4]}, "got (1, 4)"),
         ("MultiScaleRoIAlign", {"features_1": FEATURES[1][0]}, "level 1 must have the shape (B, C"),
         ("MultiScaleRoIAlign", {"features_1": FEATURES[1][:, :2]}, "got (2, 2, 8, 8) for level 1"),
@@ -125,11 +126,15 @@ def test_attributes_out_of_range(operator, name, value, shown):
         ("MultiScaleRoIAlign", {"features_0": FEATURES[0][:, :, :0]}, "got (2, 3, 0, 16)"),
         ("MultiScaleRoIAlign", {"features_1": None}, "each of the 2 strides (4, 8), got 1"),
         ("MultiScaleRoIAlign", {"features_2": FEATURES[0]}, "each of the 2 strides (4, 8), got 3"),
-        ("BatchedNMS", {"scores": SCORES[0]}, "scores must have the shape (B, K, G), got (3, 2)"),
+        ("BatchedNMS", {"scores": SCORES[0]}, "scores must have the shape (B, K, G), got ("),
         ("BatchedNMS", {"boxes": BOXES[:, :2]}, "boxes must have the shape (1, 3, 4) or (1, 3, 2"),
         ("BatchedNMS", {"boxes": BOXES[..., :3]}, "got (1, 3, 2, 3)"),
         ("BatchedNMS", MANY_IMAGES, "takes at most 65535 images, got 65536"),
-        ("BoundaryRefine", {"coarse_logits": COARSE[0]}, "got (1, 4, 4)"),
+        (
+            "BoundaryRefine",
+            {"coarse_logits": COARSE[0]},
+            "coarse_logits must have the shape (K, 1, s, s)",
+        ),
         ("BoundaryRefine", {"coarse_logits": np.zeros((1, 2, 4, 4), np.float32)}, "(1, 2, 4, 4)"),
         ("BoundaryRefine", {"fine_logits": FINE[..., :7]}, "must have the shape (1, 1, 8, 8)"),
         ("PasteMasks", {"masks": MASKS[..., :3]}, "masks must have the shape (N, M, M)"),
@@ -137,7 +142,7 @@ def test_attributes_out_of_range(operator, name, value, shown):
         ("PasteMasks", {"boxes": PLACES[:1]}, "boxes must have the shape (2, 4)"),
         ("PasteMasks", {"size": SIZE[:1]}, "size must have the shape (2,), got (1,)"),
         ("PasteMasks", {"size": -SIZE}, "from 0 to 16777216, got (-8, -8)"),
-        ("PasteMasks", {"size": SIZE << 40}, "from 0 to 16777216, got (8796093022208"),
+        ("PasteMasks", {"size": SIZE << 24}, "from 0 to 16777216, got (134217728"),
     ],
 )
 @pytest.mark.parametrize("ranked", [True, False])
@@ -190,14 +195,15 @@ def test_huge_rois_with_a_fixed_number_of_samples_are_fine():
 
 
 def test_the_library_tells_its_version():
-    version = ctypes.CDLL(str(operators.operator_library())).refinemask_ort_version
+    host = operators.host()
+    version = ctypes.CDLL(str(host.library()))[f"{native.STEMS[host.kind]}_version"]
     version.restype = ctypes.c_char_p
     assert version().decode() == __version__
 
 
 def test_two_copies_of_the_library_in_one_process(tmp_path):
     copy = tmp_path / "copy.so"
-    shutil.copy(operators.operator_library(), copy)
+    shutil.copy(operators.host().library(), copy)
     inputs, attributes = GOOD["MultiScaleRoIAlign"]
     values = {name: list(v) if isinstance(v, tuple) else v for name, v in attributes.items()}
     serialized = operators.model(
@@ -207,6 +213,6 @@ def test_two_copies_of_the_library_in_one_process(tmp_path):
     )
     first, second = (
         operators.open_session(serialized, library=library)
-        for library in (operators.operator_library(), copy)
+        for library in (operators.host().library(), copy)
     )
-    np.testing.assert_array_equal(first.run(None, inputs)[0], second.run(None, inputs)[0])
+    np.testing.assert_array_equal(first.run(inputs)[0], second.run(inputs)[0])

@@ -9,7 +9,7 @@ from refinemask.engines.tensorrt.build import build_engine
 from refinemask.engines.tensorrt.profile import Profile
 from refinemask.export import export_graph, export_model
 from refinemask.export.options import ExportOptions
-from tests.plugins.operators import operator_library
+from tests.plugins.hosts import HOSTS
 from tests.tensorrt.engine_bytes import serialised_fields
 
 pytestmark = pytest.mark.tensorrt
@@ -55,7 +55,7 @@ def _attribute(node, name):
 
 def test_one_file_for_both_runtimes(rtx_plugins, tmp_path):
     """The artifact that ONNX Runtime gives the model's numbers with, as it is: 80 classes."""
-    operator_library()
+    HOSTS["onnxruntime"].library()
     path = tmp_path / "model.onnx"
     model = synthetic_model(preset("refinemask_r50"))
     metadata = export_model(model, path, ExportOptions(form="fused"), weights="synthetic")
