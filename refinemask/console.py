@@ -21,6 +21,7 @@ from typing import Any, NoReturn, ParamSpec, Protocol, TextIO
 import typer
 
 from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
+from refinemask.inference.metadata import sidecar_path
 from refinemask.printable import printable
 
 FAILED = 1
@@ -177,11 +178,6 @@ def _standard_error() -> Iterator[None]:
         logger.removeHandler(notes)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun in the right form."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def write_result(table: str, result: object, destination: str | None) -> None:
     """Print the result of a command as text, and write it as JSON where `--json` says.
 
@@ -231,10 +227,14 @@ def refuse_to_overwrite(
 ) -> None:
     """Check that no output would overwrite an input; None stands for no file, "-" for no output.
 
+    What lies beside an artifact belongs to it.
+
     Raises:
         WrongUsage: one would.
     """
-    read = {os.path.realpath(path) for path in inputs if path is not None}
+    given = [path for path in inputs if path is not None]
+    beside = [sidecar_path(path) for path in given if Path(path).suffix == ".onnx"]
+    read = {os.path.realpath(path) for path in (*given, *beside)}
     for path in outputs:
         if path not in (None, "-") and os.path.realpath(path) in read:
             raise WrongUsage(f"{path} is an input of this command; write to another path")

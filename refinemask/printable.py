@@ -1,4 +1,4 @@
-"""Text of unknown origin, made harmless on terminals, in logs and in pictures."""
+"""Text for people: numbers with nouns, and what is of unknown origin made harmless on terminals."""
 
 import re
 import unicodedata
@@ -37,6 +37,12 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):  # an integer of thousands of digits; endless nesting
         return f"a value of type {type(value).__name__} that is too long to show"
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun in the right form."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{'' if number == 1 else plural}"
 
 
 def is_clean(text: str) -> bool:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from refinemask.cli.inputs import refuse_to_overwrite_dataset
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
-from refinemask.console import counted, note, progress_bar, say, write_result
+from refinemask.console import note, progress_bar, say, write_result
 from refinemask.errors import RefineMaskError, WrongUsage
+from refinemask.printable import counted
 
 if TYPE_CHECKING:
     from refinemask.data.dataset import InstanceDataset
@@ -59,6 +61,7 @@ def _check(spec: str, threads: int | None, json: str | None) -> None:
     from refinemask.evaluation import summarise
 
     dataset = open_dataset(spec)
+    refuse_to_overwrite_dataset(spec, dataset, [json])
     evaluation = summarise(spec, dataset)
     training, failures = _check_uses(dataset)
     with progress_bar("images") as advance:

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from refinemask.cli.inputs import refuse_to_overwrite_dataset
 from refinemask.cli.selection import PredictorChoice
 from refinemask.configs.shared_options import Json
 from refinemask.console import current_setup, note, progress_bar, refuse_to_overwrite, write_result
@@ -12,6 +13,10 @@ from refinemask.evaluation.options import EvalOptions
 if TYPE_CHECKING:
     from refinemask.data.dataset import EvaluationDataset
     from refinemask.data.summary import DatasetSummary
+
+
+_METRICS = "metrics.json"
+_COCO_DETECTIONS = 100
 
 
 def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -> None:
@@ -26,13 +31,17 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
     -1 where undefined. "dataset": the images and instances that are measured, and what is not.
     """
     choice.check(results=options.results)
-    annotations = [options.dataset, options.dataset.rpartition("@")[0] or None]
-    refuse_to_overwrite([*annotations, choice.artifact, choice.model, options.results], [json])
+    refuse_to_overwrite([choice.artifact, choice.model, options.results], [json])
     from refinemask import evaluation
 
-    images = _open(options)
+    images = _open(options, json)
     summary = evaluation.summarise(options.dataset, images, options.limit)
     note(str(summary))
+    if images.protocol == "coco" and (choice.max_detections or 0) > _COCO_DETECTIONS:
+        note(
+            f"COCO's protocol counts the best {_COCO_DETECTIONS} detections of an image; more "
+            "change no figure"
+        )
     renamed = dict(options.map or ())
     if options.results is not None:
         chosen = options.classes is not None
@@ -61,7 +70,7 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
         )
     if options.output is not None:
         whole = result | {"dataset": summary.to_dict(), "made_by": made_by}
-        _write_metrics(options.output / "metrics.json", whole)
+        _write_metrics(options.output / _METRICS, whole)
     _write(result, summary, json)
 
 
@@ -71,14 +80,17 @@ def _write(result: dict[str, Any], summary: "DatasetSummary", json: str | None) 
     write_result(format_table(result), result | {"dataset": summary.to_dict()}, json)
 
 
-def _open(options: EvalOptions) -> "EvaluationDataset":
+def _open(options: EvalOptions, json: str | None) -> "EvaluationDataset":
+    """Open the dataset, none of whose files may be overwritten."""
     from refinemask.data.open import open_dataset
     from refinemask.evaluation import LvisAsCoco
+    from refinemask.evaluation.prediction_log import FILE_NAME
 
-    with_images = options.results is None
-    if not options.lvis_as_coco:
-        return open_dataset(options.dataset, options.classes, with_images=with_images)
-    return LvisAsCoco(open_dataset(options.dataset, with_images=with_images), options.classes)
+    classes = None if options.lvis_as_coco else options.classes
+    dataset = open_dataset(options.dataset, classes, with_images=options.results is None)
+    written = [options.output / name for name in (FILE_NAME, _METRICS)] if options.output else []
+    refuse_to_overwrite_dataset(options.dataset, dataset, [json, *written])
+    return LvisAsCoco(dataset, options.classes) if options.lvis_as_coco else dataset
 
 
 def _write_metrics(path: Path, result: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import typer
 from refinemask.configs.options import Option
 from refinemask.configs.settings import Settings, read_settings
 from refinemask.configs.shared_options import Json
-from refinemask.console import write_result
+from refinemask.console import refuse_to_overwrite, write_result
 from refinemask.errors import WrongUsage
 
 _FORMATS = {
@@ -74,6 +74,7 @@ def info(
     from refinemask.cli.file_description import describe_file
 
     description = describe_file(file, size, rois, read_settings(settings))
+    refuse_to_overwrite([description["file"]], [json])
     write_result(_table(description), description, json)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from refinemask.cli.inputs import refuse_to_overwrite_dataset
 from refinemask.cli.selection import PredictorChoice
 from refinemask.configs.shared_options import Json
 from refinemask.console import (
     Advance,
-    counted,
     note,
     progress_bar,
     refuse_to_overwrite,
@@ -19,7 +19,7 @@ from refinemask.console import (
 )
 from refinemask.errors import RefineMaskError, WrongUsage
 from refinemask.inference.options import PredictOptions
-from refinemask.printable import one_line
+from refinemask.printable import counted, one_line
 
 if TYPE_CHECKING:
     from refinemask.data.dataset import InstanceDataset
@@ -47,7 +47,7 @@ def predict(
 
     dataset = _open(options.dataset) if options.dataset is not None else None
     sources, read = _sources(images or [], dataset, options)
-    _check_outputs([*read, *_files(choice)], sources, options, json)
+    _check_outputs([*read, choice.artifact, choice.model], dataset, sources, options, json)
     predictor = choice.open()
     category_ids = _category_ids(predictor, dataset)
     made_by = {"model": choice.identity()} | _describe(
@@ -110,19 +110,12 @@ def _sources(
         return file_sources(paths, options.output), [*paths]
     assert options.dataset is not None
     sources = dataset_sources(dataset, options.limit, options.output)
-    annotations = [options.dataset, options.dataset.rpartition("@")[0]]
-    return sources, [*annotations, *map(dataset.image_path, range(len(sources)))]
-
-
-def _files(choice: PredictorChoice) -> list[str | Path | None]:
-    from refinemask.inference.metadata import sidecar_path
-
-    sidecar = None if choice.artifact is None else sidecar_path(choice.artifact)
-    return [choice.artifact, sidecar, choice.model]
+    return sources, []
 
 
 def _check_outputs(
     read: Sequence[str | Path | None],
+    dataset: "InstanceDataset | None",
     sources: Sequence["Source"],
     options: PredictOptions,
     json: str | None,
@@ -131,6 +124,9 @@ def _check_outputs(
     pictures = [source.picture for source in sources]
     log = _log_path(options, json) if _is_resumable(options, json) else None
     refuse_to_overwrite(read, [json, log, *pictures])
+    if dataset is not None:
+        assert options.dataset is not None
+        refuse_to_overwrite_dataset(options.dataset, dataset, [json, log, *pictures])
     for path in (json, log):
         refuse_to_overwrite([*pictures, log if path is json else None], [path])
 

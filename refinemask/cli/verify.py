@@ -6,11 +6,11 @@ from typing import Annotated
 from refinemask.cli.selection import ModelChoice
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
-from refinemask.console import counted, progress_bar, refuse_to_overwrite, write_result
+from refinemask.console import progress_bar, refuse_to_overwrite, write_result
 from refinemask.engines.runtimes import ARTIFACT_RUNTIMES
 from refinemask.errors import GateFailed
-from refinemask.inference.metadata import sidecar_path
 from refinemask.models.device import engine_device
+from refinemask.printable import counted
 
 
 def verify(
@@ -35,7 +35,7 @@ def verify(
     from refinemask.inference.images import list_images
 
     paths = list_images(images)
-    refuse_to_overwrite([*paths, artifact, sidecar_path(artifact), choice.model], [json])
+    refuse_to_overwrite([*paths, artifact, choice.model], [json])
     reference = choice.load("cpu")
     from refinemask.export.verify import verify_artifact
 

@@ -15,6 +15,7 @@ from refinemask.data.segmentations import as_polygon, segmentation_problem
 from refinemask.data.wrong_kind import wrong_kind
 from refinemask.errors import RefineMaskError
 from refinemask.inference.pixel_limit import size_problem
+from refinemask.printable import counted
 
 logger = logging.getLogger(__name__)
 
@@ -231,8 +232,8 @@ def _check_references(path: Path, content: dict[str, Any]) -> None:
             if type(unknown[0]).__name__ not in kinds:
                 hint = f"; the ids in `{section}` are {'integers' if 'int' in kinds else 'text'}"
             raise RefineMaskError(
-                f"{path}: {len(unknown)} annotations reference {section} that are not in the file, "
-                f"the first `{key}` is {unknown[0]!r}{hint}; remove them or add the {section}"
+                f"{path}: {counted(len(unknown), 'annotation')} of {section} that are not in the "
+                f"file, the first `{key}` is {unknown[0]!r}{hint}; remove them or add the {section}"
             )
 
 

@@ -1,18 +1,19 @@
 """Open any dataset by the name that the command line has for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from refinemask.data.cityscapes import CityscapesDataset, is_cityscapes
 from refinemask.data.coco import CocoDataset
 from refinemask.data.coco_json import read_coco_json
-from refinemask.data.dataset import InstanceDataset
+from refinemask.data.dataset import InstanceDataset, InstanceMaps
 from refinemask.data.gtfine import GtFineDataset
 from refinemask.data.labelme import is_labelme, open_labelme
 from refinemask.data.lvis import LvisDataset, is_lvis
 from refinemask.data.shapes.dataset import ShapesDataset
-from refinemask.data.yolo import open_yolo
-from refinemask.data.yolo_yaml import SPLITS, is_yolo
+from refinemask.data.yolo import label_path, open_yolo
+from refinemask.data.yolo_yaml import SPLITS, find_yaml, is_yolo
 from refinemask.errors import RefineMaskError
 
 KINDS = (
@@ -59,6 +60,28 @@ def open_dataset(
     if with_images:
         dataset.check_images()
     return dataset
+
+
+def dataset_files(spec: str, dataset: InstanceDataset) -> Iterator[Path]:
+    """Yield the files that a dataset is read from, and perhaps others beside them.
+
+    Args:
+        spec: what it was opened by.
+        dataset: as `open_dataset` returned it; images that are missing are left out.
+    """
+    path = Path(spec.rpartition("@")[0] if not Path(spec).exists() and "@" in spec else spec)
+    path = Path(str(path).rpartition(":")[0]) if not path.exists() else path
+    if is_yolo(path):
+        yield find_yaml(path)
+    elif path.is_file():
+        yield path
+    elif path.is_dir():
+        yield from path.rglob("*.json")
+    with suppress(RefineMaskError):
+        for image in map(dataset.image_path, range(len(dataset))):
+            yield from (image, label_path(image))
+    if isinstance(dataset, InstanceMaps):
+        yield from map(dataset.instance_map_path, range(len(dataset)))
 
 
 def _open_path(

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from refinemask.printable import counted
+
 CROWD = "crowds"
 IGNORED = "marked `ignore`"
 NO_MASK = "boxes without a mask"
@@ -60,8 +62,8 @@ class DatasetSummary:
     def __str__(self) -> str:
         """Return a line about what is used, and lines about what is not."""
         lines = [
-            f"{self.name}: {self.images} of {_counted(self.all_images, 'image')}, "
-            f"{self.instances} of {_counted(self.all_instances, 'instance')}"
+            f"{self.name}: {self.images} of {counted(self.all_images, 'image')}, "
+            f"{self.instances} of {counted(self.all_instances, 'instance')}"
         ]
         if self.images_left_out:
             lines.append(f"left out images, {_reasons(self.images_left_out, 'image')}")
@@ -172,7 +174,3 @@ def _reasons(left_out: Mapping[str, LeftOut], noun: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f", ... ({len(names)})" if len(names) > _SHOWN else "")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -13,6 +13,7 @@ from refinemask.evaluation.packed_results import PackedResults
 from refinemask.evaluation.prediction_log import PredictionLog
 from refinemask.inference.results import to_coco_results
 from refinemask.inference.structures import Predictor
+from refinemask.printable import counted
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +90,8 @@ def match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int 
         logger.warning("the model has classes of COCO: to measure AP*, give --lvis-as-coco")
     if len(matched) < max(len(predictor.class_names), len(category_of)):
         logger.warning(
-            "evaluating the %d classes in common (%s) of %d of the model and %d of the dataset",
-            len(matched),
+            "evaluating the %s in common (%s) of %d of the model and %d of the dataset",
+            counted(len(matched), "class"),
             _abridged(matched),
             len(predictor.class_names),
             len(category_of),
@@ -103,14 +104,14 @@ def _in_order(predictor: Predictor, dataset: EvaluationDataset) -> list[int | No
     count, others = len(predictor.class_names), len(dataset.class_names)
     if count != others:
         raise RefineMaskError(
-            f"the model has {count} classes whose names its checkpoint does not record, and the "
+            f"the model has {counted(count, 'class')} without names in its checkpoint, and the "
             f"dataset has {others} ({_abridged(dataset.class_names)}); use the dataset of the "
-            f"model, or give the names of its {count} classes in order with --classes"
+            f"model, or name the {counted(count, 'class')} in order with --classes"
         )
     logger.warning(
-        "the model's checkpoint does not name its %d classes: taking those of the dataset, in "
+        "the model's checkpoint does not name its %s: taking those of the dataset, in "
         "this order: %s; another order goes by --classes",
-        count,
+        counted(count, "class"),
         _abridged(dataset.class_names),
     )
     return list(dataset.category_ids)

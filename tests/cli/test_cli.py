@@ -235,6 +235,14 @@ def test_settings_belong_to_a_model(photograph: Path, tmp_path: Path) -> None:
     assert "must be NAME=VALUE" in done.output
 
 
+def test_more_detections_than_a_protocol_counts(tmp_path: Path) -> None:
+    given = ("eval", "--dataset", "shapes:1", *SYNTHETIC, "--num-classes", "4")
+    for most, said in (("300", True), ("100", False)):
+        done = invoke(*given, "--max-detections", most, "--json", "-")
+        assert done.exit_code == 0, done.output
+        assert ("counts the best 100 detections of an image" in done.stderr) == said
+
+
 def test_settings_decide_whether_an_evaluation_continues() -> None:
     plain = PredictorChoice("refinemask_small").identity()
     changed = PredictorChoice("refinemask_small", settings=("score_threshold=0.1",)).identity()
@@ -296,7 +304,6 @@ def test_predict_refuses_an_output_that_is_a_file(photograph: Path) -> None:
     [
         "predict IT --model a --json IT",
         "predict . --artifact IT --json IT",
-        "eval --dataset IT@. --model a --json IT",
         "verify --artifact IT --images . --model a --json IT",
         "export --model IT --output IT",
         "predict IT --model a --json .",

@@ -86,13 +86,13 @@ def test_missing_file_name(coco_files):
 @pytest.mark.parametrize("image_id", [12345, "7"])
 def test_unknown_image_is_named(coco_files, image_id):
     coco_files.content["annotations"][0]["image_id"] = image_id
-    assert_refused(coco_files, r"1 annotations reference images .* first `image_id` is")
+    assert_refused(coco_files, r"1 annotation of images .* first `image_id` is")
 
 
 @pytest.mark.parametrize(("category_id", "hint"), [(77, "77;"), ("4", "'4'; .* are integers")])
 def test_unknown_category_is_named(coco_files, category_id, hint):
     coco_files.content["annotations"][0]["category_id"] = category_id
-    message = rf"1 annotations reference categories .* first `category_id` is {hint}"
+    message = rf"1 annotation of categories .* first `category_id` is {hint}"
     assert_refused(coco_files, message)
 
 

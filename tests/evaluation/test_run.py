@@ -134,7 +134,7 @@ def test_only_common_classes_are_evaluated(caplog):
     with caplog.at_level(logging.WARNING, "refinemask"):
         found = evaluate(Oracle(dataset, ("bird", "dog")), dataset)
     assert found["mask"]["AP"] == pytest.approx(1)
-    assert "the 1 classes in common (dog) of 2 of the model and 2 of the dataset" in caplog.text
+    assert "the 1 class in common (dog) of 2 of the model and 2 of the dataset" in caplog.text
 
 
 def test_same_classes_give_no_warning(caplog):
@@ -166,7 +166,7 @@ def test_classes_without_names_are_those_of_the_dataset(caplog):
 
 def test_another_number_of_classes_without_names():
     dataset = make_dataset(OBJECTS)
-    with pytest.raises(RefineMaskError, match=r"model has 3 classes whose names .* 2 \(cat, dog\)"):
+    with pytest.raises(RefineMaskError, match=r"model has 3 classes without names .* 2 \(cat, dog\)"):
         evaluate(Oracle(dataset, ("class 0", "class 1", "class 2")), dataset)
 
 
