@@ -30,6 +30,7 @@ from refinemask.configs.config import ModelConfig
 from refinemask.configs.settings import with_settings
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
+from refinemask.printable import counted
 
 _CAFFE_MEAN = (103.5, 116.2, 123.5)
 _LISTED = 10
@@ -88,7 +89,8 @@ def load_model(
     if problem := mismatch(checkpoint):
         raise RefineMaskError(
             f"{checkpoint.path} looks like a {checkpoint.config.preset} of "
-            f"{checkpoint.config.num_classes} classes but does not fit it: {problem}"
+            f"{counted(checkpoint.config.num_classes, 'class')} but does not fit it: {problem}"
+            f"{_hint_of_anchors(checkpoint)}"
         )
     model = _empty_model(checkpoint)
     slots, tensors = model.state_dict(), checkpoint.tensors
@@ -154,6 +156,19 @@ def mismatch(checkpoint: Checkpoint) -> str | None:
         if entries
     )
     return "; ".join(problems) or None
+
+
+def _hint_of_anchors(checkpoint: Checkpoint) -> str:
+    """Say how to give the anchors, if the RPN has another number of them than the configuration."""
+    bias = checkpoint.tensors.get("rpn_head.rpn_cls.bias")
+    conventions = checkpoint.config.conventions
+    expected = len(conventions.anchor_scales) * len(conventions.anchor_ratios)
+    if bias is None or len(bias) == expected:
+        return ""
+    return (
+        f"; its RPN has {counted(len(bias), 'anchor')} a cell: say which with "
+        "--set conventions.anchor_ratios=... and --set conventions.anchor_scales=..."
+    )
 
 
 def _read(path: Path) -> Checkpoint:

@@ -121,8 +121,6 @@ def _check_kind(tensors: dict[str, Tensor]) -> None:
         or shapes.get("backbone.body.layer1.0.conv2.weight") != (64, 64, 3, 3)
     ):
         found = "a Mask R-CNN on another backbone"
-    elif shapes.get("rpn.head.cls_logits.bias") != (3,):
-        found = "a Mask R-CNN with its own anchors"
     elif shapes.get("roi_heads.mask_predictor.conv5_mask.bias") != (256,):
         found = "a Mask R-CNN with a mask head of another width"
     elif _CLASSES not in shapes:
@@ -131,6 +129,6 @@ def _check_kind(tensors: dict[str, Tensor]) -> None:
         return
     raise RefineMaskError(
         f"the weights are those of {found} of torchvision; of its detectors only "
-        "maskrcnn_resnet50_fpn can be loaded, on a ResNet-50 or ResNet-101, with 3 anchors a cell "
-        "and 256 channels in the mask head; train another with refinemask train"
+        "maskrcnn_resnet50_fpn can be loaded, on a ResNet-50 or ResNet-101, with 256 channels in "
+        "the mask head; train another with refinemask train"
     )

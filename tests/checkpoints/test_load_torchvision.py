@@ -54,6 +54,21 @@ def test_what_its_users_have(weights, write, wrap):
     assert torch.equal(found["roi_head.bbox_head.fc_cls.weight"], scores[[1, 2, 0]])
 
 
+def test_anchors_that_the_file_does_not_record(weights, write):
+    more = {
+        name: torch.cat((tensor, tensor[: 2 * len(tensor) // 3]))
+        for name, tensor in weights.items()
+        if name.startswith(("rpn.head.cls_logits", "rpn.head.bbox_pred"))
+    }
+    path = write(dict(weights) | more)
+    message = "of 2 classes but .* has 5 anchors a cell: say which with --set conventions.anchor_r"
+    with pytest.raises(RefineMaskError, match=message):
+        load_model(path)
+    ratios = [0.25, 0.5, 1, 2, 4]
+    model = load_model(path, settings={"conventions.anchor_ratios": ratios})
+    assert model.config.conventions.anchor_ratios == tuple(ratios)
+
+
 @pytest.mark.parametrize(("given", "expected"), [(None, 1e-5), (0.0, 0.0), (1e-3, 1e-3)])
 def test_the_epsilon_of_the_batch_norms(weights, write, given, expected):
     model = load_model(write(weights), bn_eps=given)
