@@ -34,5 +34,5 @@ def _is_done(line: str, iteration: int) -> bool:
         values = json.loads(line)
         # A run is saved just before it is evaluated.
         return bool(values["iteration"] + ("validation" in values) <= iteration)
-    except (json.JSONDecodeError, TypeError, KeyError):  # cut short, or no line of ours
+    except (ValueError, RecursionError, TypeError, KeyError):  # cut short, or no line of ours
         return False

@@ -13,7 +13,7 @@ from refinemask.data.common_classes import open_for_training, open_in_common
 from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate
-from refinemask.evaluation.measure import check_masks
+from refinemask.evaluation.measure import check_masks, summarise
 from refinemask.files import check_writable
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.training.assignment import random_choice
@@ -70,8 +70,8 @@ def train(
     check_writable(options.output)
     world = world or World()
     run = _Run(options, world, checked)
-    if announce is not None:
-        announce("\n".join(map(str, run.summaries)))
+    if announce is not None and (lines := run.describe_data()):
+        announce(lines)
     with stop_requests(world.size > 1) as stopping:
         try:
             run.go(report, stopping)
@@ -103,6 +103,7 @@ class _Run:
         self.validation = {spec: open_in_common(spec, classes) for spec in options.validation}
         for dataset in self.validation.values():
             check_masks(dataset, dataset.image_ids, set(dataset.category_ids))
+        self.validated = [summarise(spec, dataset) for spec, dataset in self.validation.items()]
         self.images = [len(dataset) for dataset in datasets]
         if world.is_main:
             check_images((*datasets, *self.validation.values()), options.output, checked)
@@ -123,11 +124,17 @@ class _Run:
         self.log = MetricsLog(options.output / METRICS, self.completed) if world.is_main else None
         self.intact = True
         """Whether the weights are those after `completed` iterations, and worth keeping."""
-        if self.log and self.summaries and not options.resume:
-            data = [summary.to_dict() for summary in self.summaries]
-            self.log.write({"iteration": 0, "data": data})
+        if self.log and self.describe_data() and not options.resume:
+            kinds = {"data": self.summaries, "validation_data": self.validated}
+            data = {kind: [one.to_dict() for one in found] for kind, found in kinds.items()}
+            self.log.write({"iteration": 0} | data)
         if self.log and self.reinitialised and not options.resume:
             self.log.write({"iteration": 0, "reinitialised": self.reinitialised})
+
+    def describe_data(self) -> str:
+        """Say what is trained and validated on, and left out; nothing of data that is generated."""
+        validated = (f"to validate: {summary}" for summary in self.validated)
+        return "\n".join([*map(str, self.summaries), *validated])
 
     def _initialise(self, batches: Batches) -> None:
         """Give a new model its start; other processes get it from the first one."""

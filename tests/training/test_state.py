@@ -147,6 +147,8 @@ def test_weights_that_are_no_numbers(tmp_path):
 
 def test_a_damaged_log_keeps_the_lines_of_ours(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_bytes(b'[1]\n5\n\xff\n{"a": 1}\n{"iteration": 1}\n{"iteration": 9}\n{"iter')
+    path.write_bytes(
+        b'[1]\n5\n\xff\n{"a": 1}\n' + b"9" * 5000 + b'\n{"iteration": 1}\n{"iteration": 9}\n{"iter'
+    )
     MetricsLog(path, 1)
     assert path.read_text() == '{"iteration": 1}\n'

@@ -276,11 +276,21 @@ def test_a_box_that_vanishes_in_float32_is_left_out(tmp_path):
         long_side=640,
         canvas=None,
         keep_empty_images=True,
+        validation=(str(tmp_path / "a.json"),),
     )
     train(chosen, announce=said.append)
-    (data,) = metrics(tmp_path / "run")[0]["data"]
+    start = metrics(tmp_path / "run")[0]
+    (data,), (validated,) = start["data"], start["validation_data"]
     assert (data["instances"], data["all_instances"]) == (1, 2)
+    assert (validated["instances"], validated["all_instances"]) == (2, 2)
     assert "1 of 2 instances" in said[0]
+    assert f"to validate: {tmp_path / 'a.json'}: 1 of 1 image" in said[0]
+
+
+def test_nothing_is_said_of_generated_data(tmp_path):
+    said: list[str] = []
+    train(options(tmp_path, iterations=1), announce=said.append)
+    assert not said
 
 
 def test_a_loss_that_is_not_finite(tmp_path):
