@@ -108,11 +108,13 @@ class _Run:
         if world.is_main:
             check_images((*datasets, *self.validation.values()), options.output, checked)
         model, self.reinitialised = starting_model(options, datasets[0])
-        model.config = with_test_size(model.config, options)
+        self.config = model.config
+        """With the size that is trained at; that of the model has the size it predicts at."""
+        model.config = with_test_size(self.config, options)
         self.model = model.to(self.device)
         self.model = self.model.to(memory_format=torch.channels_last)
         self.datasets = datasets
-        batches = make_batches(options, datasets, self.model.config.input)
+        batches = make_batches(options, datasets, self.config.input)
         self.data = batches.share(world.rank, world.size)
         self.epoch_length = batches.iterations_per_epoch
         self.total = options.length(self.epoch_length)
@@ -245,7 +247,7 @@ class _Run:
         state, scaler = self.options.output / STATE, self.updates.scaler.state_dict()
         resumable = progress | ({"scaler": scaler} if scaler else {})
         # The state first: a run that dies between the two continues from it.
-        save_state(state, self.model, self.model.config, self.updates.optimizer, resumable)
+        save_state(state, self.model, self.config, self.updates.optimizer, resumable)
         save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
 
     def validate(self, stopping: Callable[[], bool]) -> None:

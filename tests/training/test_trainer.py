@@ -15,7 +15,7 @@ from refinemask.configs.config import TORCHVISION
 from refinemask.configs.presets import maskrcnn_small
 from refinemask.errors import RefineMaskError
 from refinemask.models.refine_mask_head import RefineMaskHead
-from refinemask.training import train
+from refinemask.training import start, train, trainer
 from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 
 
@@ -109,6 +109,24 @@ def test_a_checkpoint_keeps_the_size_it_was_trained_for(detector, tmp_path):
     own = {"init": tmp_path / "a" / "model.safetensors", "short_sides": None, "long_side": None}
     assert size("d", **own, preset=None) == (56, 64)
     assert size("e", **own, preset="refinemask_small", reset_mask_head=True) == (56, 64)
+
+
+def test_the_size_for_prediction_is_not_trained_at(tmp_path, monkeypatch):
+    """Nor after an interruption."""
+    sizes = []
+    make = start.make_batches
+
+    def keep(options, datasets, size):
+        sizes.append((size.short_side, size.long_side))
+        return make(options, datasets, size)
+
+    monkeypatch.setattr(trainer, "make_batches", keep)
+    own = {"short_sides": None, "long_side": None, "canvas": None, "test_size": (64, 96)}
+    train(options(tmp_path, **own, iterations=1))
+    train(options(tmp_path, **own, iterations=2, resume=True))
+    preset = maskrcnn_small().input
+    assert sizes == [(preset.short_side, preset.long_side)] * 2
+    assert load_model(tmp_path / "model.safetensors").config.input.short_side == 64
 
 
 def test_backbone_factor_zero_keeps_the_backbone(detector, tmp_path):
