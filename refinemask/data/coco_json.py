@@ -6,6 +6,7 @@ the memory.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -169,15 +170,19 @@ def _leave_out_root(path: Path, content: dict[str, Any]) -> None:
     It has no annotations, and all others name it as their `supercategory`.
     """
     used = {a["category_id"] for a in content["annotations"] if _is_id(a["category_id"])}
-    for root in content["categories"]:
-        others = [category for category in content["categories"] if category is not root]
+    categories = content["categories"]
+    parents = [category.get("supercategory") for category in categories]
+    children = Counter(parent for parent in parents if isinstance(parent, str))
+    for root, parent in zip(categories, parents, strict=True):
+        others = len(categories) - 1
         if (
             others
-            and root.get("supercategory") in (None, "", "none")
+            and parent in (None, "", "none")
             and not (_is_whole(root["id"]) and root["id"] in used)
-            and all(category.get("supercategory") == root["name"] for category in others)
+            and isinstance(root["name"], str)
+            and children[root["name"]] - (parent == root["name"]) == others
         ):
-            content["categories"] = others
+            content["categories"] = [one for one in categories if one is not root]
             logger.warning(
                 "%s: left out the category %r (id %s), which has no annotations and is the "
                 "supercategory of all others, as some exporters add it",

@@ -48,14 +48,12 @@ def as_polygon(part: Any) -> NDArray[np.float64] | None:
     """Return a flat list of numbers as an array; None if it is none."""
     if isinstance(part, np.ndarray):
         return part
-    if not isinstance(part, list | tuple):
+    # First their types: NumPy gives all entries the room of the longest, were one a text.
+    if not isinstance(part, list | tuple) or not set(map(type, part)) <= {int, float}:
         return None
     try:
-        array = np.array(part)
-        if len(part) and (array.ndim != 1 or array.dtype.kind not in "iuf"):
-            return None
-        return array.astype(np.float64, copy=False)
-    except (ValueError, OverflowError):
+        return np.array(part, np.float64)
+    except OverflowError:
         return None
 
 

@@ -67,6 +67,10 @@ def _name_images(entries: Iterable[dict[str, Any]], dataset: EvaluationDataset) 
     return by_name
 
 
+_MOST_PARTS = 32
+"""Of a path: the names of all its ends are as long as the square of their number."""
+
+
 def _ids_by_path(dataset: EvaluationDataset) -> dict[str, int | str | None]:
     """Return the id of the image for each end of its path, None where several have that end."""
     id_of: dict[str, int | str | None] = {}
@@ -78,8 +82,9 @@ def _ids_by_path(dataset: EvaluationDataset) -> dict[str, int | str | None]:
 
 
 def _ends(name: str) -> list[str]:
-    """Return a path of any system without its first folders, the longest first."""
+    """Return the end of a path of any system without its first folders, the longest first."""
     parts = [part for part in re.split(r"[\\/]", name) if part not in ("", ".", "..")]
+    parts = parts[-_MOST_PARTS:]
     return ["/".join(parts[start:]) for start in range(len(parts))]
 
 

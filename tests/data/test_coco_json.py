@@ -8,6 +8,7 @@ import pytest
 
 from refinemask.data.coco_json import read_coco_json, unpacked
 from refinemask.data.open import open_dataset
+from refinemask.data.segmentations import as_polygon
 from refinemask.errors import RefineMaskError
 
 
@@ -22,6 +23,12 @@ def assert_refused(coco_files, message):
     coco_files.annotations.write_text(json.dumps(coco_files.content))
     with pytest.raises(RefineMaskError, match=message):
         open_dataset(str(coco_files.annotations))
+
+
+@pytest.mark.parametrize("entry", ["x" * 10**6, True, None, [1], {}, 10**400])
+def test_a_polygon_with_something_else_in_it(entry):
+    """A text would get each number the room of its characters: here, 400 GB."""
+    assert as_polygon([entry, *[1] * 100_000]) is None
 
 
 def test_polygons_are_packed_and_unpacked(coco_files):

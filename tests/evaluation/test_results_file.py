@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from refinemask.cli.main import app
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import RenamedClasses, evaluate, measure_file
+from refinemask.evaluation.results_file import _ends
 from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import Detections
 
@@ -134,3 +135,9 @@ def test_malformed_map(text):
     )
     assert done.exit_code == 2
     assert "--map must be MODEL=DATASET" in done.stderr
+
+
+def test_a_name_of_many_parts_has_few_ends():
+    ends = _ends("a/" * 100_000 + "b.png")
+    assert len(ends) == 32
+    assert ends[-2:] == ["a/b.png", "b.png"]
