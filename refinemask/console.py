@@ -22,7 +22,7 @@ import typer
 
 from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
 from refinemask.inference.metadata import sidecar_path
-from refinemask.printable import printable
+from refinemask.printable import one_line, printable
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -56,8 +56,9 @@ def exit_on_error(command: Callable[P, None]) -> Callable[P, None]:
         try:
             with _standard_error():
                 command(*args, **kwargs)
-        except GateFailed as error:
-            _exit(f"error: {error}", GATE_FAILED)
+        except GateFailed as error:  # its table has lines of its own
+            note(f"error: {error}")
+            raise typer.Exit(GATE_FAILED) from error
         except WrongUsage as error:
             _exit(f"error: {error}", WRONG_USAGE)
         except RefineMaskError as error:
@@ -81,7 +82,7 @@ def exit_on_error(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _exit(message: str, code: int) -> NoReturn:
-    note(message)
+    note(one_line(message))
     raise typer.Exit(code)
 
 
@@ -160,7 +161,7 @@ class _Notes(logging.Handler):
     """Prints this package's warnings as notes."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        note(record.getMessage())
+        note(one_line(record.getMessage()))
 
 
 @contextmanager

@@ -1,13 +1,15 @@
 """What programs print, and what happens where it cannot be printed."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from refinemask.console import write_result
+from refinemask.console import exit_on_error, write_result
 from refinemask.errors import RefineMaskError
 
 PROGRAM = """
@@ -72,6 +74,22 @@ def test_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
     assert r"a \x1b[2J note" in done.stderr and r"a \x1b[2J warning" in done.stderr
     assert "\x1b[2J" not in done.stdout + done.stderr
     assert json.loads(done.stdout)["name"] == "\x1b[2J"
+
+
+def test_an_error_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    @exit_on_error
+    def command() -> None:
+        logging.getLogger("refinemask").warning("a\nwrote it")
+        raise RefineMaskError("no image a\nwrote model.onnx\tb")
+
+    with pytest.raises(typer.Exit):
+        command()
+    assert (
+        capsys.readouterr().err
+        == r"""a\nwrote it
+error: no image a\nwrote model.onnx\tb
+"""
+    )
 
 
 @pytest.mark.parametrize("items", [[], [{"a": 1}], [1, 2, 3]])

@@ -11,6 +11,7 @@ from refinemask.configs.settings import Settings, read_settings
 from refinemask.configs.shared_options import Json
 from refinemask.console import refuse_to_overwrite, write_result
 from refinemask.errors import WrongUsage
+from refinemask.printable import one_line
 
 _FORMATS = {
     "refinemask": "checkpoint of refinemask train",
@@ -84,22 +85,27 @@ def _table(description: dict[str, Any]) -> str:
     names = config["class_names"]
     dots = ", ..." if len(names) > _SHOWN_CLASSES else ""
     rows = {
-        "file": f"{description['file']} ({description['bytes'] / 1e6:.1f} MB)",
+        "file": f"{one_line(description['file'])} ({description['bytes'] / 1e6:.1f} MB)",
         "format": _FORMATS[description["format"]],
         "SHA-256": description["sha256"],
-        "preset": description["preset"],
+        "preset": one_line(description["preset"]),
         "backbone": f"{config['backbone']}, FPN of {config['fpn_channels']} channels",
         "masks": f"{_HEADS[masks['type']]}, {masks['channels']} channels",
-        "classes": f"{len(names)}: {', '.join(names[:_SHOWN_CLASSES])}{dots}",
+        "classes": f"{len(names)}: {one_line(', '.join(names[:_SHOWN_CLASSES]))}{dots}",
     }
     rows |= {name: _setting(place, description) for name, place in _SETTINGS.items()}
     if description["mismatch"]:
-        rows["does not fit"] = description["mismatch"]
-    provenance = description["provenance"].items()
-    rows |= {key: v if isinstance(v, str) else json_module.dumps(v) for key, v in provenance}
-    width = max(map(len, rows)) + 2
+        rows["does not fit"] = one_line(description["mismatch"])
+    recorded = {one_line(str(k)): _recorded(v) for k, v in description["provenance"].items()}
+    width = max(*map(len, rows), *(len(name) + 2 for name in recorded)) + 2
     lines = [f"{name:{width}}{value}" for name, value in rows.items()]
+    if recorded:  # apart, because anyone may write anything there
+        lines += ["the file says:", *(f"  {k:{width - 2}}{v}" for k, v in recorded.items())]
     return "\n".join([*lines, "", *_costs(description)])
+
+
+def _recorded(value: Any) -> str:
+    return one_line(value if isinstance(value, str) else json_module.dumps(value))
 
 
 def _setting(place: str, description: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from refinemask.printable import counted
+from refinemask.printable import counted, one_line
 
 CROWD = "crowds"
 IGNORED = "marked `ignore`"
@@ -62,7 +62,7 @@ class DatasetSummary:
     def __str__(self) -> str:
         """Return a line about what is used, and lines about what is not."""
         lines = [
-            f"{self.name}: {self.images} of {counted(self.all_images, 'image')}, "
+            f"{one_line(self.name)}: {self.images} of {counted(self.all_images, 'image')}, "
             f"{self.instances} of {counted(self.all_instances, 'instance')}"
         ]
         if self.images_left_out:
@@ -166,11 +166,14 @@ def _total(left_out: Mapping[str, LeftOut]) -> int:
 
 
 def _reasons(left_out: Mapping[str, LeftOut], noun: str) -> str:
-    return ", ".join(
-        f"{reason}: {one.count} ({'' if one.count == 1 else 'such as '}{noun} {one.example})"
-        for reason, one in left_out.items()
-    )
+    counts = (f"{reason}: {one.count} ({_such_as(one, noun)})" for reason, one in left_out.items())
+    return ", ".join(counts)
+
+
+def _such_as(left_out: LeftOut, noun: str) -> str:
+    return f"{'' if left_out.count == 1 else 'such as '}{noun} {one_line(str(left_out.example))}"
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f", ... ({len(names)})" if len(names) > _SHOWN else "")
+    listed = one_line(", ".join(names[:_SHOWN]))
+    return listed + (f", ... ({len(names)})" if len(names) > _SHOWN else "")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,22 @@ def test_a_checkpoint_that_cannot_be_loaded(tmp_path):
     assert describe_file(path)["mismatch"] == "1 missing (rpn_head.rpn_reg.bias)"
     done = CliRunner().invoke(app, ["info", str(path), "--size", "64x64"])
     assert "does not fit       1 missing (rpn_head.rpn_reg.bias)" in done.stdout
+
+
+def test_what_a_file_says_of_itself_stays_apart(tmp_path):
+    path = tmp_path / "model.safetensors"
+    config = replace(presets.maskrcnn_small(), class_names=("person\nformat  trusted",))
+    claims = {"SHA-256": "0" * 64, "file": "other", "a\nfile": "b\nSHA-256  0"}
+    save_checkpoint(synthetic_model(config), path, training=claims)
+    lines = CliRunner().invoke(app, ["info", str(path), "--size", "64x64"]).stdout.splitlines()
+    said = lines.index("the file says:")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [line for line in lines[:said] if line.startswith("SHA-256")] == [
+        f"SHA-256            {digest}"
+    ]
+    assert f"  SHA-256          {'0' * 64}" in lines[said:]
+    assert not [line for line in lines if line.startswith(("SHA-256  0", "format  trusted"))]
+    assert len([line for line in lines if line.startswith("file ")]) == 1
 
 
 def test_settings_of_an_artifact_are_fixed(artifact):

@@ -166,7 +166,7 @@ def test_classes_without_names_are_those_of_the_dataset(caplog):
 
 def test_another_number_of_classes_without_names():
     dataset = make_dataset(OBJECTS)
-    with pytest.raises(RefineMaskError, match=r"model has 3 classes without names .* 2 \(cat, dog\)"):
+    with pytest.raises(RefineMaskError, match=r"has 3 classes without names .* 2 \(cat, dog\)"):
         evaluate(Oracle(dataset, ("class 0", "class 1", "class 2")), dataset)
 
 
