@@ -204,6 +204,10 @@ def _listed(file: Path, bases: Sequence[Path]) -> Iterator[Path]:
     if file.suffix.lower() in IMAGE_SUFFIXES:
         yield file
         return
+    if file.suffix.lower() != ".txt":
+        raise RefineMaskError(
+            f"{file} is neither an image, nor a folder of images, nor a list of them in a .txt file"
+        )
     lines = read_text(file, _MOST_LISTED_BYTES, "a list of images").splitlines()
     for number, line in enumerate(lines, 1):
         name = line.strip()

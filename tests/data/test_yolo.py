@@ -258,3 +258,11 @@ def test_sizes_of_every_format(tmp_path):
         write_image(tmp_path / f"a{suffix}", height)
     paths = sorted(tmp_path.iterdir())
     assert image_sizes(paths) == [(height, WIDTH) for height in sides.values()]
+
+
+def test_a_list_that_is_another_file_is_not_shown(tmp_path):
+    write_yolo(tmp_path, yaml="path: .\nval: secret\nnames: [a, b]\n")
+    (tmp_path / "secret").write_text("password\n")
+    with pytest.raises(RefineMaskError, match=r"nor a list of them in a \.txt file") as error:
+        open_dataset(str(tmp_path / "data.yaml:val"))
+    assert "password" not in str(error.value)
