@@ -126,6 +126,10 @@ class CocoDataset:
         """Return where image `index` is."""
         return self._paths[self._images[index]["id"]]
 
+    def image_size(self, index: int) -> tuple[int, int]:
+        """Return the height and width that the file gives for image `index`."""
+        return self._images[index]["height"], self._images[index]["width"]
+
     def load_image(self, index: int) -> NDArray[np.uint8]:
         """Load image `index` as uint8 RGB (H, W, 3).
 

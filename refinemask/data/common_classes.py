@@ -94,6 +94,9 @@ class _Relabelled:
     def image_path(self, index: int) -> Path:
         return self._dataset.image_path(index)
 
+    def image_size(self, index: int) -> tuple[int, int] | None:
+        return self._dataset.image_size(index)
+
     def load_image(self, index: int) -> NDArray[np.uint8]:
         return self._dataset.load_image(index)
 

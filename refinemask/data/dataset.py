@@ -75,6 +75,10 @@ class InstanceDataset(Samples, EvaluationDataset, Protocol):
 
     def image_path(self, index: int) -> Path: ...
 
+    def image_size(self, index: int) -> tuple[int, int] | None:
+        """Return the height and width that the annotations give; None if they give none."""
+        ...
+
     def image_labels(self, index: int) -> NDArray[np.int64]:
         """Return the labels of `self[index]` without loading the image: int64 (N,)."""
         ...

@@ -129,6 +129,9 @@ class GtFineDataset:
         """Return where the instance map of image `index` is."""
         return self._maps[self._numbers[index]]
 
+    def image_size(self, index: int) -> None:
+        """Return nothing: no annotation gives the size."""
+
     def load_image(self, index: int) -> NDArray[np.uint8]:
         """Load image `index` as uint8 RGB (H, W, 3).
 

@@ -24,8 +24,8 @@ def check_images(
 ) -> None:
     """Read every image once, in threads; those that cannot be used are logged.
 
-    What was checked is noted in a file in `folder`: the same images, by path, size and time of
-    change, are not read again.
+    What was checked is noted in a file in `folder`: the same images, by path, size, time of change,
+    and the height and width that their annotations give, are not read again.
 
     Args:
         datasets: their images are read; generated ones need not be.
@@ -36,7 +36,7 @@ def check_images(
         RefineMaskError: images cannot be read, or have other sizes than their dataset says.
     """
     loads = {
-        path: (dataset, index)
+        (path, dataset.image_size(index)): (dataset, index)
         for dataset in datasets
         for index in range(len(dataset))
         if (path := dataset.image_path(index)).exists()
@@ -73,12 +73,12 @@ def _problem(image: tuple[InstanceDataset, int]) -> str | None:
     return None
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
-    """Return a hash of the paths, sizes and times of change of files."""
+def fingerprint(images: Iterable[tuple[Path, tuple[int, int] | None]]) -> str:
+    """Return a hash of the paths, sizes and times of change of files, and the images' sizes."""
     digest = hashlib.sha256()
-    for path in paths:
+    for path, size in images:
         status = path.stat()
-        digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
+        digest.update(repr((str(path), size, status.st_size, status.st_mtime_ns)).encode())
     return digest.hexdigest()
 
 

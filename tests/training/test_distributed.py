@@ -176,7 +176,8 @@ def test_an_error_of_one_process_ends_both_with_one_message(tmp_path):
         ],
     }
     (tmp_path / "squares.json").write_text(json.dumps(content))
-    checked = {"sha256": fingerprint(tmp_path / f"{number}.png" for number in range(6))}
+    images = [(tmp_path / f"{number}.png", (96, 128)) for number in range(6)]
+    checked = {"sha256": fingerprint(images)}
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / FILE_NAME).write_text(json.dumps(checked))
     changes: dict[str, str | int] = {

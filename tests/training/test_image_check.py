@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -65,6 +66,26 @@ def test_images_are_read_once(dataset, tmp_path, monkeypatch):
     cut(dataset, 1)
     with pytest.raises(RefineMaskError, match="1 of the 3 images"):
         check_images(datasets, tmp_path / "run")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_image_of_two_datasets_fits_both(dataset, tmp_path, order):
+    annotations, _, folder = dataset.rpartition("@")
+    content = json.loads(Path(annotations).read_text())
+    for entry in content["images"]:
+        entry["height"] = 47
+    (tmp_path / "wrong.json").write_text(json.dumps(content))
+    wrong = open_dataset(f"{tmp_path / 'wrong.json'}@{folder}")
+    with pytest.raises(RefineMaskError, match="3 of the 6 images of the run cannot be used"):
+        check_images([open_dataset(dataset), wrong][::order], tmp_path / "run")
+
+
+def test_annotations_that_change_are_checked_again(dataset, tmp_path):
+    check_images([open_dataset(dataset)], tmp_path / "run")
+    annotations = Path(dataset.rpartition("@")[0])
+    annotations.write_text(annotations.read_text().replace('"width": 64', '"width": 65'))
+    with pytest.raises(RefineMaskError, match="3 of the 3 images of the run cannot be used"):
+        check_images([open_dataset(dataset)], tmp_path / "run")
 
 
 def test_a_damaged_note_is_ignored(dataset, tmp_path):

@@ -129,6 +129,9 @@ class ShapesDataset:
         """Return a name for image `index`; no file has it."""
         return Path(f"shapes_{self._seed}_{self.image_ids[index]:06d}.png")
 
+    def image_size(self, index: int) -> None:
+        """Return nothing: no annotation gives the size."""
+
     def load_image(self, index: int) -> NDArray[np.uint8]:
         """Draw image `index`: uint8 RGB (H, W, 3)."""
         return self._paint(index, self._layout(index))
