@@ -207,10 +207,12 @@ def _picture_paths(images: Sequence[Path], output: Path | None) -> Sequence[Path
     check_writable(output)
     sources = {path.resolve() for path in images}
     pictures: dict[Path, None] = {}  # Keeps the order.
+    next_number: dict[str, int] = {}
     for path in images:
-        picture, number = output / f"{path.stem}.png", 2
+        picture, number = output / f"{path.stem}.png", next_number.get(path.stem, 2)
         while picture in pictures:
             picture, number = output / f"{path.stem}_{number}.png", number + 1
+        next_number[path.stem] = number
         if picture.resolve() in sources:
             raise RefineMaskError(
                 f"the picture {picture} would replace an input image; choose another output folder"

@@ -175,7 +175,7 @@ class PredictionLog:
             entry = json.loads(line)
             if number == 1:
                 self._check(entry["made_by"])
-            elif isinstance(entry["results"], list):
+            elif {type(result) for result in entry["results"]} <= {dict}:
                 self._places[entry["image_id"]] = self._length
             else:
                 raise TypeError(entry["results"])

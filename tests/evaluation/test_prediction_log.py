@@ -160,6 +160,8 @@ def test_another_model_cannot_resume(tmp_path):
         ('{"images": 3}\n', 1),
         ("[]\n", 1),
         (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1}\n', 2),
+        (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1, "results": [1]}\n', 2),
+        (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1, "results": "{}"}\n', 2),
         (json.dumps({"made_by": MADE_BY}) + '\n{"image_id": 1, "results"\n{}\n', 2),
     ],
 )
