@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 _UNSAFE = re.compile(
@@ -43,6 +44,12 @@ def counted(number: int, noun: str) -> str:
     """Return a number and its noun in the right form."""
     plural = "es" if noun.endswith("s") else "s"
     return f"{number} {noun}{'' if number == 1 else plural}"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Return names with commas, on one line; of more than `most` the first, and their number."""
+    names, more = names[:most], f", ... ({len(names)})" if len(names) > most else ""
+    return one_line(", ".join(names)) + more
 
 
 def is_clean(text: str) -> bool:

@@ -4,7 +4,6 @@ An artifact is described from its metadata alone. Without torch, the parameters 
 of its model are left out.
 """
 
-import hashlib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
+from refinemask.files import sha256
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.sizes import DIVISOR, padded_side
 
@@ -56,12 +56,10 @@ def describe_file(
         raise RefineMaskError(f"{path} has its values fixed; set them when you export its model")
     else:
         file, config, found = _artifact(path)
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     description = {
         "file": str(file),
         "bytes": file.stat().st_size,
-        "sha256": digest,
+        "sha256": sha256(file),
         "preset": config.preset,
         "config": config.to_dict(),
         "settings": sorted(settings),

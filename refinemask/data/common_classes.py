@@ -14,6 +14,7 @@ from refinemask.data.dataset import InstanceDataset, Sample
 from refinemask.data.open import open_dataset
 from refinemask.data.summary import DatasetSummary
 from refinemask.errors import RefineMaskError
+from refinemask.printable import listed
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def open_in_common(spec: str, class_names: Sequence[str]) -> InstanceDataset:
     if not common:
         raise RefineMaskError(
             f"{spec} has no class in common with the training data: it has "
-            f"{_abridged(dataset.class_names)}, the training data {_abridged(class_names)}; use a "
+            f"{listed(dataset.class_names)}, the training data {listed(class_names)}; use a "
             "dataset annotated with the same classes"
         )
     lacking = [name for name in class_names if name not in common]
@@ -44,9 +45,9 @@ def open_in_common(spec: str, class_names: Sequence[str]) -> InstanceDataset:
         logger.warning(
             "%s: using the classes in common with the training data: %s%s%s",
             spec,
-            _abridged(common),
-            f"; it lacks {_abridged(lacking)}" if lacking else "",
-            f"; left out: {_abridged(unused)}" if unused else "",
+            listed(common),
+            f"; it lacks {listed(lacking)}" if lacking else "",
+            f"; left out: {listed(unused)}" if unused else "",
         )
     return dataset if common == dataset.class_names else dataset.with_classes(common)
 
@@ -109,7 +110,3 @@ class _Relabelled:
         changed = copy.copy(self)
         changed._dataset = self._dataset.with_classes(class_names)
         return changed
-
-
-def _abridged(names: Sequence[str], shown: int = 5) -> str:
-    return ", ".join(names[:shown]) + (f", ... ({len(names)})" if len(names) > shown else "")

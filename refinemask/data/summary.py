@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from refinemask.printable import counted, one_line
+from refinemask.printable import counted, listed, one_line
 
 CROWD = "crowds"
 IGNORED = "marked `ignore`"
@@ -70,7 +70,7 @@ class DatasetSummary:
         if self.instances_left_out:
             lines.append(f"left out instances, {_reasons(self.instances_left_out, 'annotation')}")
         if self.unused_classes:
-            lines.append(f"classes without instances: {_listed(self.unused_classes)}")
+            lines.append(f"classes without instances: {listed(self.unused_classes, _SHOWN)}")
         return "\n  ".join([*lines, *self._hints()])
 
     @property
@@ -172,8 +172,3 @@ def _reasons(left_out: Mapping[str, LeftOut], noun: str) -> str:
 
 def _such_as(left_out: LeftOut, noun: str) -> str:
     return f"{'' if left_out.count == 1 else 'such as '}{noun} {one_line(str(left_out.example))}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    listed = one_line(", ".join(names[:_SHOWN]))
-    return listed + (f", ... ({len(names)})" if len(names) > _SHOWN else "")

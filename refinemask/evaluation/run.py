@@ -1,7 +1,7 @@
 """Run a model or an engine over a dataset and measure its accuracy."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from refinemask.configs.classes import COCO_CLASSES, numbered_classes
@@ -13,7 +13,7 @@ from refinemask.evaluation.packed_results import PackedResults
 from refinemask.evaluation.prediction_log import PredictionLog
 from refinemask.inference.results import to_coco_results
 from refinemask.inference.structures import Predictor
-from refinemask.printable import counted
+from refinemask.printable import counted, listed
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int 
     if not matched:
         raise RefineMaskError(
             f"the model and the dataset have no class in common: the model has "
-            f"{_abridged(predictor.class_names)}, the dataset {_abridged(dataset.class_names)}; "
+            f"{listed(predictor.class_names)}, the dataset {listed(dataset.class_names)}; "
             "use a dataset annotated with the model's classes"
         )
     if (
@@ -92,7 +92,7 @@ def match_classes(predictor: Predictor, dataset: EvaluationDataset) -> list[int 
         logger.warning(
             "evaluating the %s in common (%s) of %d of the model and %d of the dataset",
             counted(len(matched), "class"),
-            _abridged(matched),
+            listed(matched),
             len(predictor.class_names),
             len(category_of),
         )
@@ -105,17 +105,13 @@ def _in_order(predictor: Predictor, dataset: EvaluationDataset) -> list[int | No
     if count != others:
         raise RefineMaskError(
             f"the model has {counted(count, 'class')} without names in its checkpoint, and the "
-            f"dataset has {others} ({_abridged(dataset.class_names)}); use the dataset of the "
+            f"dataset has {others} ({listed(dataset.class_names)}); use the dataset of the "
             f"model, or name the {counted(count, 'class')} in order with --classes"
         )
     logger.warning(
         "the model's checkpoint does not name its %s: taking those of the dataset, in "
         "this order: %s; another order goes by --classes",
         counted(count, "class"),
-        _abridged(dataset.class_names),
+        listed(dataset.class_names),
     )
     return list(dataset.category_ids)
-
-
-def _abridged(names: Sequence[str], shown: int = 5) -> str:
-    return ", ".join(names[:shown]) + (f", ... ({len(names)})" if len(names) > shown else "")

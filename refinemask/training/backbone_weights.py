@@ -11,6 +11,7 @@ from refinemask.checkpoints.state_dicts import check_finite, find_state_dict
 from refinemask.errors import RefineMaskError
 from refinemask.models import Detector
 from refinemask.models.efficientnet_lite import EfficientNetLite
+from refinemask.printable import listed
 
 IMAGENET, NONE = "imagenet", "none"
 
@@ -81,18 +82,12 @@ def _load(model: Detector, source: str, weights: dict[str, Tensor]) -> None:
             k for k in wanted.keys() & found.keys() if wanted[k].shape != found[k].shape
         },
     }
-    listed = "; ".join(f"{what}: {_some(names)}" for what, names in problems.items() if names)
-    if listed:
+    differences = "; ".join(f"{kind}: {listed(sorted(n))}" for kind, n in problems.items() if n)
+    if differences:
         raise RefineMaskError(
             f"--backbone-weights {source} is not the state dict of a torchvision "
-            f"{model.config.backbone}: {listed}"
+            f"{model.config.backbone}: {differences}"
         )
     weights = {name: tensor.to(wanted[name].dtype) for name, tensor in found.items()}
     check_finite(f"--backbone-weights {source}", weights)
     model.backbone.load_state_dict(wanted | weights)
-
-
-def _some(names: set[str], shown: int = 5) -> str:
-    return ", ".join(sorted(names)[:shown]) + (
-        f", ... ({len(names)})" if len(names) > shown else ""
-    )

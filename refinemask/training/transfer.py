@@ -29,7 +29,7 @@ def for_classes(
     common = [
         (new, old_names.index(name)) for new, name in enumerate(class_names) if name in old_names
     ]
-    rows = _rows_of_a_class(model.config)
+    rows = rows_of_a_class(model.config)
     before, after = model.state_dict(), changed.state_dict()
     kept = {name: value for name, value in before.items() if name not in rows}
     if common:
@@ -59,12 +59,7 @@ def class_summary(class_names: tuple[str, ...]) -> str:
     return f"{len(class_names)} {noun} ({', '.join(class_names[:3])}{dots})"
 
 
-def class_tensors(config: ModelConfig) -> tuple[str, ...]:
-    """Return the names of the tensors whose shape depends on the number of classes."""
-    return tuple(_rows_of_a_class(config))
-
-
-def _rows_of_a_class(config: ModelConfig) -> dict[str, int]:
+def rows_of_a_class(config: ModelConfig) -> dict[str, int]:
     """Return how many rows each class has in the tensors that have rows of classes."""
     more = config.with_classes((*config.class_names, "another"))
     with torch.device("meta"):

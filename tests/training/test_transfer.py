@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from refinemask.configs import presets
-from refinemask.training.transfer import class_summary, class_tensors, for_classes
+from refinemask.training.transfer import class_summary, for_classes, rows_of_a_class
 from tests.checkpoints import foreign
 
 MASK = "roi_head.mask_head."
@@ -22,7 +22,7 @@ LOGITS = {
 def test_tensors_of_the_classes(preset, count):
     layers = ["roi_head.bbox_head.fc_cls", "roi_head.bbox_head.fc_reg", *LOGITS[preset]]
     expected = {f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")}
-    assert set(class_tensors(foreign.narrow(preset(count)))) == expected
+    assert set(rows_of_a_class(foreign.narrow(preset(count)))) == expected
 
 
 def test_a_fast_head_keeps_its_last_stage():
@@ -44,7 +44,7 @@ def test_common_classes_keep_their_rows(preset, count):
     model = foreign.empty_model(config)
     model.load_state_dict(foreign.state_dict(config), assign=True)
     changed, reset = for_classes(model, ("gnu", "cat"), (1, 2))
-    assert set(reset) == set(class_tensors(config))
+    assert set(reset) == set(rows_of_a_class(config))
     before, after = model.state_dict(), changed.state_dict()
     for name in reset:
         rows = 4 if "fc_reg" in name else 1
@@ -64,7 +64,7 @@ def test_another_order_of_classes_changes_nothing_else():
     assert reset == ()
     before, after = model.state_dict(), changed.state_dict()
     order = {"fc_cls": [2, 0, 1, 3], "conv_logits": [2, 0, 1]}
-    for name in class_tensors(config):
+    for name in rows_of_a_class(config):
         rows = next((rows for part, rows in order.items() if part in name), None)
         expected = before[name][rows or [*range(8, 12), *range(8)]]
         assert torch.equal(after[name], expected)
