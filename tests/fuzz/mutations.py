@@ -96,7 +96,7 @@ def change_value(tree: list[Any], random: Random) -> None:
     choice = random.randrange(8)
     if choice == 0 and holder is not tree:
         del holder[key]
-    elif choice == 1 and isinstance(value, int | float):
+    elif choice == 1 and isinstance(value, int | float) and abs(value) < 1e300:
         holder[key] = random.choice((-value, value + 1, value * 1000, value / 2, str(value)))
     elif choice == 1 and isinstance(value, list):
         holder[key] = value * random.choice((2, 1000))

@@ -148,6 +148,7 @@ def test_each_kind_of_failure_is_reported_once(monkeypatch):
         (mutate_text, b""),
         (mutate_json, b'{"a": [1, "b", {"c": null}]}'),
         (mutate_json, b"5"),
+        (mutate_json, b"[" + b"9" * 4000 + b", 1e308]"),
         (mutate_json, b"{"),
         (mutate_checkpoint, b"PK\5\6" + bytes(18)),  # an archive without an entry
         (mutate_parts(mutate_json, mutate_text), b"[1]" + SEPARATOR + b"a b"),
