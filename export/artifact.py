@@ -17,7 +17,7 @@ from refinemask.export.parity import ParityReport
 from refinemask.export.verify import verify_artifact
 from refinemask.files import atomic_path, sha256
 from refinemask.inference import native
-from refinemask.inference.images import list_images
+from refinemask.inference.images import list_images, load_image
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, InputLimits, sidecar_path
 from refinemask.inference.seal import seal
 from refinemask.models import Detector
@@ -53,16 +53,18 @@ def export_model(
     Raises:
         GateFailed: the artifact does not give the numbers of the model.
         RefineMaskError: an argument is not allowed, `output` cannot be written, the fused form is
-            asked for where ONNX Runtime's operator library is not built, or the images decide
-            nothing, see `verify_artifact`.
+            asked for where ONNX Runtime's operator library is not built, an image cannot be read,
+            or the images decide nothing, see `verify_artifact`.
     """
     say = progress or (lambda line: None)
     options = options or ExportOptions()
     form, batch, height, width = options.form, options.batch, options.height, options.width
     images = list_images(options.images)
     output = Path(output)
-    if form == "fused":  # before minutes of tracing, not after
+    if form == "fused":  # before minutes of tracing, not after; so are the images read
         native.require("ort", "verifying an artifact of the fused form")
+    for image in images:
+        load_image(image)
     if output.is_dir():
         raise RefineMaskError(f"{output} is a folder; give a file, such as {output / 'model.onnx'}")
     metadata = ArtifactMetadata(

@@ -96,6 +96,7 @@ def _collect_pennfudan(source: Path) -> SplitFiles:
 def _read_pennfudan_mask(source: Path, stem: str) -> NDArray[np.uint8]:
     """Read a mask image: uint8 (H, W), 0 for background and 1, 2, ... for each person."""
     path = source / "PedMasks" / f"{stem}_mask.png"
+    load_image(path)  # which refuses what is damaged or too large
     mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if mask is None or mask.ndim != 2 or mask.dtype != np.uint8 or not mask.any():
         raise RefineMaskError(

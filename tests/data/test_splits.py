@@ -95,7 +95,7 @@ def test_mask_that_is_no_mask(pennfudan, tmp_path):
     path = source / "PedMasks" / "FudanPed00005_mask.png"
     path.unlink()
     path.write_bytes(b"no image")
-    assert_fails("pennfudan", source, tmp_path / "out", "is not a mask of Penn-Fudan")
+    assert_fails("pennfudan", source, tmp_path / "out", "mask.png as an image")
     cv2.imwrite(str(path), np.ones((20, 30), np.uint8))
     assert_fails("pennfudan", source, tmp_path / "out", r"size \(20, 30\)")
 

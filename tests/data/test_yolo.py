@@ -188,6 +188,7 @@ def test_a_malformed_line_is_named(tmp_path, line, message):
         ("names: &a [*a]\ntrain: images/train", "not YAML"),
         ("names: !!python/object/apply:os.system [ls]\ntrain: x", "neither in"),
         ("names: ['\\ud800']\ntrain: \"\\ud800\\0\"", "neither in"),
+        ('names: ["\\ud800", b]\ntrain: images/train', "has half of a character"),
     ],
 )
 def test_a_malformed_description_is_refused(tmp_path, text, message):

@@ -205,6 +205,16 @@ def test_too_few_detections_is_an_error_that_names_the_way_out(no_tracing, model
     assert not list(output.parent.iterdir())
 
 
+def test_images_are_read_before_anything_is_traced(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(artifact, "export_graph", lambda *a, **b: pytest.fail())
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    options = ExportOptions(images=(broken,))
+    with pytest.raises(RefineMaskError, match=r"broken\.png"):
+        export_model(model, tmp_path / "out" / "model.onnx", options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_verify_compares_every_image(exported_as, model, target):
     done = []
     report = verify_artifact(
