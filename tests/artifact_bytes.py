@@ -44,6 +44,11 @@ def field(number: int, content: bytes | str | int) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
+def field_of_long_tag(number: int, content: bytes | str | int) -> bytes:
+    """Encode a field whose tag has the bit 2^32: runtimes drop it, and read the field `number`."""
+    return field(number + (1 << 29), content)
+
+
 def _varint(number: int) -> bytes:
     encoded = b""
     while number > 127:

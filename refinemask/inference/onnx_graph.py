@@ -21,6 +21,7 @@ _GRAPH_NODES, _GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS = 1, 5, 11, 12
 _NODE_ATTRIBUTES, _NODE_DOMAIN = 5, 7
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS = 5, 10
 _TENSOR_FILE, _TENSOR_LOCATION = 13, 14
+_TYPE_DENOTATION = 6
 _REFUSED_IN_MODEL = {20: "training information", 25: "functions of its own"}
 _REFUSED_IN_GRAPH = {15: "sparse tensors"}
 _REFUSED_IN_ATTRIBUTE = {
@@ -82,7 +83,7 @@ def read_graph(data: bytes) -> OnnxGraph:
 
     Raises:
         RefusedGraphError: it has tensors outside of the file, operators of unknown domains,
-            functions, subgraphs or sparse tensors.
+            functions, subgraphs, sparse tensors, or inputs or outputs that are no tensors.
         ValueError: `data` is not an ONNX file.
     """
     reader = Reader(data)
@@ -156,7 +157,7 @@ def _tensor(reader: Reader, value_info: range) -> Tensor:
         if number == 1:
             name = reader.text(value)
         elif number == 2:
-            for tensor in reader.messages(value, 1):
+            for tensor in _tensor_types(reader, value):
                 for part, content in reader.fields(tensor):
                     if part == 1 and isinstance(content, int):
                         dtype = _TYPES.get(content, "")
@@ -165,6 +166,21 @@ def _tensor(reader: Reader, value_info: range) -> Tensor:
     return Tensor(name, dtype, tuple(shape))
 
 
+def _tensor_types(reader: Reader, kind: range) -> Iterator[range]:
+    """Yield the parts of a type, which no other type follows: that would replace the tensor."""
+    for number, value in _known(reader, kind, {}):
+        if number == 1:
+            yield value
+        elif number != _TYPE_DENOTATION:
+            raise RefusedGraphError("inputs or outputs that are no tensors")
+
+
 def _length(reader: Reader, dimension: range) -> int | None:
-    lengths = [value for number, value in reader.fields(dimension) if number == 1]
-    return lengths[-1] if lengths and isinstance(lengths[-1], int) else None
+    """Return the length of a dimension, None for a name: of the two, the last one counts."""
+    length = None
+    for number, value in reader.fields(dimension):
+        if number == 1 and isinstance(value, int):
+            length = value
+        elif number == 2 and isinstance(value, range):
+            length = None
+    return length

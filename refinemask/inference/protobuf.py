@@ -1,9 +1,14 @@
-"""The wire format of protobuf, read with the standard library and within bounds."""
+"""The wire format of protobuf, read with the standard library and within bounds.
+
+Implementations differ about what no writer makes: those of the runtimes cut a tag to 32 bits, so
+that field 13 can be written as field 13 + 2^29. What they may read as something else is refused.
+"""
 
 from collections.abc import Iterator
 
 MAX_FIELDS = 1_000_000
 """Most fields that are visited of one file, a hundred times as many as a detector has."""
+_TAG_BITS, _VALUE_BITS = 32, 64
 _VARINT, _LENGTH = 0, 2
 _FIXED = {1: 8, 5: 4}
 """Bytes of the wire types of fixed size."""
@@ -31,7 +36,7 @@ class Reader:
             self._left -= 1
             if self._left < 0:
                 raise ValueError(f"more than {MAX_FIELDS} fields")
-            tag, position = self._varint(position, end)
+            tag, position = self._varint(position, end, _TAG_BITS)
             number, wire = divmod(tag, 8)
             if not number:
                 raise ValueError("a field without a number")
@@ -61,15 +66,15 @@ class Reader:
         """Return the text at some positions; a ValueError if it is not UTF-8."""
         return self.data[span.start : span.stop].decode()
 
-    def _varint(self, position: int, end: int) -> tuple[int, int]:
+    def _varint(self, position: int, end: int, bits: int = _VALUE_BITS) -> tuple[int, int]:
         """Read a number in groups of seven bits, lowest first; the eighth is set if more follow."""
         number = 0
-        for shift in range(0, 70, 7):
+        for shift in range(0, bits, 7):
             if position >= end:
                 raise ValueError("a number that is cut off")
             byte = self.data[position]
             position += 1
             number |= (byte & 127) << shift
-            if byte < 128:
+            if byte < 128 and not number >> bits:
                 return number, position
-        raise ValueError("a number of more than ten bytes")
+        raise ValueError(f"a number of more than {bits} bits")

@@ -13,11 +13,10 @@ from refinemask.inference.onnx_graph import (
     read_graph,
     read_properties,
 )
-from tests.artifact_bytes import field, model_bytes
+from tests.artifact_bytes import field, field_of_long_tag, model_bytes
 
 # ModelProto: field 1 (ir_version) = 8, field 7 (graph) of 3 bytes, and field 14 twice.
 BY_HAND = b"\x08\x08\x3a\x03\x08\x02\x08\x72\x08\x0a\x01k\x12\x03abc\x72\x05\x0a\x03key"
-OUTSIDE = field(1, "weights") + field(13, field(1, "location") + field(2, "w.bin")) + field(14, 1)
 RELU = field(1, "x") + field(2, "y") + field(4, "Relu")
 
 
@@ -71,31 +70,85 @@ def test_operators_decide_the_form(domain):
     assert graph.fused == (domain == "refinemask")
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"graph": field(5, OUTSIDE)}, "outside"),
+def refused(field):
+    """Return what no artifact has, with the reason, in fields that `field` encodes."""
+    relu = field(1, "x") + field(2, "y") + field(4, "Relu")
+    location = field(1, "location") + field(2, "w.bin")
+    outside = field(1, "weights") + field(13, location) + field(14, 1)
+    return [
+        ({"graph": field(5, outside)}, "outside"),
         ({"graph": field(5, field(14, 1))}, "outside"),
         ({"graph": field(5, field(13, b""))}, "outside"),
-        ({"nodes": [RELU + field(5, field(5, OUTSIDE))]}, "outside"),
-        ({"nodes": [RELU + field(5, field(10, field(1, 2)) + field(10, OUTSIDE))]}, "outside"),
-        ({"nodes": [RELU + field(5, field(6, field(5, OUTSIDE)))]}, "inside a node"),
-        ({"nodes": [RELU + field(5, field(11, b""))]}, "inside a node"),
-        ({"nodes": [RELU + field(5, field(22, b""))]}, "sparse"),
-        ({"graph": field(15, field(1, OUTSIDE))}, "sparse"),
-        ({"model": field(25, field(7, RELU))}, "functions"),
+        ({"nodes": [relu + field(5, field(5, outside))]}, "outside"),
+        ({"nodes": [relu + field(5, field(10, field(1, 2)) + field(10, outside))]}, "outside"),
+        ({"nodes": [relu + field(5, field(6, field(5, outside)))]}, "inside a node"),
+        ({"nodes": [relu + field(5, field(11, b""))]}, "inside a node"),
+        ({"nodes": [relu + field(5, field(22, b""))]}, "sparse"),
+        ({"graph": field(15, field(1, outside))}, "sparse"),
+        ({"model": field(25, field(7, relu))}, "functions"),
         ({"model": field(20, b"")}, "training"),
-        ({"model": field(7, field(5, OUTSIDE))}, "outside"),  # a second graph is merged
-        ({"nodes": [RELU + field(7, "com.microsoft")]}, "domain 'com.microsoft'"),
-        ({"nodes": [RELU + field(7, "com.microsoft") + field(7, "")]}, "domain"),
-        ({"nodes": [RELU + field(7, "\x1b[2J" * 99)]}, r"domain '\\x1b"),
+        ({"model": field(7, field(5, outside))}, "outside"),  # a second graph is merged
+        ({"nodes": [relu + field(7, "com.microsoft")]}, "domain 'com.microsoft'"),
+        ({"nodes": [relu + field(7, "com.microsoft") + field(7, "")]}, "domain"),
+        ({"nodes": [relu + field(7, "\x1b[2J" * 99)]}, r"domain '\\x1b"),
         ({"model": field(8, field(1, "org.openvinotoolkit"))}, "domain 'org.openvinotoolkit'"),
-    ],
-)
+    ]
+
+
+@pytest.mark.parametrize(("changes", "message"), refused(field))
 def test_what_no_artifact_has(changes, message):
     with pytest.raises(RefusedGraphError, match=message) as error:
         read_graph(model_bytes(**changes))
     assert str(error.value).isprintable() and len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize(("changes", "_"), refused(field_of_long_tag))
+def test_tags_that_runtimes_cut(changes, _):
+    with pytest.raises(ValueError, match="more than 32 bits"):
+        read_graph(model_bytes(**changes))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        field(99, 1 << 64),  # of which runtimes drop the highest bit
+        field(99, 0)[:-1] + b"\x80" * 10 + b"\0",
+        b"\xfa\xff\xff\xff\x1f\0",  # tags: of 33 bits, and of 6 bytes
+        b"\xb8\x86\x80\x80\x80\0\0",
+        b"\x9b\x06\x9c\x06",  # a group
+        b"\x9e\x06",  # wire types that there are not
+        b"\x9f\x06",
+    ],
+)
+def test_encodings_that_no_writer_makes(content):
+    with pytest.raises(ValueError):
+        read_graph(model_bytes(model=content))
+    with pytest.raises(ValueError):
+        read_properties(model_bytes(model=content))
+
+
+SEQUENCE = field(4, field(1, field(1, field(1, 1))))
+FLOATS = field(1, field(1, 1) + field(2, field(1, field(1, 7))))
+
+
+def test_a_type_that_replaces_the_tensor():
+    """Of the types of one input, the last one counts."""
+    with pytest.raises(RefusedGraphError, match="no tensors"):
+        read_graph(model_bytes(graph=field(11, field(1, "x") + field(2, FLOATS + SEQUENCE))))
+
+
+@pytest.mark.parametrize(
+    ("dimension", "length"),
+    [
+        (field(1, 7) + field(2, "n"), None),
+        (field(2, "n") + field(1, 7), 7),
+        (field(1, 7) + field(1, "n"), 7),  # a length is no text: another field
+    ],
+)
+def test_the_last_length_counts(dimension, length):
+    kind = field(1, field(1, 1) + field(2, field(1, dimension)))
+    inputs = read_graph(model_bytes(graph=field(11, field(1, "x") + field(2, kind)))).inputs
+    assert Tensor("x", "float32", (length,)) in inputs
 
 
 def test_the_number_of_fields_is_limited(monkeypatch):
