@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 START = b"\xff\xd8\xff"
 END = b"\xff\xd9"
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# More 0xFF may precede a marker; a pattern that took them would look at each again and again.
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
@@ -49,7 +50,7 @@ def parse(data: bytes) -> Jpeg:
     while match := _MARKER.search(data, position):
         marker, position = match[1][0], match.end()
         if marker == _END_OF_IMAGE:
-            found.end, found.has_end = match.start(), True
+            found.end, found.has_end = len(data[: match.start()].rstrip(b"\xff")), True
             break
         # The scan data behind a scan's header holds no unescaped marker.
         length = int.from_bytes(data[position : position + 2], "big")
