@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +37,7 @@ from refinemask.data.summary import (
 )
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
+from refinemask.inference.opencv import cv2
 from refinemask.inference.rle import rle_from_edges
 
 _CATEGORY_OF = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_CATEGORY_IDS, strict=True))

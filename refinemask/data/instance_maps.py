@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.opencv import cv2
 from refinemask.inference.pixel_limit import size_problem
 
 FIRST_INSTANCE = 1000

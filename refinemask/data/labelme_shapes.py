@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from refinemask.data.coco_content import outlined, painted
 from refinemask.data.image_sizes import encoded_size
 from refinemask.data.masks import rasterise
 from refinemask.errors import RefineMaskError
+from refinemask.inference.opencv import cv2
 
 LEFT_OUT = ("point", "points", "line", "linestrip")
 """Types of shapes without an area."""

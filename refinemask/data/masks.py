@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from refinemask.data.segmentations import SHORTEST_POLYGON, segmentation_problem
 from refinemask.errors import RefineMaskError
+from refinemask.inference.opencv import cv2
 from refinemask.inference.rle import run_lengths
 
 

@@ -10,13 +10,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.data.coco_json import read_coco_json, unpacked
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
+from refinemask.inference.opencv import cv2
 from refinemask.inference.rle import encode_rle
 
 SPLIT_NAMES = ("pennfudan", "coco-mini")

@@ -5,7 +5,6 @@ Every draw comes from the generator that the caller gives: a sample is a functio
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 from torchvision import tv_tensors
@@ -13,6 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from refinemask.data.dataset import Sample
 from refinemask.errors import RefineMaskError
+from refinemask.inference.opencv import cv2
 from refinemask.inference.sizes import resized_size
 
 _JITTER = 0.2

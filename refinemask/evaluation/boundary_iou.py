@@ -7,10 +7,10 @@ than the erosion is all boundary and is not drawn at all.
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.inference.opencv import cv2
 from refinemask.inference.rle import column_edges, run_lengths
 from refinemask.inference.structures import Rle
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cv2
 import numpy as np
 
 from refinemask.data.instance_maps import read_instance_map
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.third_party import import_evaluator, old_numpy
+from refinemask.inference.opencv import cv2
 from refinemask.inference.rle import decode_rle
 
 _MODULE = "cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling"

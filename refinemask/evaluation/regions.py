@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.opencv import cv2
 
 Mask = NDArray[np.bool_]
 

@@ -7,10 +7,10 @@ import colorsys
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.inference.opencv import cv2
 from refinemask.inference.pasting import paste_mask
 from refinemask.inference.rle import decode_rle
 from refinemask.inference.structures import Detections

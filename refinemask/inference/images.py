@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
 from refinemask.files import atomic_path
-from refinemask.inference import jpeg
+from refinemask.inference import jpeg, opencv
 from refinemask.inference.image_headers import FORMATS, Header, is_whole_png, read_header
+from refinemask.inference.opencv import cv2
 from refinemask.inference.pixel_limit import VARIABLE, max_pixels
 from refinemask.printable import one_line
 
@@ -164,12 +164,20 @@ def _decode_whole(data: bytes, header: Header, path: Path) -> NDArray[np.generic
     """Decode an image of which no part is missing."""
     if header.format == "PNG" and not is_whole_png(data):
         raise _truncated(path)
+    # Where only the decoder knows how large an image is, it has to refuse too large ones itself.
+    safe = header.width * header.height or opencv.refuses_more_than(max_pixels())
     structure = jpeg.parse(data) if header.format == "JPEG" else jpeg.Jpeg(has_end=True)
     if not structure.has_end:
         data = data[: structure.end] + jpeg.END
+    decode = _decode if structure.has_end else _decode_silently
     try:
-        pixels = _decode(data) if structure.has_end else _decode_silently(data)
+        pixels = decode(data) if safe else None
     except cv2.error as error:
+        if "CV_IO_MAX_IMAGE_PIXELS" in error.err:
+            raise RefineMaskError(
+                f"image {path} has more pixels than OpenCV reads; scale it down, or start again "
+                f"with {VARIABLE} and, if it is set, {opencv.VARIABLE} as larger numbers"
+            ) from error
         raise RefineMaskError(
             f"cannot decode image {path}: {error.err}; scale it down, or convert it to PNG or JPEG"
         ) from error

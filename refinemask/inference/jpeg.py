@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 START = b"\xff\xd8\xff"
 END = b"\xff\xd9"
 # More 0xFF may precede a marker; a pattern that took them would look at each again and again.
-_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# Those from D0 to D7, and 01, have no length, and nothing to say.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA

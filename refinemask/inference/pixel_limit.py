@@ -7,7 +7,7 @@ from refinemask.errors import RefineMaskError
 
 VARIABLE = "REFINEMASK_MAX_PIXELS"
 """The environment variable that sets another limit."""
-_DEFAULT = 10**8
+DEFAULT = 10**8
 _LARGEST = 2**31 - 1
 """Beyond it, indices of pixels wrap in libraries that count them in 32 bits."""
 
@@ -20,7 +20,7 @@ def max_pixels() -> int:
     """
     text = os.environ.get(VARIABLE)
     if text is None:
-        return _DEFAULT
+        return DEFAULT
     if not (text.isascii() and text.isdigit() and len(text) < 11 and 1 <= int(text) <= _LARGEST):
         raise RefineMaskError(f"{VARIABLE} must be an integer from 1 to {_LARGEST}, got {text!r}")
     return int(text)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.opencv import cv2
 from refinemask.inference.pasting import paste_masks, rle_masks
 from refinemask.inference.sizes import DIVISOR, padded_side, resized_size
 from refinemask.inference.structures import Detections, MaskFormat, RawArrays

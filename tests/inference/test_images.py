@@ -2,6 +2,9 @@
 
 import logging
 import os
+import struct
+import subprocess
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference import jpeg
+from refinemask.inference import jpeg, opencv
 from refinemask.inference.image_headers import read_header
 from refinemask.inference.images import list_images, load_image, save_image
 
@@ -307,6 +310,129 @@ def test_headers_of_kinds_that_opencv_does_not_write(photo, tmp_path):
     assert size_in_header(motorola) == (60, 40)
     old = b"BM" + bytes(12) + b"\x0c\0\0\0" + b"\x3c\0\x28\0"
     assert size_in_header(old) == (60, 40)
+
+
+def encode(suffix, array, *flags):
+    return cv2.imencode(suffix, array, flags)[1].tobytes()
+
+
+def jpeg_with_another_frame(photo):
+    """A marker without a length, which hides that of a comment with the header of a frame."""
+    data = encode(".jpg", photo)
+    frame = b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
+    comment = b"\xff\xfe" + (2 + len(frame)).to_bytes(2, "big") + frame
+    return data[:2] + b"\xff\x01\x00\x04" + comment + data[2:]
+
+
+def jpeg_2000_with_another_codestream(photo):
+    data = encode(".jp2", photo)
+    size = b"\xff\x4f\xff\x51" + struct.pack(">HHII", 47, 0, 8, 8)
+    place = data.index(b"jp2c") - 4
+    return data[:place] + struct.pack(">I4s", 8 + len(size), b"free") + size + data[place:]
+
+
+def tiff_with_other_sides(photo, *added, kind=4):
+    """Return a TIFF whose width has another type, and more entries at the end of its directory."""
+    data = encode(".tiff", photo, cv2.IMWRITE_TIFF_COMPRESSION, 1)
+    (start,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    entries = data[start + 2 : start + 2 + 12 * count]
+    width = struct.pack("<HH", 256, kind) + entries[4:12]
+    return b"".join(
+        (
+            data[:4] + struct.pack("<I", len(data)) + data[8:],
+            struct.pack("<H", count + len(added)) + width + entries[12:],
+            *(struct.pack("<HHII", tag, 4, 1, side) for tag, side in added),
+            bytes(4),
+        )
+    )
+
+
+def pnm(photo, header):
+    return header + photo.tobytes()
+
+
+MISLEADING = {
+    "jpeg": jpeg_with_another_frame,
+    "jpeg 2000": jpeg_2000_with_another_codestream,
+    "tiff": lambda photo: tiff_with_other_sides(photo, (256, 8), (257, 8)),
+    "pnm comment": lambda photo: pnm(photo, b"P6 #\r60 40 255\n8 8 255\n"),
+    "pnm comments": lambda photo: pnm(photo, b"P6\n#x\r60\n#y\r40\n255\n"),
+    "pnm number": lambda photo: pnm(photo, b"P6 60#40 255\n8 255\n"),
+    "pnm zeros": lambda photo: pnm(photo, b"P6 000000000060 40 255\n"),
+}
+
+
+@pytest.mark.parametrize("kind", MISLEADING)
+def test_headers_that_mean_something_else_to_the_decoder(tmp_path, photo, kind, monkeypatch):
+    path = tmp_path / "photo"
+    path.write_bytes(MISLEADING[kind](photo))
+    assert load_image(path).shape == (40, 60, 3)
+    monkeypatch.setenv("REFINEMASK_MAX_PIXELS", "2399")
+    with pytest.raises(RefineMaskError, match="has 60 x 40 pixels, and at most 2399 are read"):
+        load_image(path)
+
+
+def test_sizes_that_cannot_be_known(photo):
+    bitmap = b"BM" + bytes(12) + struct.pack("<Iii", 256 + 12, 70000, 1000)
+    assert size_in_header(bitmap) == (70000, 1000)
+    raw = b"RIFF\0\0\0\0WEBP" + b"\0\0\0\x9d\x01\x2a\0\x10\0\x10" + b"\x08\0" * 20
+    assert size_in_header(raw) == (0, 0)
+    later = b"\0\0\0\x0cjP  \r\n\x87\n" + struct.pack(">I4sI", 12, b"jp2c", 0) + b"\xff\x4f\xff\x51"
+    assert size_in_header(later + bytes(20)) == (0, 0)
+    assert size_in_header(tiff_with_other_sides(photo, kind=1)) == (0, 0)
+    assert size_in_header(tiff_with_other_sides(photo, kind=16)) == (0, 0)
+    assert size_in_header(b"\0\0\0\x0cjP  " + b"\0\0\0\x08free" * 10**6) == (0, 0)
+
+
+def test_an_unknown_size_without_a_limit_of_the_decoder(tmp_path, photo, monkeypatch):
+    path = tmp_path / "photo.tiff"
+    path.write_bytes(tiff_with_other_sides(photo, kind=1))
+    monkeypatch.setattr(opencv, "_IS_LIMITED", False)
+    with pytest.raises(RefineMaskError, match=r"cannot decode .* as TIFF: it is damaged, or of"):
+        load_image(path)
+
+
+LOADED = "from refinemask.inference.images import load_image; print(load_image(PATH).shape)"
+
+
+@pytest.mark.parametrize(
+    ("ours", "opencvs", "first", "expected"),
+    [
+        (None, None, "", "(40, 60, 3)"),
+        ("2400", None, "", "(40, 60, 3)"),
+        ("2399", None, "", "has more pixels than OpenCV reads; scale it down, or start again"),
+        (None, "2399", "", "has more pixels than OpenCV reads"),
+        (None, "2KB", "", "has more pixels than OpenCV reads"),
+        ("2399", "2400", "", "has more pixels than OpenCV reads"),
+        ("2400", "1MB", "import refinemask.data.masks, refinemask.data.splits", "(40, 60, 3)"),
+        ("2399", None, "import refinemask.data.masks", "has more pixels than OpenCV reads"),
+        ("2399", "", "import refinemask.evaluation.regions", "has more pixels than OpenCV reads"),
+        (None, None, "import cv2", "it is damaged, or of a kind"),
+    ],
+)
+def test_the_decoder_has_the_limit(tmp_path, photo, ours, opencvs, first, expected):
+    """The size of this file is not known before it is decoded."""
+    path = tmp_path / "photo.tiff"
+    path.write_bytes(tiff_with_other_sides(photo, kind=1))
+    limits = {"REFINEMASK_MAX_PIXELS": ours, opencv.VARIABLE: opencvs}
+    child = subprocess.run(
+        [sys.executable, "-c", f"{first}\n{LOADED}".replace("PATH", repr(str(path)))],
+        env=os.environ | {name: value for name, value in limits.items() if value is not None},
+        capture_output=True,
+        text=True,
+    )
+    assert expected in (child.stdout + child.stderr).splitlines()[-1]
+
+
+@pytest.mark.parametrize("value", [None, "123456", "not a number"])
+def test_processes_that_are_started_later_have_their_own_limit(value):
+    environment = os.environ | ({} if value is None else {opencv.VARIABLE: value})
+    code = f"import os, refinemask.inference.images; print(os.environ.get({opencv.VARIABLE!r}))"
+    child = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert child.stdout.strip() == str(value)
 
 
 def test_a_jpeg_that_claims_a_huge_size(tmp_path, photo):

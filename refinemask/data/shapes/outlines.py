@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from refinemask.inference.opencv import cv2
 
 _SUPERSAMPLING = 4
 _FRACTION_BITS = 4

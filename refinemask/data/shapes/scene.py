@@ -7,12 +7,12 @@ painting.
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.data.shapes.outlines import SHAPE_NAMES, draw_shape
 from refinemask.errors import RefineMaskError
+from refinemask.inference.opencv import cv2
 
 _LAYOUT, _PAINT = 0, 1
 _MAX_SHAPES = 6
