@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.image_headers import is_whole_png, read_header
+from refinemask.inference.images import read_file
 from refinemask.inference.opencv import cv2
 from refinemask.inference.pixel_limit import size_problem
 
@@ -19,12 +21,14 @@ def read_instance_map(path: Path) -> NDArray[np.uint16]:
     """Read an instance map: uint16 (H, W).
 
     Raises:
-        RefineMaskError: it is not a 16-bit grey PNG, too large, or has a value that stands for
-            nothing.
+        RefineMaskError: it is not a whole 16-bit grey PNG in a regular file, too large, or has a
+            value that stands for nothing.
     """
-    problem = _header_problem(path)
+    data = read_file(path)
+    problem = _problem(data)
     try:
-        found = None if problem else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        encoded = np.frombuffer(data, np.uint8)
+        found = None if problem else cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         problem = f"cannot be decoded ({error.err})"
     if problem is None and (found is None or found.ndim != 2 or found.dtype != np.uint16):
@@ -43,16 +47,14 @@ def read_instance_map(path: Path) -> NDArray[np.uint16]:
     return instance_map
 
 
-def _header_problem(path: Path) -> str | None:
-    """Return what the first bytes say against decoding a PNG."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(24)
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
-    if len(header) < 24 or not header.startswith(b"\x89PNG\r\n\x1a\n"):
+def _problem(data: bytes) -> str | None:
+    """Return what speaks against decoding a file as a PNG."""
+    header = read_header(data)
+    if header is None or header.format != "PNG":
         return "is not a PNG"
-    return size_problem(int.from_bytes(header[20:24], "big"), int.from_bytes(header[16:20], "big"))
+    if not is_whole_png(data):
+        return "is truncated"
+    return size_problem(header.height, header.width)
 
 
 def values_present(instance_map: NDArray[np.uint16]) -> list[int]:

@@ -40,7 +40,7 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
             than 10^8 or REFINEMASK_MAX_PIXELS, or its pixels are neither 8-bit nor 16-bit integers.
     """
     path, limit = Path(path), max_pixels()
-    data = _read(path, limit * _BYTES_PER_PIXEL)
+    data = read_file(path)
     header = read_header(data)
     if header is None:
         raise RefineMaskError(
@@ -57,6 +57,42 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
             "with heif-convert"
         )
     return _to_rgb8(_decode_whole(data, header, path), path)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file, before it is known to be an image.
+
+    Raises:
+        RefineMaskError: it is not a regular file, cannot be read, is empty, or has more bytes than
+            any image.
+    """
+    limit = max_pixels() * _BYTES_PER_PIXEL
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise RefineMaskError(f"image {path} is not a regular file; give an image file")
+            if status.st_size > limit:
+                raise RefineMaskError(
+                    f"image {path} has {status.st_size} bytes, too many for an image; at most "
+                    f"{limit} are read, {_BYTES_PER_PIXEL} for each pixel of {VARIABLE}"
+                )
+            data = file.read(limit)
+    except FileNotFoundError as error:
+        raise RefineMaskError(f"image {path} does not exist; check the path") from error
+    except IsADirectoryError as error:
+        raise RefineMaskError(f"image {path} is a folder; give an image file") from error
+    except (OSError, ValueError) as error:  # a name with a null byte, for example
+        reason = getattr(error, "strerror", None) or error
+        raise RefineMaskError(f"cannot read image {path}: {reason}") from error
+    if not data:
+        raise RefineMaskError(f"image {path} is empty (0 bytes); copy it again from its source")
+    return data
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe, too, does not wait for its other end."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def list_images(paths: Iterable[str | Path]) -> list[Path]:
@@ -128,36 +164,6 @@ def save_image(path: str | Path, image: NDArray[np.uint8]) -> None:
     _, data = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.tobytes())
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """Return the content of a regular file of at most so many bytes."""
-    try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise RefineMaskError(f"image {path} is not a regular file; give an image file")
-            if status.st_size > limit:
-                raise RefineMaskError(
-                    f"image {path} has {status.st_size} bytes, too many for an image; at most "
-                    f"{limit} are read, {_BYTES_PER_PIXEL} for each pixel of {VARIABLE}"
-                )
-            data = file.read(limit)
-    except FileNotFoundError as error:
-        raise RefineMaskError(f"image {path} does not exist; check the path") from error
-    except IsADirectoryError as error:
-        raise RefineMaskError(f"image {path} is a folder; give an image file") from error
-    except (OSError, ValueError) as error:  # a name with a null byte, for example
-        reason = getattr(error, "strerror", None) or error
-        raise RefineMaskError(f"cannot read image {path}: {reason}") from error
-    if not data:
-        raise RefineMaskError(f"image {path} is empty (0 bytes); copy it again from its source")
-    return data
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe, too, does not wait for its other end."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _decode_whole(data: bytes, header: Header, path: Path) -> NDArray[np.generic]:

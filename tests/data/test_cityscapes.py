@@ -268,6 +268,23 @@ def test_map_that_claims_to_be_huge(maps):
         open_dataset(str(maps)).for_training()
 
 
+def test_map_that_is_cut_or_claims_a_huge_chunk(maps):
+    path = open_maps(maps).instance_map_path(1)
+    whole = path.read_bytes()
+    for data in (whole[:-30], whole[:33] + b"\xff\xff\xff\xf0tEXt" + whole[33:]):
+        path.write_bytes(data)
+        with pytest.raises(RefineMaskError, match=r"not an instance map .* it is truncated"):
+            open_dataset(str(maps)).for_training()
+
+
+def test_map_that_is_no_regular_file(maps):
+    path = open_maps(maps).instance_map_path(1)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RefineMaskError, match=f"{path.name} is not a regular file"):
+        open_dataset(str(maps)).for_training()
+
+
 def test_image_of_another_size(maps, frames):
     dataset = open_dataset(str(maps))
     cv2.imwrite(str(dataset.image_path(0)), frames[1].image[:100])
