@@ -1,6 +1,5 @@
 """Sizes of image files from their headers, for datasets whose annotations do not record them."""
 
-import io
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,24 +27,8 @@ def image_sizes(paths: Sequence[Path]) -> list[tuple[int, int]]:
         return list(pool.map(_image_size, paths))
 
 
-def encoded_size(data: bytes, name: str) -> tuple[int, int]:
-    """Return the height and width in pixels of an encoded image from its header.
-
-    Args:
-        data: the content of an image file.
-        name: what it is, for messages.
-
-    Raises:
-        RefineMaskError: it is not an image, or has too many pixels.
-    """
-    header = _read_header(io.BytesIO(data), name)
-    if header is None:
-        raise RefineMaskError(f"{name} is not an image, or is damaged; save it again as PNG")
-    return header[0]
-
-
 def _image_size(path: Path) -> tuple[int, int]:
-    header = _read_header(path, f"image {path}")
+    header = _read_header(path)
     if header is not None and header[1]:
         return header[0]
     # The decoder decides which files are images, and which it turns.
@@ -53,21 +36,20 @@ def _image_size(path: Path) -> tuple[int, int]:
     return height, width
 
 
-def _read_header(source: Path | io.BytesIO, name: str) -> tuple[tuple[int, int], bool] | None:
+def _read_header(path: Path) -> tuple[tuple[int, int], bool] | None:
     """Return height and width as stored, and whether the image is shown as it is stored.
 
-    None where the header is not that of one of the formats, or is damaged.
+    None where the header is not that of one of the formats, is damaged, or claims more pixels than
+    Pillow allows, which has a limit of its own.
     """
     try:
-        with Image.open(source, formats=_FORMATS) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
             # The method of PNG files decodes them, to look for a chunk behind the pixels.
             upright = Image.Image.getexif(image).get(_ORIENTATION) in _UPRIGHT
-    except Image.DecompressionBombError as error:
-        raise RefineMaskError(f"{name}: {error}; scale it down") from error
-    except Exception:  # whatever Pillow makes of malformed files
+    except Exception:  # whatever Pillow makes of malformed or large files
         return None
     problem = size_problem(height, width)
     if problem:
-        raise RefineMaskError(f"{name} {problem}")
+        raise RefineMaskError(f"image {path} {problem}")
     return (height, width), upright

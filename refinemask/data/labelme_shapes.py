@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.data.coco_content import outlined, painted
-from refinemask.data.image_sizes import encoded_size
 from refinemask.data.masks import rasterise
 from refinemask.errors import RefineMaskError
-from refinemask.inference.opencv import cv2
+from refinemask.inference.image_headers import Header, read_header
+from refinemask.inference.images import decode_png
 
 LEFT_OUT = ("point", "points", "line", "linestrip")
 """Types of shapes without an area."""
@@ -168,14 +168,17 @@ def _read_mask(
         data = base64.b64decode(shape.get("mask") or "", validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
         raise RefineMaskError(f"{where}: `mask` is not a PNG in base64") from error
-    rows, columns = encoded_size(data, f"the mask of {where}")
-    if rows > height or columns > width:
+    header = read_header(data) or Header("")
+    if header.height > height or header.width > width:
         raise RefineMaskError(
-            f"{where}: the mask is {rows} high and {columns} wide, larger than its image, which is "
-            f"{height} high and {width} wide"
+            f"{where}: the mask is {header.height} high and {header.width} wide, larger than its "
+            f"image, which is {height} high and {width} wide"
         )
-    bitmap = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if bitmap is None or bitmap.ndim != 2:
-        raise RefineMaskError(f"{where}: `mask` is not a PNG of one channel")
+    try:
+        bitmap = decode_png(data)
+        if bitmap.ndim != 2:
+            raise ValueError("is not a PNG of one channel")
+    except ValueError as error:
+        raise RefineMaskError(f"{where}: `mask` {error}; save it again as PNG") from error
     x, y = points.round().astype(int).min(0).tolist()
     return _Part(bitmap=(bitmap != 0).astype(np.uint8), corner=(x, y))

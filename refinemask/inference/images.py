@@ -16,7 +16,7 @@ from refinemask.files import atomic_path
 from refinemask.inference import jpeg, opencv
 from refinemask.inference.image_headers import FORMATS, Header, is_whole_png, read_header
 from refinemask.inference.opencv import cv2
-from refinemask.inference.pixel_limit import VARIABLE, max_pixels
+from refinemask.inference.pixel_limit import VARIABLE, max_pixels, size_problem
 from refinemask.printable import one_line
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,29 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
             "with heif-convert"
         )
     return _to_rgb8(_decode_whole(data, header, path), path)
+
+
+def decode_png(data: bytes) -> NDArray[np.generic]:
+    """Decode a PNG as it is stored: (H, W) or, BGR, (H, W, C), of 8 or 16 bits.
+
+    Raises:
+        ValueError: what is wrong with it, as "is truncated".
+    """
+    header = read_header(data)
+    if header is None or header.format != "PNG":
+        raise ValueError("is not a PNG")
+    if not is_whole_png(data):
+        raise ValueError("is truncated")
+    problem = size_problem(header.height, header.width)
+    if problem:
+        raise ValueError(problem)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise ValueError(f"cannot be decoded ({error.err})") from error
+    if pixels is None:
+        raise ValueError("is damaged")
+    return pixels
 
 
 def read_file(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """LabelMe folders: their shapes as instances, and what is wrong with those that are refused."""
 
+import base64
 import json
 import logging
 
@@ -170,7 +171,7 @@ def test_embedded_images_are_not_read(tmp_path):
         ({"group_id": [1]}, r"shapes\[1\]: `group_id` must be"),
         (
             {"shape_type": "mask", "points": SQUARE[:2]},
-            r"mask of .*shapes\[1\] is not an image",
+            r"shapes\[1\]: `mask` is not a PNG; save it again",
         ),
         ({"shape_type": "mask", "points": SQUARE[:2], "mask": "é"}, "not a PNG in base64"),
         ({"shape_type": "mask", "points": SQUARE[:2], "mask": 5}, "not a PNG in base64"),
@@ -180,6 +181,14 @@ def test_embedded_images_are_not_read(tmp_path):
 def test_a_malformed_shape_is_named(tmp_path, change, message):
     write_labelme(tmp_path, [shape("a", SQUARE), shape("a", SQUARE) | change])
     with pytest.raises(RefineMaskError, match=message):
+        open_dataset(str(tmp_path))
+
+
+def test_a_mask_that_is_cut(tmp_path):
+    content = mask_shape("a", DISC, 0, 0)
+    whole = base64.b64decode(content["mask"])
+    write_labelme(tmp_path, [content | {"mask": base64.b64encode(whole[:-20]).decode()}])
+    with pytest.raises(RefineMaskError, match=r"shapes\[0\]: `mask` is truncated"):
         open_dataset(str(tmp_path))
 
 

@@ -267,3 +267,13 @@ def test_a_list_that_is_another_file_is_not_shown(tmp_path):
     with pytest.raises(RefineMaskError, match=r"nor a list of them in a \.txt file") as error:
         open_dataset(str(tmp_path / "data.yaml:val"))
     assert "password" not in str(error.value)
+
+
+def test_the_limit_of_pillow_does_not_decide(tmp_path, monkeypatch):
+    pillow = pytest.importorskip("PIL.Image")
+    monkeypatch.setattr(pillow, "MAX_IMAGE_PIXELS", 100)  # an error from twice as many on
+    write_image(tmp_path / "a.png", 40)
+    assert image_sizes([tmp_path / "a.png"]) == [(40, WIDTH)]
+    monkeypatch.setenv("REFINEMASK_MAX_PIXELS", "1000")
+    with pytest.raises(RefineMaskError, match=r"a\.png has .* pixels, and at most 1000 are read"):
+        image_sizes([tmp_path / "a.png"])
