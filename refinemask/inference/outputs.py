@@ -63,16 +63,18 @@ def _check_values(
             f"{found} detections in a batch of {batch}, and its limit is {model.max_detections} "
             "an image"
         )
-    for name, most, slack in (
-        ("boxes", max(height, width), 1),  # in pixels
-        ("scores", 1, _ROUNDING),
-        ("labels", model.num_classes - 1, 0),
-        ("image_index", batch - 1, 0),
-        ("masks", 1, _ROUNDING),
+    for name, values, most, slack in (
+        ("x of boxes", outputs.boxes[:, 0::2], width, 1),  # in pixels
+        ("y of boxes", outputs.boxes[:, 1::2], height, 1),
+        ("scores", outputs.scores, 1, _ROUNDING),
+        ("labels", outputs.labels, model.num_classes - 1, 0),
+        ("image_index", outputs.image_index, batch - 1, 0),
+        ("masks", outputs.masks, 1, _ROUNDING),
     ):
-        values = getattr(outputs, name)
         # Comparisons with NaN are false.
         if found and not (-slack <= values.min() and values.max() <= most + slack):
             raise ValueError(f"{name} from {values.min()} to {values.max()}, not from 0 to {most}")
+    if (outputs.boxes[:, :2] > outputs.boxes[:, 2:]).any():
+        raise ValueError("boxes that end before they begin")
     if (np.diff(outputs.image_index) < 0).any():
         raise ValueError("detections that are not ordered by image")

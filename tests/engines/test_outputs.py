@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import refinemask.engines
 from refinemask.engines.base import Engine
@@ -33,9 +34,19 @@ def outputs(count: int = 3, **changes: Any) -> RawArrays:
     return RawArrays(**(fields | changes))
 
 
+def boxes(*corners: float | np.float32) -> NDArray[np.float32]:
+    """Return two whole boxes and one with these corners between them."""
+    whole = (0, 0, 96, 64)
+    return np.array([whole, corners, whole], np.float32)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 200])
 def test_allowed_outputs(count):
     check_outputs(outputs(count), METADATA.model, "m.onnx", IMAGES.shape)
+
+
+def test_a_box_without_area_is_allowed():
+    check_outputs(outputs(boxes=boxes(9, 9, 9, 9)), METADATA.model, "m.onnx", IMAGES.shape)
 
 
 NAN, INF = np.float32("nan"), np.float32("inf")
@@ -48,10 +59,15 @@ NAN, INF = np.float32("nan"), np.float32("inf")
         ({"boxes": np.zeros((2, 4), np.float32)}, r"boxes .* \(2, 4\), not float32 and \(3, 4\)"),
         ({"boxes": np.zeros((3, 5), np.float32)}, "boxes of the type"),
         ({"boxes": np.zeros((3, 4), np.float64)}, "boxes of the type float64"),
-        ({"boxes": np.full((3, 4), NAN)}, "boxes from nan to nan"),
-        ({"boxes": np.full((3, 4), INF)}, "boxes from inf"),
-        ({"boxes": np.full((3, 4), 98, np.float32)}, "boxes from 98.0 to 98.0, not from 0 to 96"),
-        ({"boxes": np.full((3, 4), -2, np.float32)}, "boxes from -2.0"),
+        ({"boxes": boxes(NAN, NAN, NAN, NAN)}, "x of boxes from nan to nan"),
+        ({"boxes": boxes(0, NAN, 9, 9)}, "y of boxes from nan to nan"),
+        ({"boxes": boxes(INF, INF, INF, INF)}, "x of boxes from 0.0 to inf"),
+        ({"boxes": boxes(0, 0, 98, 9)}, "x of boxes from 0.0 to 98.0, not from 0 to 96"),
+        ({"boxes": boxes(0, 0, 9, 66)}, "y of boxes from 0.0 to 66.0, not from 0 to 64"),
+        ({"boxes": boxes(-2, 0, 9, 9)}, "x of boxes from -2.0"),
+        ({"boxes": boxes(0, -2, 9, 9)}, "y of boxes from -2.0"),
+        ({"boxes": boxes(50, 10, 10, 40)}, "boxes that end before they begin"),
+        ({"boxes": boxes(10, 40, 50, 10)}, "boxes that end before they begin"),
         ({"scores": np.float32(1)}, "boxes of the type"),
         ({"scores": np.array([0.5, NAN, 0.5], np.float32)}, "scores from nan"),
         ({"scores": np.array([0.5, 1.1, 0.5], np.float32)}, "scores from 0.5 to 1.1"),
