@@ -27,7 +27,8 @@ def atomic_path(destination: str | Path) -> Iterator[Path]:
 
     Once the block is done the file is on the disk, not only in the system's memory. A symbolic link
     stays; what it leads to is replaced. What a process that was killed has left in the folder is
-    removed.
+    removed. So the block must write into the file that is there, which is locked: another one that
+    it moves to the temporary path has no lock, and any process may take it for abandoned.
 
     Raises:
         RefineMaskError: `destination` cannot be written: see `check_destination`, or the disk is

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from refinemask.configs.config import ModelConfig
@@ -20,6 +19,17 @@ from refinemask.models import Detector
 
 KEY = "refinemask"
 """Of the metadata that makes a safetensors file one of ours."""
+_TYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""What safetensors calls the types of weights and of the states of optimizers."""
 
 
 def save_checkpoint(
@@ -37,7 +47,7 @@ def save_checkpoint(
         training: provenance, as JSON values.
     """
     tensors = {
-        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().cpu()
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
         for name, tensor in model.state_dict().items()
     }
     header: dict[str, Any] = {"config": model.config.to_dict(), "training": training or {}}
@@ -46,18 +56,29 @@ def save_checkpoint(
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file atomically.
+    """Write a safetensors file atomically, with one tensor at a time in memory twice.
+
+    safetensors' own `save_file` replaces the file at the path that it gets by another one, which
+    `atomic_path` has not locked.
 
     Raises:
         RefineMaskError: it cannot be written, e.g. because the disk is full.
     """
-    with atomic_path(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # safetensors wraps the errors of the system in it
-            raise RefineMaskError(
-                f"cannot write {path}: {error}; make room or choose another disk"
-            ) from error
+    # As safetensors does: wider types first, so that every tensor is aligned.
+    order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name in order:
+        tensor = tensors[name]
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        entry = {"dtype": _TYPES[tensor.dtype], "shape": [*tensor.shape]}
+        header[name] = entry | {"data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            file.write(_content(tensors[name]))
 
 
 def is_safetensors(path: Path) -> bool:
@@ -118,5 +139,10 @@ def content_digest(tensors: dict[str, Tensor], header: dict[str, Any]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(_content(tensor))
     return digest.hexdigest()
+
+
+def _content(tensor: Tensor) -> memoryview:
+    """Return the bytes of a tensor, row by row."""
+    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data

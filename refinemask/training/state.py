@@ -44,7 +44,6 @@ def save_state(
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
-    tensors = {name: value.contiguous() for name, value in tensors.items()}
     header: dict[str, Any] = {"config": config.to_dict(), "progress": progress}
     header["digest"] = content_digest(tensors, header)
     write_tensors(path, tensors, {_KEY: json.dumps(header)})

@@ -1,11 +1,13 @@
 """Our checkpoints: what is written is read back, and everything else is refused in one sentence."""
 
 import json
+import resource
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import refinemask
@@ -19,6 +21,7 @@ from refinemask.checkpoints import (
 from refinemask.configs.config import ModelConfig
 from refinemask.configs.presets import PRESETS, maskrcnn_small
 from refinemask.errors import RefineMaskError
+from refinemask.files import atomic_path
 
 
 @pytest.fixture(scope="module")
@@ -219,14 +222,58 @@ def test_saving_where_nothing_can_be_written(model, tmp_path):
         save_checkpoint(model, tmp_path / "file" / "model.safetensors")
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    def fill(tensors, path, metadata):
-        path.write_bytes(b"half")
-        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+TENSORS = {
+    "flags": torch.tensor([True, False, True]),
+    "halves": torch.arange(3).half(),
+    "last": torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last),
+    "none": torch.zeros(0, 4),
+    "number": torch.tensor(7),
+    "trained": torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16)),
+}
 
-    monkeypatch.setattr(native_format, "save_file", fill)
-    with pytest.raises(RefineMaskError, match=r"cannot write .*m\.pt: .*No space.*; make room"):
-        native_format.write_tensors(tmp_path / "m.pt", {"a": torch.zeros(3)}, {})
+
+def test_tensors_of_every_type_and_form(tmp_path):
+    path = tmp_path / "m.safetensors"
+    native_format.write_tensors(path, TENSORS, {"key": "\u00e9"})
+    found, metadata = native_format.read_tensors(path)
+    assert metadata == {"key": "\u00e9"}
+    assert found.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor), name
+
+
+def test_the_file_that_is_locked_is_written(tmp_path, monkeypatch):
+    """Otherwise another process takes it for abandoned and removes it."""
+
+    @contextmanager
+    def watched(path):
+        with atomic_path(path) as temporary:
+            before = temporary.stat()
+            yield temporary
+            assert (temporary.stat().st_ino, temporary.stat().st_mode) == (
+                before.st_ino,
+                before.st_mode,
+            )
+            assert [*tmp_path.iterdir()] == [temporary]
+
+    monkeypatch.setattr(native_format, "atomic_path", watched)
+    native_format.write_tensors(tmp_path / "m.safetensors", TENSORS, {})
+    (tmp_path / "other").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(
+            RefineMaskError, match=r"cannot write .*m\.pt: File too large; make room"
+        ):
+            native_format.write_tensors(tmp_path / "m.pt", {"a": torch.zeros(30_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
 
 
