@@ -96,8 +96,8 @@ def export_model(
         digest = artifact.finish(metadata)
         sidecar.write_text(metadata.to_json(sha256=digest) + "\n", encoding="utf-8")
         # The artifact is moved to its place next, then the file beside it. Whatever ends this in
-        # between, no file of another artifact is left beside one.
-        beside.unlink(missing_ok=True)
+        # between, no file of another artifact is left beside one; a symbolic link to it may stay.
+        beside.resolve().unlink(missing_ok=True)
     if not report.passed:
         raise _failure(output, report, "it was kept all the same")
     return metadata

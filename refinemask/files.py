@@ -36,7 +36,7 @@ def atomic_path(destination: str | Path) -> Iterator[Path]:
     """
     destination = Path(destination)
     check_destination(destination)
-    target = destination.resolve() if destination.is_symlink() else destination
+    target = Path(os.path.realpath(destination)) if destination.is_symlink() else destination
     make_folder(target.parent)
     _remove_abandoned(target.parent.absolute())
     try:
@@ -108,12 +108,18 @@ def check_destination(destination: Path) -> None:
     """Check that a file may be written or replaced at `destination`.
 
     Raises:
-        RefineMaskError: it is a folder or a device, or its folder is a file or not writable.
+        RefineMaskError: it is a folder, a device or a loop of symbolic links, or its folder is a
+            file or not writable.
     """
     if os.path.exists(destination) and not os.path.isfile(destination):
         kind = "a folder" if os.path.isdir(destination) else "not a regular file"
         raise RefineMaskError(f"cannot write {destination}: it is {kind}; choose another path")
     target = Path(os.path.realpath(destination))
+    if target.is_symlink():  # where no file is at the end
+        raise RefineMaskError(
+            f"cannot write {destination}: it is a symbolic link that leads back to itself; "
+            "choose another path"
+        )
     parent = next(folder for folder in target.parents if os.path.exists(folder))
     if not os.path.isdir(parent):
         raise RefineMaskError(

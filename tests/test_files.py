@@ -102,6 +102,16 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
         write_text(tmp_path / "to_folder", "")
 
 
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("other")
+    (tmp_path / "other").symlink_to("one")
+    with pytest.raises(RefineMaskError, match="a symbolic link that leads back to itself; choose"):
+        write_text(tmp_path / "one", "")
+    with pytest.raises(RefineMaskError, match="cannot create the folder"):
+        write_text(tmp_path / "one" / "file", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
+
+
 KILLED = """
 import os, sys
 from refinemask.files import atomic_path

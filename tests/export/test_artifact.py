@@ -178,6 +178,23 @@ def test_a_sidecar_never_stands_beside_another_artifact(
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
 
 
+def test_a_sidecar_may_be_a_symbolic_link(no_tracing, failing, model, tmp_path):
+    path = tmp_path / "model.onnx"
+    kept = tmp_path / "kept" / "metadata.json"
+    kept.parent.mkdir()
+    sidecar_path(path).symlink_to(kept)
+    for weights in ("trained", "synthetic"):
+        with pytest.raises(GateFailed):
+            export_model(
+                model,
+                path,
+                ExportOptions(images=PHOTOGRAPHS[:1], keep_failed=True),
+                weights=weights,
+            )
+        assert sidecar_path(path).is_symlink()
+        assert json.loads(kept.read_text())["weights"] == weights
+
+
 def test_a_sidecar_of_an_older_artifact_is_noticed(exported, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(exported.path.read_bytes())
