@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 _UNSAFE = re.compile(
@@ -32,12 +32,43 @@ def last_line(error: BaseException) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as it stands in an error: short, and of printable ASCII characters."""
+    """Return a value as it stands in an error: short, and of printable ASCII characters.
+
+    No more of it is rendered than is shown: a list in a pickle may hold another a thousand times,
+    and that one the next.
+    """
+    text = ""
     try:
-        text = ascii(value)
+        for part in _parts(value):
+            text += part
+            if len(text) > _LONGEST_VALUE:
+                return f"{text[:_LONGEST_VALUE]}..."
     except (ValueError, RecursionError):  # an integer of thousands of digits; endless nesting
         return f"a value of type {type(value).__name__} that is too long to show"
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+    return text
+
+
+def _parts(value: Any) -> Iterator[str]:
+    """Yield `ascii(value)` in parts; of long texts the beginning alone."""
+    if isinstance(value, str | bytes | bytearray):
+        yield ascii(value[: _LONGEST_VALUE + 1])
+    elif isinstance(value, dict):
+        yield "{"
+        for index, (key, entry) in enumerate(value.items()):
+            yield ", " if index else ""
+            yield from _parts(key)
+            yield ": "
+            yield from _parts(entry)
+        yield "}"
+    elif isinstance(value, list | tuple | set | frozenset):
+        start, end = "[]" if isinstance(value, list) else "()" if isinstance(value, tuple) else "{}"
+        yield start
+        for index, entry in enumerate(value):
+            yield ", " if index else ""
+            yield from _parts(entry)
+        yield f",{end}" if isinstance(value, tuple) and len(value) == 1 else end
+    else:
+        yield ascii(value)
 
 
 def counted(number: int, noun: str) -> str:
