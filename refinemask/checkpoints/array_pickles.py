@@ -6,7 +6,7 @@ other type is refused by name.
 
 import math
 import pickle
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,19 @@ import torch
 from torch import Tensor
 
 from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
 _MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 """The number that begins the files of torch.save before 1.6."""
 _TYPES = {"f2", "f4", "f8", "i4", "i8", "u1", "b1"}
+_MOST_DIMENSIONS = 32
 
 
 class _Bytes:
     """Stands in for `_codecs.encode`, which makes the bytes of an array in protocol 2."""
 
-    def __new__(cls, text: str, encoding: str) -> Any:
-        return text.encode("latin1")
+    def __init__(self, text: str, encoding: str) -> None:
+        self.text = text
 
     def __setstate__(self, state: object) -> None:
         raise pickle.UnpicklingError("an object with unknown state")
@@ -33,8 +35,8 @@ class _Bytes:
 
 class _Dtype:
     def __init__(self, code: str, *flags: object) -> None:
-        if code not in _TYPES:
-            raise pickle.UnpicklingError(f"an array of the type {str(code)[:20]}")
+        if not isinstance(code, str) or code not in _TYPES:
+            raise pickle.UnpicklingError(f"an array of the type {shown(code)}")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -52,29 +54,50 @@ class _Scalar:
 
 
 class _Array:
-    """Stands in for an array: made by `_reconstruct`, filled by its state."""
+    """Stands in for an array: made by `_reconstruct`, described by its state.
+
+    It becomes a tensor once the file is read, since many may have the same bytes.
+    """
 
     def __init__(self, *arguments: object) -> None:
-        self.tensor: Tensor | None = None
+        self._state: tuple[Any, ...] = ()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         shape, kind, columns_first, data = state[-4:]
-        content = data.encode("latin1") if isinstance(data, str) else data
-        sizes = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
-        if not (sizes and isinstance(kind, _Dtype) and isinstance(content, bytes)):
+        data = data.text if isinstance(data, _Bytes) else data
+        sizes = isinstance(shape, tuple) and len(shape) <= _MOST_DIMENSIONS
+        if not (
+            sizes
+            and all(type(n) is int and 0 <= n < 2**60 for n in shape)
+            and isinstance(kind, _Dtype)
+            and isinstance(data, str | bytes | bytearray)
+        ):
             raise pickle.UnpicklingError("an array of another kind than plain numbers")
-        if len(content) != math.prod(shape) * kind.dtype.itemsize:
-            raise pickle.UnpicklingError(f"an array of shape {shape} with {len(content)} bytes")
-        flat = np.frombuffer(content, kind.dtype).astype(kind.dtype.newbyteorder("="))
+        if len(data) != math.prod(shape) * kind.dtype.itemsize:
+            raise pickle.UnpicklingError(f"an array of shape {shape} with {len(data)} bytes")
+        self._state = shape, kind.dtype, columns_first, data
+
+    def size(self) -> int:
+        """Return the number of its bytes."""
+        return len(self._state[-1]) if self._state else 0
+
+    @cached_property
+    def tensor(self) -> Tensor | None:
+        """The array as a tensor of its own memory; None if it was never described."""
+        if not self._state:
+            return None
+        shape, dtype, columns_first, data = self._state
+        content = data.encode("latin1") if isinstance(data, str) else data
+        flat = np.frombuffer(content, dtype).astype(dtype.newbyteorder("="))
         order = flat.reshape(shape, order="F" if columns_first else "C")
-        self.tensor = torch.from_numpy(np.ascontiguousarray(order).reshape(shape))
+        return torch.from_numpy(np.ascontiguousarray(order).reshape(shape))
 
 
 class _Buffer(_Array):
     """Stands in for `_frombuffer`, which makes the arrays of protocol 5."""
 
     def __init__(self, data: bytes, kind: object, shape: object, order: object) -> None:
-        self.__setstate__((shape, kind, order == "F", bytes(data)))
+        self.__setstate__((shape, kind, order == "F", data))
 
 
 class _NoBytes:
@@ -95,6 +118,16 @@ class _Ndarray:
 
 
 class _Dict(dict[Any, Any]):
+    """Stands in for dicts and `OrderedDict`: no copies, nor keys that take long to hash."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __setitem__(self, key: object, value: object) -> None:
+        if not (isinstance(key, str) or (isinstance(key, int) and key.bit_length() < 61)):
+            raise pickle.UnpicklingError(f"a key of the type {type(key).__name__}")
+        super().__setitem__(key, value)
+
     def __setstate__(self, state: object) -> None:
         pass
 
@@ -114,10 +147,22 @@ _STAND_INS: dict[str, type] = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+def _add_dict(unpickler: Any) -> None:
+    unpickler.append(_Dict())
+
+
+class _Unpickler(pickle._Unpickler):
+    """Python's own unpickler; that of C fills its memo up to the index that the file gives."""
+
+    dispatch = {
+        opcode: load
+        for opcode, load in pickle._Unpickler.dispatch.items()
+        if opcode not in pickle.EMPTY_SET + pickle.ADDITEMS + pickle.FROZENSET + pickle.DICT
+    } | {pickle.EMPTY_DICT[0]: _add_dict}
+
     def find_class(self, module: str, name: str) -> Any:
         if f"{module}.{name}" not in _STAND_INS:
-            raise pickle.UnpicklingError(f"an object of the type {module}.{name}")
+            raise pickle.UnpicklingError(f"an object of the type {f'{module}.{name}'[:100]}")
         return _STAND_INS[f"{module}.{name}"]
 
 
@@ -139,18 +184,31 @@ def read_arrays(path: Path) -> dict[str, Any]:
             content = _Unpickler(file, encoding="latin1").load()
         if not isinstance(content, dict):
             raise pickle.UnpicklingError(f"an object of the type {type(content).__name__}")
+        _make_tensors(content, path.stat().st_size)
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RefineMaskError(
             f"{path} is a plain pickle, not a file of torch.save, and cannot be read as a mapping "
             f"of arrays alone ({reason}); nothing in it was executed"
         ) from error
-    return {
-        name: {n: _tensor(v) for n, v in value.items()} if isinstance(value, Mapping)
-        else _tensor(value)
-        for name, value in content.items()
-    }  # fmt: skip
+    return content
 
 
-def _tensor(value: object) -> object:
-    return value.tensor if isinstance(value, _Array) else value
+def _make_tensors(content: dict[str, Any], size: int) -> None:
+    """Put tensors in the place of arrays, in a mapping and in those in it.
+
+    Arrays and mappings may be shared; each is converted once, and they have no more bytes than the
+    file, `size`.
+    """
+    mappings = {id(value): value for value in (content, *content.values())}.values()
+    places = [
+        (mapping, name, value)
+        for mapping in mappings
+        if isinstance(mapping, dict)
+        for name, value in mapping.items()
+        if isinstance(value, _Array)
+    ]
+    if sum({id(array): array.size() for _, _, array in places}.values()) > size:
+        raise pickle.UnpicklingError("arrays of more bytes than the file has")
+    for mapping, name, array in places:
+        mapping[name] = array.tensor

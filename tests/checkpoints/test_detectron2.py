@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import resource
 from collections import OrderedDict
 from dataclasses import replace
 
@@ -183,8 +184,8 @@ ARRAY = np.zeros(2, np.float32).__reduce__()
     [
         (Calls(exec, ("raise SystemExit",)), "an object of the type __builtin__.exec"),
         (Calls(getattr, (1, "real")), "an object of the type __builtin__.getattr"),
-        (np.array([None]), "an array of the type O8"),
-        (np.array(["text"]), "an array of the type U4"),
+        (np.array([None]), "an array of the type 'O8'"),
+        (np.array(["text"]), "an array of the type 'U4'"),
         (Calls(*ARRAY[:2], (1, (2**40,), np.dtype("f4"), False, b"1234")), "with 4 bytes"),
         (Calls(*ARRAY[:2], (1, (-2,), np.dtype("f4"), False, b"")), "another kind than plain"),
         (Calls(*ARRAY[:2], (1, (2,), "f4", False, b"12345678")), "another kind than plain"),
@@ -197,3 +198,61 @@ def test_hostile_pickles_execute_nothing(tmp_path, value, message):
     with pytest.raises(RefineMaskError, match=rf"model\.pkl is a plain pickle.*{message}") as error:
         load_model(path)
     assert "\n" not in str(error.value)
+
+
+def shared_bytes(count):
+    """Return arrays that have the same bytes."""
+    data = ARRAY[2][-1] * 1000
+    state = (1, (2000,), np.dtype("f4"), False, data)
+    return {str(index): Calls(*ARRAY[:2], state) for index in range(count)}
+
+
+def nested(value, times):
+    for _ in range(times):
+        value = (value, value)
+    return value
+
+
+def shared_mapping(count):
+    inner = dict.fromkeys(map(str, range(count)))
+    return dict.fromkeys(map(str, range(count)), inner)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (shared_bytes(100), "arrays of more bytes than the file has"),
+        ({(1, 2): 1}, "a key of the type tuple"),
+        ({2**61 - 1: 1}, "a key of the type int"),
+        (Calls(OrderedDict, ([("a", 1)],)), "takes 1 positional argument"),
+        ({1, 2}, "cannot be read as a mapping"),
+        ({"a": np.zeros((1,) * 33)}, "another kind than plain numbers"),
+        ({"a": Calls(np.dtype, (nested(0, 60),))}, r"an array of the type \(\("),
+        ({"a": Calls(np.dtype, ("O" * 10**6,))}, r"an array of the type 'OOO.{50,60}\.\.\. *\)"),
+    ],
+)
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_small_pickles_that_would_take_much(tmp_path, content, message, protocol):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(content, protocol))
+    with pytest.raises(RefineMaskError, match=message) as error:
+        read_arrays(path)
+    assert len(str(error.value)) < 500
+
+
+def test_the_memo_of_a_pickle(tmp_path):
+    """An index of 2^32 - 1, for which the unpickler of C takes 64 GB."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02}r\xff\xff\xff\xff" + b"K\x010" * 3 + b".")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_arrays(path) == {}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def test_what_a_pickle_holds_many_times_is_converted_once(tmp_path):
+    path = tmp_path / "model.pkl"
+    array = np.ones(3)
+    path.write_bytes(pickle.dumps(shared_mapping(300) | {"a": array, "b": {"c": array}}, 2))
+    found = read_arrays(path)
+    assert found["0"] is found["299"]
+    assert found["a"] is found["b"]["c"]
