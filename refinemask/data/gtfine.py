@@ -6,7 +6,7 @@ were not outlined one by one: a crowd in the terms of COCO.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from refinemask.configs.classes import CITYSCAPES_CATEGORY_IDS, CITYSCAPES_CLASSES
 from refinemask.configs.protocols import EvaluationProtocol
-from refinemask.data.cityscapes import IMAGE_SUFFIX, MAP_SUFFIX, SPLITS
+from refinemask.data.cityscapes import IMAGE_SUFFIX, MAP_SUFFIX
 from refinemask.data.dataset import MIN_IMAGE_SIDE, Sample
-from refinemask.data.image_folders import find_images
+from refinemask.data.gtfine_files import images_beside, images_of_maps, list_maps
 from refinemask.data.instance_maps import (
     FIRST_INSTANCE,
+    annotated_regions,
     category_of,
     read_instance_map,
     values_present,
@@ -38,7 +39,6 @@ from refinemask.data.summary import (
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
 from refinemask.inference.opencv import cv2
-from refinemask.inference.rle import rle_from_edges
 
 _CATEGORY_OF = dict(zip(CITYSCAPES_CLASSES, CITYSCAPES_CATEGORY_IDS, strict=True))
 
@@ -71,8 +71,8 @@ class GtFineDataset:
         """
         self._choose(classes)
         self._name = folder
-        self._maps = _list_maps(folder)
-        self._images_folder = _beside(folder) if images is None else images
+        self._maps = list_maps(folder)
+        self._images_folder = images_beside(folder) if images is None else images
         self._numbers: Sequence[int] = range(len(self._maps))
 
     def __len__(self) -> int:
@@ -186,18 +186,7 @@ class GtFineDataset:
 
     @cached_property
     def _images(self) -> list[Path]:
-        stems = [path.name.removesuffix(MAP_SUFFIX) for path in self._maps]
-        cities = [path.parent.relative_to(self._name) for path in self._maps]
-        found = find_images(
-            self._name,
-            [self._images_folder],
-            [
-                (f"{city}/{stem}{IMAGE_SUFFIX}", f"{stem}{IMAGE_SUFFIX}")
-                for city, stem in zip(cities, stems, strict=True)
-            ],
-            "name the folder with the images after the maps: ROOT/gtFine/SPLIT@IMAGES_DIR",
-        )
-        return [found.folder / name for name in found.names]
+        return images_of_maps(self._maps, self._name, self._images_folder)
 
     def _count(self, index: int) -> tuple[bool, list[str], int]:
         """Return whether an image is large enough, the class of each instance, and the groups."""
@@ -264,34 +253,8 @@ class GtFineDataset:
             "height": height,
             "width": width,
         }
-        return image, list(self._regions(instance_map, self.image_ids[index]))
-
-    def _regions(self, instance_map: NDArray[np.uint16], image_id: int) -> Iterator[dict[str, Any]]:
-        height, width = instance_map.shape
-        wanted = np.zeros(1 << 16, bool)
-        wanted[self._values(instance_map)] = True
-        columns = instance_map.T.ravel()
-        pixels = np.flatnonzero(wanted[columns])
-        # By value, and in column-major order within each: regions, without drawing any.
-        pixels = pixels[np.argsort(columns[pixels], kind="stable")]
-        values = columns[pixels]
-        for region in np.split(pixels, np.flatnonzero(np.diff(values)) + 1):
-            if not len(region):
-                continue
-            value = int(columns[region[0]])
-            x, y = np.divmod(region, height)
-            box = (x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1)
-            ends = np.flatnonzero(np.diff(region, append=-1) != 1)
-            starts = np.concatenate([[0], ends[:-1] + 1])
-            edges = np.stack([region[starts], region[ends] + 1], 1).ravel()
-            yield {
-                "image_id": image_id,
-                "category_id": category_of(value),
-                "iscrowd": int(value < FIRST_INSTANCE),
-                "area": len(region),
-                "bbox": [int(side) for side in box],
-                "segmentation": rle_from_edges(edges, height, width),
-            }
+        regions = annotated_regions(instance_map, self._values(instance_map))
+        return image, [{"image_id": image["id"]} | region for region in regions]
 
 
 def _select(classes: Sequence[str] | None) -> tuple[str, ...]:
@@ -302,30 +265,6 @@ def _select(classes: Sequence[str] | None) -> tuple[str, ...]:
             f"{', '.join(CITYSCAPES_CLASSES)}, got {', '.join(names) or 'none'}"
         )
     return names
-
-
-def _list_maps(folder: Path) -> list[Path]:
-    found = sorted(folder.glob(f"*{MAP_SUFFIX}")) or sorted(folder.glob(f"*/*{MAP_SUFFIX}"))
-    if found:
-        return found
-    for deeper in (folder, folder / "gtFine"):
-        splits = [split for split in SPLITS if (deeper / split).is_dir()]
-        if splits and any((deeper / splits[0]).glob(f"*/*{MAP_SUFFIX}")):
-            raise RefineMaskError(
-                f"{folder} has several splits of Cityscapes; give one of them: "
-                f"{', '.join(str(deeper / split) for split in splits)}"
-            )
-    raise RefineMaskError(
-        f"{folder} is a folder, but not one of gtFine of Cityscapes: it has no *{MAP_SUFFIX}; give "
-        "an annotation file (instances_*.json), ROOT/gtFine/SPLIT, the data.yaml of a YOLO dataset "
-        "or a folder of LabelMe files"
-    )
-
-
-def _beside(folder: Path) -> Path:
-    """Return the folder of the images that belong to a folder of gtFine."""
-    parts = ["leftImg8bit" if part == "gtFine" else part for part in folder.absolute().parts]
-    return Path(*parts)
 
 
 def _box(bitmap: NDArray[np.uint8]) -> tuple[int, int, int, int]:
