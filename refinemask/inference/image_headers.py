@@ -26,7 +26,7 @@ def read_header(data: bytes) -> Header | None:
         if re.match(signature, data, re.DOTALL):
             try:
                 return Header(name, *size(data))
-            except (struct.error, ValueError, TypeError, LookupError):
+            except (struct.error, ValueError, TypeError, LookupError, OverflowError):
                 return Header(name)
     return None
 

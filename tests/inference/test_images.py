@@ -383,6 +383,9 @@ def test_sizes_that_cannot_be_known(photo):
     assert size_in_header(tiff_with_other_sides(photo, kind=1)) == (0, 0)
     assert size_in_header(tiff_with_other_sides(photo, kind=16)) == (0, 0)
     assert size_in_header(b"\0\0\0\x0cjP  " + b"\0\0\0\x08free" * 10**6) == (0, 0)
+    far = b"\xff" * 8  # a place that no index can have
+    assert size_in_header(b"II+\0\x08\0\0\0" + far) == (0, 0)
+    assert size_in_header(b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x01free" + far) == (0, 0)
 
 
 def test_an_unknown_size_without_a_limit_of_the_decoder(tmp_path, photo, monkeypatch):
