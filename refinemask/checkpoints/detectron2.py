@@ -92,11 +92,7 @@ def convert(tensors: dict[str, Tensor]) -> tuple[ModelConfig, dict[str, Tensor],
         RefineMaskError: it is another model than a Mask R-CNN on ResNet-50-FPN or ResNet-101-FPN.
     """
     _check_kind(tensors)
-    pixels = {
-        name: tuple(round(value, 4) for value in tensors[name].flatten().tolist())
-        for name in ("pixel_mean", "pixel_std")
-        if name in tensors
-    }
+    pixels = {n: _pixel(n, tensors[n]) for n in ("pixel_mean", "pixel_std") if n in tensors}
     anchors = {n: t for n, t in tensors.items() if n.startswith(_CELL_ANCHORS)}
     renamed = {
         _our_name(name): tensor
@@ -115,6 +111,12 @@ def convert(tensors: dict[str, Tensor]) -> tuple[ModelConfig, dict[str, Tensor],
     config, names = complete(config, recorded)
     unknown = {f"input.{n}" for n in ("mean", "std") if f"pixel_{n}" not in pixels}
     return config, renamed, names - unknown
+
+
+def _pixel(name: str, tensor: Tensor) -> tuple[float, ...]:
+    if tensor.numel() != 3:
+        raise RefineMaskError(f"its {name} must be a list of 3 values, got {tensor.numel()}")
+    return tuple(round(value, 4) for value in tensor.double().flatten().tolist())
 
 
 def _our_name(name: str) -> str:
@@ -140,8 +142,8 @@ def _with_statistics(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         norm = re.fullmatch(r"(backbone\..*(?:bn\d|downsample\.1)\.)weight", name)
         if norm:
-            added[f"{norm[1]}running_mean"] = torch.zeros_like(tensor)
-            added[f"{norm[1]}running_var"] = torch.ones_like(tensor)
+            added[f"{norm[1]}running_mean"] = torch.zeros(()).expand(tensor.shape)
+            added[f"{norm[1]}running_var"] = torch.ones(()).expand(tensor.shape)
     return added | tensors
 
 
@@ -153,12 +155,15 @@ def _anchors(cells: dict[str, Tensor]) -> dict[str, Any]:
     """
     if not cells:
         return {}
+    names = [f"{_CELL_ANCHORS}{level}" for level in range(len(_STRIDES))]
+    are_boxes = (t.dim() == 2 and t.shape[1] == 4 and len(t) for t in cells.values())
+    if cells.keys() != set(names) or not all(are_boxes):
+        raise RefineMaskError("its cell_anchors are not those of the five levels of an FPN")
+    cells = {name: boxes.double() for name, boxes in cells.items()}
     scales, ratios = [], []
-    for level, stride in enumerate(_STRIDES):
-        boxes = cells.get(f"{_CELL_ANCHORS}{level}")
-        if boxes is None or boxes.dim() != 2 or boxes.shape[1] != 4 or len(cells) != 5:
-            raise RefineMaskError("its cell_anchors are not those of the five levels of an FPN")
-        width, height = (boxes[:, 2:] - boxes[:, :2]).double().unbind(1)
+    for name, stride in zip(names, _STRIDES, strict=True):
+        boxes = cells[name]
+        width, height = (boxes[:, 2:] - boxes[:, :2]).unbind(1)
         scales += ((width * height).sqrt() / stride).tolist()
         ratios.append(tuple(round(ratio, 3) for ratio in (height / width).tolist()))
     scale = round(scales[0], 3)

@@ -163,7 +163,7 @@ def _hint_of_anchors(checkpoint: Checkpoint) -> str:
     bias = checkpoint.tensors.get("rpn_head.rpn_cls.bias")
     conventions = checkpoint.config.conventions
     expected = len(conventions.anchor_scales) * len(conventions.anchor_ratios)
-    if bias is None or len(bias) == expected:
+    if bias is None or bias.dim() != 1 or len(bias) == expected:
         return ""
     return (
         f"; its RPN has {counted(len(bias), 'anchor')} a cell: say which with "
@@ -198,8 +198,6 @@ def _read_foreign(path: Path, content: object) -> Checkpoint:
         config, kept, recorded = _read_mmdetection(tensors, saved)
     except RefineMaskError as error:
         raise RefineMaskError(f"{path} cannot be loaded: {error}") from error
-    except KeyError as error:
-        raise RefineMaskError(f"{path} cannot be loaded: it has no tensor {error}") from error
     return Checkpoint(path, "mmdetection", config, kept, provenance, recorded)
 
 

@@ -106,9 +106,15 @@ def complete(config: ModelConfig, recorded: Recorded) -> tuple[ModelConfig, froz
 
 
 def to_rgb(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of a network that takes BGR as those of one that takes RGB."""
-    first = "backbone.conv1.weight"
-    return {name: tensor.flip(1) if name == first else tensor for name, tensor in tensors.items()}
+    """Return the tensors of a network that takes BGR as those of one that takes RGB.
+
+    A first convolution of another rank stays: its shape is refused later.
+    """
+    name = "backbone.conv1.weight"
+    weight = tensors.get(name)
+    if weight is None or weight.dim() != 4:
+        return dict(tensors)
+    return dict(tensors) | {name: weight.flip(1)}
 
 
 def _classes(count: int, names: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -126,7 +126,7 @@ def recorded_values(config: Mapping[str, Any], mask_head: MaskConfig) -> Recorde
     sizes, normalisation, bgr = _pipeline(config)
     preprocessor = _at(model if isinstance(model, Mapping) else {}, "data_preprocessor")
     if isinstance(preprocessor, Mapping) and "mean" in preprocessor:
-        normalisation = {name: preprocessor[name] for name in ("mean", "std")}
+        normalisation = _normalisation("model.data_preprocessor", preprocessor)
         bgr = not preprocessor.get("bgr_to_rgb", False)
     return Recorded(
         conventions,
@@ -203,7 +203,7 @@ def _pipeline(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
             if step.get("flip"):
                 raise _refusal(f"{place} {kind}.flip", True, "False, no test-time augmentation")
         elif kind == "Normalize":
-            normalisation = {name: step[name] for name in ("mean", "std") if name in step}
+            normalisation = _normalisation(f"{place} {kind}", step)
             bgr = not step.get("to_rgb", True)
         elif kind == "Pad":
             if step.get("size_divisor", 32) != 32 or step.get("size") is not None:
@@ -214,7 +214,7 @@ def _pipeline(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         raise _refusal(f"{place} Resize.scale", tuple(sizes), "one size")
     if not normalisation and isinstance(_at(config, "img_norm_cfg"), Mapping):
         norm = config["img_norm_cfg"]
-        normalisation = {name: norm[name] for name in ("mean", "std") if name in norm}
+        normalisation = _normalisation("img_norm_cfg", norm)
         bgr = not norm.get("to_rgb", True)
     size = next(iter(sizes), None)
     return (
@@ -222,6 +222,15 @@ def _pipeline(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         normalisation,
         bgr,
     )
+
+
+def _normalisation(place: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return mean and standard deviation, which come together."""
+    found = {name: values.get(name) for name in ("mean", "std")}
+    for name, value in found.items():
+        if not isinstance(value, tuple):
+            raise _refusal(f"{place}.{name}", value, "a list of three numbers")
+    return found
 
 
 def _steps(pipeline: Any) -> Iterator[Mapping[str, Any]]:

@@ -12,10 +12,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from refinemask.checkpoints.state_dicts import is_dense
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.files import atomic_path
 from refinemask.models import Detector
+from refinemask.printable import shown
 
 KEY = "refinemask"
 """Of the metadata that makes a safetensors file one of ours."""
@@ -123,6 +125,9 @@ def read_header(
         RefineMaskError: the file is damaged. Files of the first versions have no digest.
     """
     try:
+        odd = next((name for name, tensor in tensors.items() if not is_dense(tensor)), None)
+        if odd is not None:
+            raise RefineMaskError(f"its tensor {shown(odd)} is of the type {tensors[odd].dtype}")
         header = json.loads(metadata[KEY])
         digest = header.pop("digest", None)
         if digest is not None and digest != content_digest(tensors, header):

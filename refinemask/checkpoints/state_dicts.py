@@ -22,6 +22,12 @@ _CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "network", "wei
 _AVERAGED = re.compile(r"(.*[_.])?ema([_.].*)?")
 _DEPTH = 3
 """Keys that lead to a state dict at most."""
+_NUMBERS = {
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
+    *(torch.float8_e4m3fn, torch.float8_e5m2),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+}
+"""Types whose numbers PyTorch converts to float32; of others it drops a part, or cannot."""
 _COUNTERS = ("n_averaged", "steps")
 """Of averaged models: how many models were averaged."""
 _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -72,8 +78,7 @@ def is_dense(value: object) -> bool:
         isinstance(value, Tensor)
         and value.layout is torch.strided
         and value.device.type == "cpu"
-        and not value.is_quantized
-        and not value.is_complex()
+        and value.dtype in _NUMBERS
         and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
     )
 

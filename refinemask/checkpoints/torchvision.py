@@ -72,6 +72,8 @@ def convert(tensors: dict[str, Tensor]) -> tuple[ModelConfig, dict[str, Tensor]]
     _check_kind(tensors)
     renamed = {_our_name(name): tensor for name, tensor in tensors.items()}
     for name, tensor in renamed.items():
+        if not tensor.dim():  # whose shape is refused later
+            continue
         if name.startswith("roi_head.bbox_head.fc_cls."):
             renamed[name] = tensor.roll(-1, 0)
         elif name.startswith("roi_head.bbox_head.fc_reg."):
@@ -123,7 +125,7 @@ def _check_kind(tensors: dict[str, Tensor]) -> None:
         found = "a Mask R-CNN on another backbone"
     elif shapes.get("roi_heads.mask_predictor.conv5_mask.bias") != (256,):
         found = "a Mask R-CNN with a mask head of another width"
-    elif _CLASSES not in shapes:
+    elif not shapes.get(_CLASSES):
         found = "a Mask R-CNN without a classifier"
     else:
         return

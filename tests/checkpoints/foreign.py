@@ -1,8 +1,10 @@
 """Checkpoints of other programs, built from synthetic weights."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,12 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 @lru_cache(maxsize=1000)  # the backbone is the same in all
 def _array(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return synthetic_tensor(name, shape)
+
+
+def thin_tensors(names: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Return tensors of given shapes that are views of one small storage of ones."""
+    storage = torch.ones(max(map(prod, names.values())), dtype=torch.uint8)
+    return {name: storage[: prod(shape)].reshape(shape) for name, shape in names.items()}
 
 
 def state_dict(config: ModelConfig) -> "OrderedDict[str, Tensor]":

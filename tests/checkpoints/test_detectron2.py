@@ -135,7 +135,17 @@ def test_norms_of_the_first_versions(tmp_path):
         ({"roi_heads.box_head.0.fc1.weight": torch.ones(1)}, "a Cascade R-CNN"),
         (cell_anchors((32, 64, 128, 256, 500)), "its anchors have several sizes a level"),
         (cell_anchors((32, 64, 128, 256)), "not those of the five levels"),
+        (
+            {n: t[:0] for n, t in cell_anchors().items()},
+            "not those of the five levels",
+        ),
+        ({n: t.bool() for n, t in cell_anchors().items()}, "its anchors have several sizes"),
+        (
+            {n: t.to(torch.float8_e5m2) for n, t in cell_anchors().items()},
+            "its anchors have several sizes a level",
+        ),
         ({"pixel_mean": torch.ones(1)}, "mean must be a list of 3 values"),
+        ({"pixel_mean": torch.ones(0)}, "mean must be a list of 3 values"),
     ],
 )
 def test_other_models_are_refused_by_name(tmp_path, change, message):

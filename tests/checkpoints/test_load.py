@@ -1,5 +1,6 @@
 """Every kind of checkpoint becomes the model that it holds."""
 
+import re
 from collections import OrderedDict
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from refinemask.configs.config import Conventions, RefineMaskConfig
 from refinemask.errors import RefineMaskError
 from tests import golden
 from tests.checkpoints import foreign
+from tests.checkpoints.test_detectron2 import cell_anchors, their_name
 
 NARROW = {
     name: foreign.narrow(config)
@@ -216,6 +218,49 @@ def test_a_caffe_model_without_its_configuration_is_refused(write):
     content["state_dict"]["data_preprocessor.mean"] = mean
     with pytest.raises(RefineMaskError, match=r"cannot be loaded: its mean .* is that of .* caffe"):
         load_model(write(content))
+
+
+CAFFE = "model = dict(data_preprocessor=dict(mean=[1, 2, 3], std=[1, 1, 1], bgr_to_rgb=False))"
+
+
+def torchvision_shapes():
+    from torchvision.models.detection import maskrcnn_resnet50_fpn
+
+    with torch.device("meta"):
+        model = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def detectron2_shapes():
+    names = {their_name(name): shape for name, shape in foreign.shapes(NARROW["maskrcnn"]).items()}
+    anchors = {name: tuple(tensor.shape) for name, tensor in cell_anchors().items()}
+    return names | anchors | {"pixel_mean": (3,), "pixel_std": (3,)}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "meta"),
+    [
+        (lambda: foreign.shapes(NARROW["maskrcnn"]), {"cfg": CAFFE}),
+        (lambda: foreign.shapes(NARROW["refinemask"]), {}),
+        (torchvision_shapes, {}),
+        (detectron2_shapes, {}),
+    ],
+    ids=["mmdetection", "refinemask", "torchvision", "detectron2"],
+)
+def test_one_tensor_of_another_shape_is_refused(tmp_path, shapes, meta):
+    """Of each kind of layer one, in all of its shapes; the file is not needed for that."""
+    tensors = foreign.thin_tensors(shapes())
+    layers = {re.sub(r"\d+", "", name): name for name in tensors}
+    for name in layers.values():
+        for shape in ((), (0,), (2**40, 0)):
+            content = {"state_dict": tensors | {name: torch.ones(shape)}, "meta": meta}
+            try:
+                checkpoint = load._read_foreign(tmp_path / "model.pth", content)
+            except RefineMaskError:
+                continue
+            problem = load.mismatch(checkpoint)
+            assert problem or name.endswith("num_batches_tracked"), (name, shape)
+            load._hint_of_anchors(checkpoint)
 
 
 @pytest.mark.slow

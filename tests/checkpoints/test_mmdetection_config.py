@@ -141,6 +141,10 @@ def test_the_fast_head_may_enlarge_its_last_features():
         ("max_per_img=300", "max_per_img=5000", "max_detections must be .* between 1 and 1000"),
         ("nms_pre=2000", "nms_pre=10**9", "nms_pre to an expression"),
         ("nms_pre=2000", "nms_pre=1000000000", "level_proposals must be an integer between"),
+        ("mean=[100.5, 110.0, 120.0]", "mean=100.5", "mean to 100.5; supported is a list of three"),
+        ("mean=[100.5, 110.0, 120.0]", "mean=MEAN", "mean to an expression"),
+        ("mean=[100.5, 110.0, 120.0]", "mean={'a': 1}", "mean to {'a': 1}"),
+        ("std=[50.0, 55.0, 60.0], bgr_to_rgb=True", "bgr_to_rgb=False", "preprocessor.std to None"),
         ("scales=[2, 4]", "scales=[]", "anchor_scales must be a list of 1 to 8 values"),
     ],
 )

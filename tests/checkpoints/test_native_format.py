@@ -216,6 +216,25 @@ def test_tensors_that_do_not_fit(checkpoint, change, message):
         load_model(checkpoint)
 
 
+@pytest.mark.parametrize("kind", ["complex64", "float4_e2m1fn_x2", "float8_e8m0fnu", "uint64"])
+def test_types_that_are_no_weights(checkpoint, kind):
+    dtype = getattr(torch, kind, None)
+    if dtype is None:
+        pytest.skip(f"this PyTorch has no {kind}")
+
+    def spoil(tensors):
+        numbers = tensors["rpn_head.rpn_reg.bias"]
+        size = numbers.numel() * torch.empty(0, dtype=dtype).element_size()
+        spoilt = torch.zeros(size, dtype=torch.uint8).view(dtype)
+        return tensors | {"rpn_head.rpn_reg.bias": spoilt}
+
+    rewrite(checkpoint, spoil)
+    with pytest.raises(
+        RefineMaskError, match=rf"'rpn_head.rpn_reg.bias' is of the type torch.{kind}"
+    ):
+        load_model(checkpoint)
+
+
 def test_saving_where_nothing_can_be_written(model, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RefineMaskError, match="cannot"):
