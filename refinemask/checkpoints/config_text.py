@@ -5,11 +5,14 @@ calls with keywords. What is neither becomes `UNREADABLE`.
 """
 
 import ast
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from refinemask.errors import RefineMaskError
 
 _LONGEST = 10**6
+_MOST_VALUES = 10**5
 
 
 class _Unreadable:
@@ -38,18 +41,38 @@ def read_config(text: str) -> dict[str, Any]:
             if isinstance(target, ast.Name)
         }
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise RefineMaskError(
-            "the configuration that it records, which decides results, cannot be read "
-            f"({type(error).__name__}: {str(error)[:80]}); save the weights alone with "
-            "torch.save(checkpoint['state_dict'], FILE) to load them as the published model"
-        ) from error
+        raise _refusal(error) from error
 
 
-def plain(value: Any) -> Any:
-    """Return a configuration that is already data with tuples for lists, as `read_config` does."""
+def plain(value: dict[Any, Any]) -> dict[str, Any]:
+    """Return a configuration that is already data with tuples for lists, as `read_config` does.
+
+    Raises:
+        RefineMaskError: it has too many values, or is too nested.
+    """
+    try:
+        return _plain(value, count())
+    except (ValueError, RecursionError) as error:
+        raise _refusal(error) from error
+
+
+def _plain(value: Any, counter: Iterator[int]) -> Any:
+    """Copy a value; what a pickle refers to many times becomes as many values."""
+    if next(counter) > _MOST_VALUES:
+        raise ValueError(f"it has more than {_MOST_VALUES} values")
     if isinstance(value, dict):
-        return {name: plain(entry) for name, entry in value.items()}
-    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
+        return {name: _plain(entry, counter) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_plain(entry, counter) for entry in value)
+    return value
+
+
+def _refusal(error: Exception) -> RefineMaskError:
+    return RefineMaskError(
+        "the configuration that it records, which decides results, cannot be read "
+        f"({type(error).__name__}: {str(error)[:80]}); save the weights alone with "
+        "torch.save(checkpoint['state_dict'], FILE) to load them as the published model"
+    )
 
 
 def _value(node: ast.expr) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from refinemask.checkpoints.config_text import plain, read_config
+from refinemask.errors import RefineMaskError
+from refinemask.printable import shown
 
 PREPROCESSOR = "data_preprocessor."
 """Prefix of the buffers in which mmengine normalises images."""
@@ -26,7 +28,11 @@ _PROVENANCE = (
 
 
 def class_names(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the class names that mmcv (`CLASSES`) or mmengine (`dataset_meta`) saved."""
+    """Return the class names that mmcv (`CLASSES`) or mmengine (`dataset_meta`) saved.
+
+    Raises:
+        RefineMaskError: one is no text.
+    """
     dataset = meta.get("dataset_meta")
     sources = (meta, dataset if isinstance(dataset, Mapping) else {})
     for source in sources:
@@ -35,7 +41,9 @@ def class_names(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
             if isinstance(names, str):
                 return (names,)
             if isinstance(names, list | tuple) and names:
-                return tuple(str(name) for name in names)
+                if all(isinstance(name, str) for name in names):
+                    return tuple(names)
+                raise RefineMaskError(f"its class names must be texts, got {shown(names)}")
     return None
 
 

@@ -1,5 +1,7 @@
 """What foreign checkpoints tell about themselves is read as text."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -31,6 +33,29 @@ from tests.checkpoints.foreign import TEXT
 )
 def test_class_names(meta, expected):
     assert class_names(meta) == expected
+
+
+def shared(times):
+    value: Any = ["a"]
+    for _ in range(times):
+        value = [value] * 10
+    return value
+
+
+ENDLESS: dict[str, Any] = {}
+ENDLESS["model"] = [ENDLESS]
+
+
+@pytest.mark.parametrize("names", [["a", 1], shared(60)])
+def test_class_names_are_texts(names):
+    with pytest.raises(RefineMaskError, match=r"its class names must be texts, got \["):
+        class_names({"CLASSES": names})
+
+
+@pytest.mark.parametrize("saved", [{"model": shared(60)}, {"model": shared(5000)}, ENDLESS])
+def test_a_configuration_that_holds_a_value_many_times(saved):
+    with pytest.raises(RefineMaskError, match=r"cannot be read .*save the weights alone"):
+        configuration({"cfg": saved})
 
 
 def test_provenance_has_json_values_only():
