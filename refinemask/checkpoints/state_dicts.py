@@ -19,7 +19,6 @@ from refinemask.printable import shown
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
 """Usual keys of the weights; the first that is present decides."""
-_AVERAGED = re.compile(r"(.*[_.])?ema([_.].*)?")
 _DEPTH = 3
 """Keys that lead to a state dict at most."""
 _NUMBERS = {
@@ -28,6 +27,9 @@ _NUMBERS = {
     *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
 }
 """Types whose numbers PyTorch converts to float32; of others it drops a part, or cannot."""
+_MOST_WRAPPERS = 10
+_LISTED = 10
+"""State dicts that an error names."""
 _COUNTERS = ("n_averaged", "steps")
 """Of averaged models: how many models were averaged."""
 _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -125,7 +127,7 @@ def _choose(
 
     mmengine swaps the two when it saves: its `state_dict` has the averaged weights.
     """
-    averaged = [keys for keys in found if any(_AVERAGED.fullmatch(key) for key in keys)]
+    averaged = [keys for keys in found if any("ema" in re.split(r"[_.]", key) for key in keys)]
     others = [keys for keys in found if keys not in averaged]
     if averaged and not (swapped and others):
         candidates, note = averaged, "the averaged weights (EMA)"
@@ -139,7 +141,8 @@ def _choose(
             candidates = usual
             break
     if len(candidates) > 1:
-        listed = ", ".join(shown(".".join(keys)) for keys in candidates)
+        listed = ", ".join(shown(".".join(keys)) for keys in candidates[:_LISTED])
+        listed += ", ..." if len(candidates) > _LISTED else ""
         raise RefineMaskError(
             f"{path} holds several state dicts ({listed}) and does not say which is the model's; "
             "save that one alone with torch.save(model.state_dict(), FILE)"
@@ -155,7 +158,7 @@ def _strip(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name not in _COUNTERS
     }
     common = 0
-    while parts and _is_prefix([rest[common:] for rest in parts.values()]):
+    while parts and common < _MOST_WRAPPERS and _is_prefix(list(parts.values()), common):
         common += 1
     stripped = {".".join(rest[common:]): tensors[name] for name, rest in parts.items()}
     if len(stripped) < len(parts):
@@ -163,11 +166,12 @@ def _strip(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stripped
 
 
-def _is_prefix(names: list[list[str]]) -> bool:
-    """Whether all names begin with the same part, and it is not one of the model itself."""
-    first = names[0][0] if names[0] else ""
+def _is_prefix(names: list[list[str]], place: int) -> bool:
+    """Whether all names have the same part at a place, and it is not one of the model itself."""
+    first = names[0][place] if len(names[0]) > place else ""
     return first not in _MODEL_PARTS and all(
-        len(name) > 2 and name[0] == first and not name[1].isdigit() for name in names
+        len(name) > place + 2 and name[place] == first and not name[place + 1].isdigit()
+        for name in names
     )
 
 

@@ -91,6 +91,22 @@ def test_what_is_refused(content, message):
         find_state_dict(FILE, content)
 
 
+def test_only_some_of_many_state_dicts_are_listed():
+    content = {f"part {index}": PLAIN for index in range(9)}
+    content |= {f"x{index}": dict(PLAIN) for index in range(3000)}
+    with pytest.raises(RefineMaskError, match=r"several state dicts .*'x8', \.\.\.\)") as error:
+        find_state_dict(FILE, content)
+    assert len(str(error.value)) < 500
+
+
+def test_names_of_many_parts():
+    """Of which a header of 2 MB may have a million."""
+    name = "a." * 10**6 + "b"
+    assert find_state_dict(FILE, {name: torch.ones(1)}).tensors.keys() == {name[20:]}
+    key = "_ema" * 10**5 + "\n"
+    assert find_state_dict(FILE, {key: PLAIN}).tensors.keys() == PLAIN.keys()
+
+
 def test_an_object_that_a_pickle_holds_many_times():
     content: dict[str, object] = {"x": 1}
     content |= {str(index): content for index in range(3000)}
