@@ -117,7 +117,7 @@ def read_checkpoint(
     if "bn_eps" in settings and not checkpoint.config.backbone.startswith("resnet"):
         raise RefineMaskError(
             f"{path} has the backbone {checkpoint.config.backbone}, which has its own epsilon; "
-            "leave --bn-eps out"
+            f"leave {'--set bn_eps' if bn_eps is None else '--bn-eps'} out"
         )
     return dataclasses.replace(checkpoint, config=with_settings(checkpoint.config, settings))
 

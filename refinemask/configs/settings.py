@@ -29,7 +29,7 @@ def with_settings(config: ModelConfig, settings: Mapping[str, Any]) -> ModelConf
 
     Args:
         config: of a model.
-        settings: values by name, one of `SETTINGS`; lists may stand for tuples.
+        settings: values by name, one of `SETTINGS`; lists, and a value alone, may stand for tuples.
 
     Raises:
         RefineMaskError: a name is unknown, or a value is not one that the configuration can have.
@@ -43,7 +43,10 @@ def with_settings(config: ModelConfig, settings: Mapping[str, Any]) -> ModelConf
                 "--json - shows as config"
             )
         part, _, field = name.rpartition(".")
-        changes.setdefault(part, {})[field] = tuple(value) if isinstance(value, list) else value
+        value = tuple(value) if isinstance(value, list) else value
+        old = getattr(getattr(config, part) if part else config, field)
+        alone = isinstance(old, tuple) and not isinstance(value, tuple)
+        changes.setdefault(part, {})[field] = (value,) if alone else value
     whole = changes.pop("")
     try:
         for part, fields in changes.items():

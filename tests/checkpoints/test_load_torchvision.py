@@ -86,6 +86,8 @@ def test_an_epsilon_that_is_none(weights, write, value):
 def test_a_backbone_whose_epsilon_is_fixed():
     with pytest.raises(RefineMaskError, match=r"efficientnet_lite0, .* leave --bn-eps out"):
         load_model("refinemask_small", bn_eps=0.0)
+    with pytest.raises(RefineMaskError, match=r"efficientnet_lite0, .* leave --set bn_eps out"):
+        load_model("refinemask_small", settings={"bn_eps": 0.0})
 
 
 @pytest.mark.parametrize(

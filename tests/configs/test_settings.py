@@ -55,6 +55,12 @@ def test_settings_of_each_part_go_together():
     assert with_settings(config, {}) == config
 
 
+@pytest.mark.parametrize("value", [8, [8], (8,)])
+def test_a_list_of_one_value(value):
+    config = with_settings(maskrcnn_r50(), {"conventions.anchor_scales": value})
+    assert config.conventions.anchor_scales == (8,)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -68,6 +74,7 @@ def test_settings_of_each_part_go_together():
         ("input.short_side", "a", "short_side must be an integer"),
         ("input.short_side", 2000, "short_side must not be greater than long_side"),
         ("conventions.aligned", 1, "aligned must be true or false"),
+        ("input.mean", 1, r"mean must be a list of 3 values, got \(1,\)"),
         ("input.mean", [1, 2], "mean must be a list of 3 values"),
         ("max_detections", 10**6, "max_detections must be an integer between 1 and 1000"),
     ],
