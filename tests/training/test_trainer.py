@@ -270,11 +270,10 @@ def test_workers_do_not_change_the_result(tmp_path):
     assert_equal(*found)
 
 
-def test_a_box_that_vanishes_in_float32_is_left_out(tmp_path):
-    """Its part in the image has no width in float32, which gave a loss of NaN."""
-    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 4000, 3), 99, np.uint8))
+def write_stars(folder, *boxes):
+    """Write a dataset of one wide image and the one class star; return its name."""
+    cv2.imwrite(str(folder / "a.png"), np.full((64, 4000, 3), 99, np.uint8))
     square = {"image_id": 1, "category_id": 1}
-    boxes = ([500, 10, 60, 40], [3999.99995, 10, 30, 40])
     content = {
         "images": [{"id": 1, "file_name": "a.png", "height": 64, "width": 4000}],
         "categories": [{"id": 1, "name": "star"}],
@@ -284,17 +283,32 @@ def test_a_box_that_vanishes_in_float32_is_left_out(tmp_path):
             for x, y, w, h in boxes
         ],
     }
-    (tmp_path / "a.json").write_text(json.dumps(content))
+    (folder / "a.json").write_text(json.dumps(content))
+    return str(folder / "a.json")
+
+
+def test_further_data_may_lack_classes(tmp_path):
+    stars = write_stars(tmp_path, (500, 10, 60, 40))
+    run = tmp_path / "run"
+    train(options(run, datasets=("shapes:2", stars), validation=(stars,), iterations=2))
+    (last,) = [line for line in metrics(run) if "validation" in line]
+    assert stars in json.dumps(last)
+    assert load_model(run / "model.safetensors").class_names == CLASSES
+
+
+def test_a_box_that_vanishes_in_float32_is_left_out(tmp_path):
+    """Its part in the image has no width in float32, which gave a loss of NaN."""
+    stars = write_stars(tmp_path, (500, 10, 60, 40), (3999.99995, 10, 30, 40))
     said: list[str] = []
     chosen = options(
         tmp_path / "run",
-        datasets=(str(tmp_path / "a.json"),),
+        datasets=(stars,),
         classes=None,
         iterations=1,
         long_side=640,
         canvas=None,
         keep_empty_images=True,
-        validation=(str(tmp_path / "a.json"),),
+        validation=(stars,),
     )
     train(chosen, announce=said.append)
     start = metrics(tmp_path / "run")[0]
@@ -302,7 +316,7 @@ def test_a_box_that_vanishes_in_float32_is_left_out(tmp_path):
     assert (data["instances"], data["all_instances"]) == (1, 2)
     assert (validated["instances"], validated["all_instances"]) == (2, 2)
     assert "1 of 2 instances" in said[0]
-    assert f"to validate: {tmp_path / 'a.json'}: 1 of 1 image" in said[0]
+    assert f"to validate: {stars}: 1 of 1 image" in said[0]
 
 
 def test_nothing_is_said_of_generated_data(tmp_path):
