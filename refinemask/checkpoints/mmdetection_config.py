@@ -4,14 +4,14 @@ Of 2.x and 3.x, and of the official RefineMask code, a fork of 2.3. A value that
 is taken. One that they cannot have is refused by name, unless it is the one they are built for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from refinemask.checkpoints.config_text import UNREADABLE
+from refinemask.checkpoints.config_text import ABSENT, UNREADABLE, at, unsupported
+from refinemask.checkpoints.mmdetection_pipeline import read_normalisation, read_pipeline
 from refinemask.configs.config import FCNMaskConfig, MaskConfig, SimpleRefineMaskConfig
 from refinemask.errors import RefineMaskError
-from refinemask.printable import shown
 
 _ZEROS = (0, 0, 0, 0)
 _CODERS = ("model.rpn_head.bbox_coder", "model.roi_head.bbox_head.bbox_coder")
@@ -67,6 +67,10 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "test.rcnn.nms.class_agnostic": (False,),
     "test.rcnn.mask_thr_binary": (0.5,),
     "model.data_preprocessor.pad_size_divisor": (32,),
+    "model.data_preprocessor.pad_value": (0,),
+    "model.data_preprocessor.bgr_to_rgb": (True, False),
+    "model.data_preprocessor.rgb_to_bgr": (True, False),
+    "img_norm_cfg.to_rgb": (True, False),
 }
 """Values by their place; `test` is `test_cfg`, of the model or beside it."""
 _CONVENTIONS = {
@@ -86,10 +90,6 @@ _MODEL = {
     "max_detections": ("test.rcnn.max_per_img",),
     "bn_eps": ("model.backbone.norm_cfg.eps",),
 }
-_PIPELINES = ("test_dataloader.dataset.pipeline", "data.test.pipeline", "test_pipeline")
-_HARMLESS = ("Load", "RandomFlip", "Pack", "Collect", "DefaultFormatBundle", "ImageToTensor")
-"""Beginnings of the types of steps that leave the image as it is."""
-_ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -114,20 +114,20 @@ def recorded_values(config: Mapping[str, Any], mask_head: MaskConfig) -> Recorde
     Raises:
         RefineMaskError: it says something that our models cannot do.
     """
-    model = _at(config, "model")
-    own = _at(config, "model.test_cfg")
-    config = dict(config) | {"test": own if own is not _ABSENT else _at(config, "test_cfg")}
+    own = at(config, "model.test_cfg")
+    config = dict(config) | {"test": own if own is not ABSENT else at(config, "test_cfg")}
     _check_supported(config, mask_head)
     conventions = _taken(config, _CONVENTIONS) | _pooling(config, mask_head)
-    if _at(config, "model.backbone.style") == "caffe":
+    if at(config, "model.backbone.style") == "caffe":
         conventions["stride_in_1x1"] = True
-    upsample = _at(config, "model.roi_head.mask_head.pre_upsample_last_stage")
-    simple = isinstance(mask_head, SimpleRefineMaskConfig) and upsample is not _ABSENT
-    sizes, normalisation, bgr = _pipeline(config)
-    preprocessor = _at(model if isinstance(model, Mapping) else {}, "data_preprocessor")
+    upsample = at(config, "model.roi_head.mask_head.pre_upsample_last_stage")
+    simple = isinstance(mask_head, SimpleRefineMaskConfig) and upsample is not ABSENT
+    sizes, normalisation, bgr = read_pipeline(config)
+    preprocessor = at(config, "model.data_preprocessor")
     if isinstance(preprocessor, Mapping) and "mean" in preprocessor:
-        normalisation = _normalisation("model.data_preprocessor", preprocessor)
-        bgr = not preprocessor.get("bgr_to_rgb", False)
+        normalisation = read_normalisation("model.data_preprocessor", preprocessor)
+        # Images are read as BGR, and either of the two exchanges red and blue.
+        bgr = not (preprocessor.get("bgr_to_rgb") or preprocessor.get("rgb_to_bgr"))
     return Recorded(
         conventions,
         _taken(config, _MODEL),
@@ -141,32 +141,32 @@ def _check_supported(config: Mapping[str, Any], mask_head: MaskConfig) -> None:
     fusion = "Avg" if isinstance(mask_head, SimpleRefineMaskConfig) else ""
     by_kind = {"model.roi_head.mask_head.fusion_type": (f"MultiBranchFusion{fusion}",)}
     for place, allowed in (_SUPPORTED | by_kind).items():
-        value = _at(config, place)
+        value = at(config, place)
         if place.endswith(".type") and isinstance(value, str):
             value = value.rpartition(".")[2]  # of a registry's scope
-        if value is not _ABSENT and value not in allowed:
+        if value is not ABSENT and value not in allowed:
             raise _refusal(place, value, " or ".join(map(str, allowed)))
     for name, size in _EXTRACTORS.items():
         for key in ("output_size", "out_size"):
             place = f"model.roi_head.{name}.roi_layer.{key}"
-            if _at(config, place) not in (_ABSENT, size[0], size):
-                raise _refusal(place, _at(config, place), str(size[0]))
+            if at(config, place) not in (ABSENT, size[0], size):
+                raise _refusal(place, at(config, place), str(size[0]))
 
 
 def _taken(config: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     found = {name: _first(config, where) for name, where in places.items()}
-    return {name: value for name, (_, value) in found.items() if value is not _ABSENT}
+    return {name: value for name, (_, value) in found.items() if value is not ABSENT}
 
 
 def _first(config: Mapping[str, Any], places: tuple[str, ...]) -> tuple[str, Any]:
     """Return the first place that has a value, and the value."""
     for place in places:
-        value = _at(config, place)
+        value = at(config, place)
         if value is UNREADABLE:
             raise _refusal(place, value, "a literal")
-        if value is not _ABSENT:
+        if value is not ABSENT:
             return place, value
-    return places[0], _ABSENT
+    return places[0], ABSENT
 
 
 def _pooling(config: Mapping[str, Any], mask_head: MaskConfig) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def _pooling(config: Mapping[str, Any], mask_head: MaskConfig) -> dict[str, Any]
     for extractor in _EXTRACTORS:
         layer = f"model.roi_head.{extractor}.roi_layer"
         places = {n: tuple(f"{layer}.{s}" for s in names) for n, names in spellings.items()}
-        if _at(config, layer) is not _ABSENT:
+        if at(config, layer) is not ABSENT:
             found[extractor] = defaults | _taken(config, places)
     box, mask = (found.get(name, defaults) for name in _EXTRACTORS)
     wanted = box if isinstance(mask_head, FCNMaskConfig) and found else defaults
@@ -188,84 +188,6 @@ def _pooling(config: Mapping[str, Any], mask_head: MaskConfig) -> dict[str, Any]
     return box if found else {}
 
 
-def _pipeline(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], bool]:
-    """Return the sizes and the normalisation of the test pipeline, and whether it is in BGR."""
-    place = next((p for p in _PIPELINES if isinstance(_at(config, p), tuple)), _PIPELINES[-1])
-    sizes: set[Any] = set()
-    normalisation: dict[str, Any] = {}
-    bgr = False
-    for step in _steps(_at(config, place)):
-        kind = str(step.get("type")).rpartition(".")[2]
-        if kind in ("Resize", "FixScaleResize", "MultiScaleFlipAug"):
-            sizes |= _scales(place, step)
-            if kind != "MultiScaleFlipAug" and not step.get("keep_ratio", "scale" not in step):
-                raise _refusal(f"{place} {kind}.keep_ratio", False, "True")
-            if step.get("flip"):
-                raise _refusal(f"{place} {kind}.flip", True, "False, no test-time augmentation")
-        elif kind == "Normalize":
-            normalisation = _normalisation(f"{place} {kind}", step)
-            bgr = not step.get("to_rgb", True)
-        elif kind == "Pad":
-            if step.get("size_divisor", 32) != 32 or step.get("size") is not None:
-                raise _refusal(f"{place} Pad", step, "size_divisor=32")
-        elif not kind.startswith(_HARMLESS):
-            raise _refusal(f"{place} step", kind, "Resize, Normalize and Pad")
-    if len(sizes) > 1:
-        raise _refusal(f"{place} Resize.scale", tuple(sizes), "one size")
-    if not normalisation and isinstance(_at(config, "img_norm_cfg"), Mapping):
-        norm = config["img_norm_cfg"]
-        normalisation = _normalisation("img_norm_cfg", norm)
-        bgr = not norm.get("to_rgb", True)
-    size = next(iter(sizes), None)
-    return (
-        {} if size is None else {"short_side": min(size), "long_side": max(size)},
-        normalisation,
-        bgr,
-    )
-
-
-def _normalisation(place: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return mean and standard deviation, which come together."""
-    found = {name: values.get(name) for name in ("mean", "std")}
-    for name, value in found.items():
-        if not isinstance(value, tuple):
-            raise _refusal(f"{place}.{name}", value, "a list of three numbers")
-    return found
-
-
-def _steps(pipeline: Any) -> Iterator[Mapping[str, Any]]:
-    for step in pipeline if isinstance(pipeline, tuple) else ():
-        if isinstance(step, Mapping):
-            yield step
-            yield from _steps(step.get("transforms"))
-
-
-def _scales(place: str, step: Mapping[str, Any]) -> set[tuple[int, int]]:
-    """Return the sizes that a step resizes images to."""
-    if step.get("scale_factor") is not None:
-        raise _refusal(f"{place} Resize.scale_factor", step["scale_factor"], "scale")
-    value = step.get("scale", step.get("img_scale"))
-    if value is None:
-        return set()
-    several = isinstance(value, tuple) and all(isinstance(size, tuple) for size in value)
-    values = value if several else (value,)
-    for size in values:
-        if not (isinstance(size, tuple) and [type(side) for side in size] == [int, int]):
-            raise _refusal(f"{place} Resize.scale", size, "two integers")
-    return set(values)
-
-
-def _at(config: Any, place: str) -> Any:
-    """Return the value at a dotted place, `_ABSENT` if there is none."""
-    for name in place.split("."):
-        if not isinstance(config, Mapping) or name not in config:
-            return _ABSENT
-        config = config[name]
-    return config
-
-
 def _refusal(place: str, value: Any, supported: str) -> RefineMaskError:
     place = place.replace("test.", "test_cfg.", 1) if place.startswith("test.") else place
-    return RefineMaskError(
-        f"its configuration sets {place} to {shown(value)}; supported is {supported}"
-    )
+    return unsupported(place, value, supported)

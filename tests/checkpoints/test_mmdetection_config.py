@@ -154,6 +154,92 @@ def test_what_cannot_be_had_is_refused_by_name(old, new, message):
         read(OF_3.replace(old, new, 1 if "strides" in old else -1))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "(2048, 1024), keep_ratio",
+            "(2048, 1024), backend='pillow', keep_ratio",
+            "Resize.backend",
+        ),
+        (
+            "keep_ratio=True),\n    dict(type='Pack",
+            "interpolation='area'), dict(type='Pack",
+            "area",
+        ),
+        ("dict(type='PackDetInputs')", "dict(type='Pad', pad_to_square=True)", "Pad.pad_to_square"),
+        ("dict(type='PackDetInputs')", "dict(type='Pad', pad_val=dict(img=114))", "pad_val to 114"),
+        ("dict(type='PackDetInputs')", "dict(type='Pad', padding_mode='edge')", "padding_mode"),
+        ("dict(type='PackDetInputs')", "f(x)", "pipeline step to an expression"),
+        ("File')", "File', color_type='grayscale')", "color_type to 'grayscale'"),
+        ("File')", "File', channel_order='rgb')", "channel_order to 'rgb'; supported is bgr"),
+        ("pad_size_divisor=32", "pad_value=114", "data_preprocessor.pad_value to 114"),
+        ("keep_ratio=True),\n", "keep_ratio=f(x)),\n", "keep_ratio to an expression"),
+        ("bgr_to_rgb=True", "bgr_to_rgb=f(x)", "bgr_to_rgb to an expression"),
+    ],
+)
+def test_other_images_are_refused_by_name(old, new, message):
+    assert old in OF_3
+    with pytest.raises(RefineMaskError, match=f"its configuration sets .*{message}"):
+        read(new.join(OF_3.rsplit(old, 1)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model = dict([('backbone', dict(style='caffe'))])",
+        "model = dict(**{'backbone': dict(type='VGG')})",
+        "model = {**{'backbone': dict(type='VGG')}}",
+        "model = {}\nmodel['backbone'] = dict(type='VGG')",
+        "model = {}\nmodel.update(backbone=dict(type='VGG'))",
+        "model = {}\nif True:\n    model = dict(backbone=dict(type='VGG'))",
+        "model = {}\nmodel |= dict(backbone=dict(type='VGG'))",
+        "model, other = dict(backbone=dict(type='VGG')), 1",
+        "model: dict = dict(backbone=f(x))",
+        "test_cfg = f(x)",
+        "test_pipeline = f(x)",
+        "data = f(x)",
+        "img_norm_cfg = f(x)",
+    ],
+)
+def test_what_is_not_understood_is_refused_where_it_decides(text):
+    with pytest.raises(RefineMaskError, match="to an expression that is no literal"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\nos.environ['A'] = 'b'\nlr = 1\nlr *= 2\nif lr:\n    evaluation = f(x)",
+        "optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict({'backbone.a': dict(lr=0)})))",
+        "model: dict = dict({'backbone': dict(type='ResNet')}, type='MaskRCNN')",
+        "train_pipeline = [dict(type='Resize', scale=[(1, 2), (3, 4)], backend='pillow')]",
+        "model = dict(backbone=dict(init_cfg=f(x)))",
+    ],
+)
+def test_what_does_not_decide_may_be_anything(text):
+    assert read(text)[0] == maskrcnn_r50()
+
+
+def test_a_published_pipeline_with_all_its_defaults():
+    text = """
+test_pipeline = [
+    dict(type='LoadImageFromFile', to_float32=False, color_type='color', imdecode_backend='pillow',
+        backend_args=None),
+    dict(type='mmdet.Resize', scale=(1333, 800), keep_ratio=True, interpolation='bilinear',
+        backend='cv2', clip_object_border=True),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Pad', size_divisor=32, pad_val=dict(img=0, masks=0, seg=255)),
+    dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'scale_factor'))]
+"""
+    assert read(text)[0] == maskrcnn_r50()
+
+
+def test_either_name_of_the_exchange_of_colours():
+    text = "model = dict(data_preprocessor=dict(mean=[1, 2, 3], std=[4, 5, 6], rgb_to_bgr=True))"
+    assert read(text)[0].input.mean == (1, 2, 3)
+
+
 def test_the_heads_of_refinemask_pool_by_the_defaults():
     with pytest.raises(RefineMaskError, match=r"mask_roi_extractor.roi_layer.sampling_ratio to 2"):
         read(OF_3, refinemask_r50())

@@ -77,6 +77,8 @@ def test_expressions_are_not_evaluated():
         {"cfg": "import os\na = os.remove('x')\nb = dict(c=a, d=-1.5, e={'f': 2})"}
     )
     assert found == {"a": UNREADABLE, "b": {"c": UNREADABLE, "d": -1.5, "e": {"f": 2}}}
+    found = configuration({"cfg": {"a": torch.ones(2), "b": [None, True, b"c"]}})
+    assert found == {"a": UNREADABLE, "b": (None, True, UNREADABLE)}
 
 
 @pytest.mark.parametrize(
