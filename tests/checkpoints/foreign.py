@@ -1,7 +1,8 @@
 """Checkpoints of other programs, built from synthetic weights."""
 
+import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
@@ -23,6 +24,30 @@ model = dict(
 img_norm_cfg = dict(
     mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 """
+
+# Ours to theirs, written from detectron2's own modules.
+_DETECTRON2_NAMES = (
+    (r"backbone\.conv1\.", "backbone.bottom_up.stem.conv1."),
+    (r"backbone\.bn1\.", "backbone.bottom_up.stem.conv1.norm."),
+    (r"backbone\.layer(\d)\.(\d+)\.bn(\d)\.", r"backbone.bottom_up.res<\1>.\2.conv\3.norm."),
+    (r"backbone\.layer(\d)\.(\d+)\.downsample\.0\.", r"backbone.bottom_up.res<\1>.\2.shortcut."),
+    (
+        r"backbone\.layer(\d)\.(\d+)\.downsample\.1\.",
+        r"backbone.bottom_up.res<\1>.\2.shortcut.norm.",
+    ),
+    (r"backbone\.layer(\d)\.", r"backbone.bottom_up.res<\1>."),
+    (r"neck\.lateral_convs\.(\d)\.conv\.", r"backbone.fpn_lateral<<\1>>."),
+    (r"neck\.fpn_convs\.(\d)\.conv\.", r"backbone.fpn_output<<\1>>."),
+    (r"rpn_head\.rpn_conv\.", "proposal_generator.rpn_head.conv."),
+    (r"rpn_head\.rpn_cls\.", "proposal_generator.rpn_head.objectness_logits."),
+    (r"rpn_head\.rpn_reg\.", "proposal_generator.rpn_head.anchor_deltas."),
+    (r"roi_head\.bbox_head\.shared_fcs\.(\d)\.", r"roi_heads.box_head.fc<\1>."),
+    (r"roi_head\.bbox_head\.fc_cls\.", "roi_heads.box_predictor.cls_score."),
+    (r"roi_head\.bbox_head\.fc_reg\.", "roi_heads.box_predictor.bbox_pred."),
+    (r"roi_head\.mask_head\.convs\.(\d)\.conv\.", r"roi_heads.mask_head.mask_fcn<\1>."),
+    (r"roi_head\.mask_head\.upsample\.", "roi_heads.mask_head.deconv."),
+    (r"roi_head\.mask_head\.conv_logits\.", "roi_heads.mask_head.predictor."),
+)
 
 
 def narrow(config: ModelConfig) -> ModelConfig:
@@ -49,7 +74,8 @@ def _array(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def thin_tensors(names: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Return tensors of given shapes that are views of one small storage of ones."""
-    storage = torch.ones(max(map(prod, names.values())), dtype=torch.uint8)
+    # From NumPy, because PyTorch starts threads for so many, and the fuzzer forks processes.
+    storage = torch.from_numpy(np.ones(max(map(prod, names.values())), np.uint8))
     return {name: storage[: prod(shape)].reshape(shape) for name, shape in names.items()}
 
 
@@ -105,3 +131,25 @@ def mmengine_checkpoint(config: ModelConfig, class_names: tuple[str, ...]) -> di
 
 PREPROCESSED = InputConfig(mean=(100.0, 110.5, 103.53), std=(58.395, 57.12, 50.0))
 """The input that `mmengine_checkpoint` tells."""
+
+
+def detectron2_name(name: str) -> str:
+    """Return what detectron2 calls one of our tensors."""
+    for pattern, replacement in _DETECTRON2_NAMES:
+        theirs, count = re.subn(f"^{pattern}", replacement, name)
+        if count:
+            theirs = re.sub(r"<<(\d)>>", lambda found: str(int(found[1]) + 2), theirs)
+            return re.sub(r"<(\d)>", lambda found: str(int(found[1]) + 1), theirs)
+    raise AssertionError(name)
+
+
+def cell_anchors(
+    sizes: Sequence[int] = (32, 64, 128, 256, 512), ratios: Sequence[float] = (0.5, 1.0, 2.0)
+) -> dict[str, Tensor]:
+    """Return the anchors of every level as detectron2 saves them."""
+    found = {}
+    for level, size in enumerate(sizes):
+        sides = [(size / ratio**0.5 / 2, size * ratio**0.5 / 2) for ratio in ratios]
+        boxes = torch.tensor([[-w, -h, w, h] for w, h in sides])
+        found[f"proposal_generator.anchor_generator.cell_anchors.{level}"] = boxes
+    return found

@@ -1,7 +1,6 @@
 """Mask R-CNN of detectron2: its names, its conventions, and its plain pickles of arrays."""
 
 import pickle
-import re
 import resource
 from collections import OrderedDict
 from dataclasses import replace
@@ -17,39 +16,6 @@ from refinemask.configs.presets import maskrcnn_r50, maskrcnn_r101
 from refinemask.errors import RefineMaskError
 from tests.checkpoints import foreign
 
-# Ours to theirs, written from detectron2's own modules.
-NAMES = (
-    (r"backbone\.conv1\.", "backbone.bottom_up.stem.conv1."),
-    (r"backbone\.bn1\.", "backbone.bottom_up.stem.conv1.norm."),
-    (r"backbone\.layer(\d)\.(\d+)\.bn(\d)\.", r"backbone.bottom_up.res<\1>.\2.conv\3.norm."),
-    (r"backbone\.layer(\d)\.(\d+)\.downsample\.0\.", r"backbone.bottom_up.res<\1>.\2.shortcut."),
-    (
-        r"backbone\.layer(\d)\.(\d+)\.downsample\.1\.",
-        r"backbone.bottom_up.res<\1>.\2.shortcut.norm.",
-    ),
-    (r"backbone\.layer(\d)\.", r"backbone.bottom_up.res<\1>."),
-    (r"neck\.lateral_convs\.(\d)\.conv\.", r"backbone.fpn_lateral<<\1>>."),
-    (r"neck\.fpn_convs\.(\d)\.conv\.", r"backbone.fpn_output<<\1>>."),
-    (r"rpn_head\.rpn_conv\.", "proposal_generator.rpn_head.conv."),
-    (r"rpn_head\.rpn_cls\.", "proposal_generator.rpn_head.objectness_logits."),
-    (r"rpn_head\.rpn_reg\.", "proposal_generator.rpn_head.anchor_deltas."),
-    (r"roi_head\.bbox_head\.shared_fcs\.(\d)\.", r"roi_heads.box_head.fc<\1>."),
-    (r"roi_head\.bbox_head\.fc_cls\.", "roi_heads.box_predictor.cls_score."),
-    (r"roi_head\.bbox_head\.fc_reg\.", "roi_heads.box_predictor.bbox_pred."),
-    (r"roi_head\.mask_head\.convs\.(\d)\.conv\.", r"roi_heads.mask_head.mask_fcn<\1>."),
-    (r"roi_head\.mask_head\.upsample\.", "roi_heads.mask_head.deconv."),
-    (r"roi_head\.mask_head\.conv_logits\.", "roi_heads.mask_head.predictor."),
-)
-
-
-def their_name(name):
-    for pattern, replacement in NAMES:
-        theirs, count = re.subn(f"^{pattern}", replacement, name)
-        if count:
-            theirs = re.sub(r"<<(\d)>>", lambda found: str(int(found[1]) + 2), theirs)
-            return re.sub(r"<(\d)>", lambda found: str(int(found[1]) + 1), theirs)
-    raise AssertionError(name)
-
 
 def ours(preset=maskrcnn_r50, classes=80):
     config = foreign.narrow(preset(classes))
@@ -58,16 +24,7 @@ def ours(preset=maskrcnn_r50, classes=80):
 
 def theirs(config, **more):
     weights = foreign.state_dict(config)
-    return {their_name(name): tensor for name, tensor in weights.items()} | more
-
-
-def cell_anchors(sizes=(32, 64, 128, 256, 512), ratios=(0.5, 1.0, 2.0)):
-    found = {}
-    for level, size in enumerate(sizes):
-        sides = [(size / ratio**0.5 / 2, size * ratio**0.5 / 2) for ratio in ratios]
-        boxes = torch.tensor([[-w, -h, w, h] for w, h in sides])
-        found[f"proposal_generator.anchor_generator.cell_anchors.{level}"] = boxes
-    return found
+    return {foreign.detectron2_name(name): tensor for name, tensor in weights.items()} | more
 
 
 @pytest.mark.parametrize("preset", [maskrcnn_r50, maskrcnn_r101])
@@ -107,7 +64,7 @@ def test_what_the_file_records(tmp_path):
     recorded = {
         "pixel_mean": torch.tensor([123.675, 116.28, 103.53]).reshape(3, 1, 1),
         "pixel_std": torch.tensor([58.395, 57.12, 57.375]).reshape(3, 1, 1),
-        **cell_anchors((16, 32, 64, 128, 256), (0.2, 1.0, 5.0)),
+        **foreign.cell_anchors((16, 32, 64, 128, 256), (0.2, 1.0, 5.0)),
     }
     torch.save({"model": theirs(config, **recorded), "iteration": 9}, tmp_path / "model.pth")
     found = read_checkpoint(tmp_path / "model.pth")
@@ -133,15 +90,18 @@ def test_norms_of_the_first_versions(tmp_path):
     [
         ({"roi_heads.keypoint_head.x": torch.ones(1)}, "a detector of keypoints"),
         ({"roi_heads.box_head.0.fc1.weight": torch.ones(1)}, "a Cascade R-CNN"),
-        (cell_anchors((32, 64, 128, 256, 500)), "its anchors have several sizes a level"),
-        (cell_anchors((32, 64, 128, 256)), "not those of the five levels"),
+        (foreign.cell_anchors((32, 64, 128, 256, 500)), "its anchors have several sizes a level"),
+        (foreign.cell_anchors((32, 64, 128, 256)), "not those of the five levels"),
         (
-            {n: t[:0] for n, t in cell_anchors().items()},
+            {n: t[:0] for n, t in foreign.cell_anchors().items()},
             "not those of the five levels",
         ),
-        ({n: t.bool() for n, t in cell_anchors().items()}, "its anchors have several sizes"),
         (
-            {n: t.to(torch.float8_e5m2) for n, t in cell_anchors().items()},
+            {n: t.bool() for n, t in foreign.cell_anchors().items()},
+            "its anchors have several sizes",
+        ),
+        (
+            {n: t.to(torch.float8_e5m2) for n, t in foreign.cell_anchors().items()},
             "its anchors have several sizes a level",
         ),
         ({"pixel_mean": torch.ones(1)}, "mean must be a list of 3 values"),

@@ -14,7 +14,6 @@ from refinemask.configs.config import Conventions, RefineMaskConfig
 from refinemask.errors import RefineMaskError
 from tests import golden
 from tests.checkpoints import foreign
-from tests.checkpoints.test_detectron2 import cell_anchors, their_name
 
 NARROW = {
     name: foreign.narrow(config)
@@ -232,8 +231,11 @@ def torchvision_shapes():
 
 
 def detectron2_shapes():
-    names = {their_name(name): shape for name, shape in foreign.shapes(NARROW["maskrcnn"]).items()}
-    anchors = {name: tuple(tensor.shape) for name, tensor in cell_anchors().items()}
+    names = {
+        foreign.detectron2_name(name): shape
+        for name, shape in foreign.shapes(NARROW["maskrcnn"]).items()
+    }
+    anchors = {name: tuple(tensor.shape) for name, tensor in foreign.cell_anchors().items()}
     return names | anchors | {"pixel_mean": (3,), "pixel_std": (3,)}
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from random import Random
 
 import cv2
 import numpy as np
+import onnx
 import torch
 
 from refinemask import engines
@@ -22,8 +24,18 @@ from refinemask.evaluation.measure import check_masks, measure_file
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.drawing import draw
 from refinemask.inference.images import load_image
+from refinemask.inference.metadata import METADATA_KEY
 from refinemask.inference.results import to_coco_results
-from tests.checkpoints.foreign import TEXT, narrow, shapes
+from tests.artifact_bytes import make_metadata, sealed
+from tests.checkpoints.foreign import (
+    TEXT,
+    cell_anchors,
+    detectron2_name,
+    narrow,
+    shapes,
+    thin_tensors,
+)
+from tests.engines.conftest import GRAPH
 from tests.fuzz.child import Reader
 from tests.fuzz.formats import (
     SEPARATOR,
@@ -142,29 +154,46 @@ def _write_image(path: Path) -> None:
     cv2.imwrite(str(path), np.full((40, 60, 3), 90, np.uint8))
 
 
+def _artifact_seeds() -> list[bytes]:
+    """Return an artifact with metadata of today, which the checks let through to a runtime."""
+    model = onnx.parser.parse_model(GRAPH)
+    onnx.helper.set_model_props(model, {METADATA_KEY: make_metadata().to_json()})
+    return [sealed(model.SerializeToString())]
+
+
 def _safetensors_seeds() -> list[bytes]:
     return [find_checkpoint("maskrcnn_small").read_bytes()]
 
 
 def _pickle_seeds() -> list[bytes]:
-    """Return checkpoints as mmdetection saves them, with one number behind all of each tensor."""
-    weights = {
-        f"module.{name}": torch.ones(()).expand(shape)
-        for name, shape in shapes(narrow(maskrcnn_r50())).items()
-    }
+    """Return checkpoints of mmdetection and detectron2, and a plain pickle of arrays.
+
+    Their tensors are views of one small storage, so that they are small and still whole.
+    """
+    ours = shapes(narrow(maskrcnn_r50()))
+    mmdetection = thin_tensors({f"module.{name}": shape for name, shape in ours.items()})
+    theirs = {detectron2_name(n): s for n, s in ours.items() if "num_batches" not in n}
+    recorded = cell_anchors() | {"pixel_mean": torch.ones(3), "pixel_std": torch.ones(3)}
+    detectron2 = thin_tensors(theirs) | recorded
     meta = {"config": TEXT, "CLASSES": ("person", "car"), "epoch": 12}
     seeds = []
-    for content in ({"meta": meta, "state_dict": weights}, dict(list(weights.items())[:3])):
+    for content in (
+        {"meta": meta, "state_dict": mmdetection},
+        {"model": detectron2, "iteration": 9},
+        dict(list(mmdetection.items())[:3]),
+    ):
         file = io.BytesIO()
         torch.save(content, file)
         seeds.append(file.getvalue())
-    return seeds
+    arrays = {name: np.ones((2,) + (1,) * (len(shape) - 1), "f4") for name, shape in theirs.items()}
+    arrays |= {name: tensor.numpy() for name, tensor in recorded.items()}
+    return [*seeds, pickle.dumps({"model": arrays, "__author__": "Detectron2 Model Zoo"}, 2)]
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("artifact", _read_artifact, mutate_artifact),
+        Target("artifact", _read_artifact, mutate_artifact, _artifact_seeds),
         Target("safetensors", _read_safetensors, mutate_safetensors, _safetensors_seeds),
         Target("pickle", _read_pickle, mutate_checkpoint, _pickle_seeds),
         Target("coco", _read_coco, mutate_parts(mutate_json, mutate_json)),

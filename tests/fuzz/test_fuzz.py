@@ -71,6 +71,18 @@ def test_the_corpus_is_read_or_refused():
     assert done.stdout.count("0 kinds of failures") == len(TARGETS)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_mutations_get_beyond_the_first_checks(target):
+    """They are read, or refused for many reasons, of which none explains nearly all."""
+    command = [sys.executable, "-m", "tests.fuzz.outcomes", target, "100"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    outcomes = json.loads(done.stdout)
+    assert sum(outcomes.values()) == 100
+    assert max(outcomes.values()) <= 70, outcomes
+    assert len(outcomes) >= 6, outcomes
+
+
 def test_the_corpus_is_small():
     sizes = [path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()]
     assert sum(sizes) < 200_000
