@@ -1,4 +1,4 @@
-"""Count what becomes of mutated inputs: `python -m tests.fuzz.outcomes TARGET COUNT`.
+"""Count what becomes of mutated inputs: `python -m tests.fuzz.outcomes COUNT`.
 
 A target whose inputs are nearly all refused by one check tests that check alone.
 """
@@ -31,5 +31,5 @@ def count_outcomes(target: Target, count: int) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    found = count_outcomes(TARGETS[sys.argv[1]], int(sys.argv[2]))
-    sys.stdout.write(json.dumps(dict(found.most_common()), indent=2) + "\n")
+    found = {name: count_outcomes(one, int(sys.argv[1])) for name, one in TARGETS.items()}
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")

@@ -71,16 +71,17 @@ def test_the_corpus_is_read_or_refused():
     assert done.stdout.count("0 kinds of failures") == len(TARGETS)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_mutations_get_beyond_the_first_checks(target):
+def test_mutations_get_beyond_the_first_checks():
     """They are read, or refused for many reasons, of which none explains nearly all."""
-    command = [sys.executable, "-m", "tests.fuzz.outcomes", target, "100"]
+    command = [sys.executable, "-m", "tests.fuzz.outcomes", "60"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    outcomes = json.loads(done.stdout)
-    assert sum(outcomes.values()) == 100
-    assert max(outcomes.values()) <= 70, outcomes
-    assert len(outcomes) >= 6, outcomes
+    found = json.loads(done.stdout)
+    assert found.keys() == TARGETS.keys()
+    for target, outcomes in found.items():
+        assert sum(outcomes.values()) == 60
+        assert max(outcomes.values()) <= 42, (target, outcomes)
+        assert len(outcomes) >= 6, (target, outcomes)
 
 
 def test_the_corpus_is_small():
