@@ -4,8 +4,8 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -229,29 +229,48 @@ def _truncated(path: Path) -> RefineMaskError:
 
 
 def _decode(data: bytes) -> NDArray[np.generic] | None:
+    """Decode an image; silently where OpenCV is silent, as in our programs, whose errors say it.
+
+    Of a JPEG that is damaged inside libjpeg decodes something, and its line is all that says so.
+    """
+    silent = os.environ.get("OPENCV_LOG_LEVEL") == "SILENT" and not data.startswith(jpeg.START)
+    return _decode_silently(data) if silent else _decode_aloud(data)
+
+
+def _decode_aloud(data: bytes) -> NDArray[np.generic] | None:
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
 def _decode_silently(data: bytes) -> NDArray[np.generic] | None:
-    with _no_messages():
-        return _decode(data)
+    with _NoMessages():
+        return _decode_aloud(data)
 
 
-_messages = threading.Lock()
+class _NoMessages:
+    """Keep what libraries in C print from standard error, while any thread is inside."""
 
+    _lock = threading.Lock()
+    _inside = 0
+    _shown = -1
 
-@contextmanager
-def _no_messages() -> Iterator[None]:
-    """Keep what libraries in C print from standard error."""
-    with _messages, open(os.devnull, "wb") as nowhere:
-        shown = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(shown, 2)
-            os.close(shown)
+    def __enter__(self) -> None:
+        with self._lock:
+            if _NoMessages._inside == 0:
+                with suppress(OSError):  # where standard error is closed, nothing is shown
+                    _NoMessages._shown = os.dup(2)
+                    nowhere = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nowhere, 2)
+                    os.close(nowhere)
+            _NoMessages._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            _NoMessages._inside -= 1
+            if _NoMessages._inside == 0 and _NoMessages._shown >= 0:
+                os.dup2(_NoMessages._shown, 2)
+                os.close(_NoMessages._shown)
+                _NoMessages._shown = -1
 
 
 def _to_rgb8(bgr: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:

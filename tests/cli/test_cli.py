@@ -341,6 +341,23 @@ def test_a_broken_image_prints_nothing_of_opencv(photograph: Path) -> None:
     assert done.stderr == ""
 
 
+def test_a_damaged_image_prints_nothing_of_its_decoder(photograph: Path) -> None:
+    damaged = photograph.with_name("damaged.png")
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    cv2.imwrite(str(damaged), pixels)
+    data = bytearray(damaged.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 40] = bytes(range(40))
+    damaged.write_bytes(data)
+    command = ["predict", str(damaged), "--model", "maskrcnn_small", "--json", "-"]
+    done = subprocess.run(
+        [sys.executable, "-m", "refinemask", *command], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "damaged.png as PNG: it is damaged" in done.stderr
+    assert "libpng" not in done.stderr
+
+
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
 def test_signals_that_end_a_process_clean_up_like_ctrl_c(number: str) -> None:
     code = (
