@@ -78,7 +78,7 @@ def _inside(mask_head: nn.Module, counts: Counts) -> Counts:
         for index, _ in lists:
             key = f"stage_{STAGE_SIZES[int(index)]}" if name == "stages" else name
             called = ".".join(filter(None, (type(mask_head).__name__, name, index)))
-            before = f"{called}.semantic_transform_in"  # of stages: `fine` is no call of the module
+            before = f"{called}.semantic_transform_in"  # as `fine_maps` calls it
             inside[key] = inside.get(key, 0) + counts.get(called, 0) + counts.get(before, 0)
     inside = {name: count for name, count in inside.items() if count}
     return inside | {"logits": counts["Global"] - sum(inside.values())}

@@ -43,10 +43,6 @@ class RefineStage(nn.Module):
         )
         self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 2, 1)
 
-    def fine(self, semantic: Tensor) -> Tensor:
-        """Map semantic features (B, C_s, H / 4, W / 4) to those that are pooled, of C channels."""
-        return F.relu(self.semantic_transform_in(semantic), inplace=True)
-
     def forward(
         self,
         instance: Tensor,
@@ -59,7 +55,7 @@ class RefineStage(nn.Module):
 
         Args:
             instance: (K, C, S, S) features.
-            fine: (B, C, H / 4, W / 4), what `fine` returned.
+            fine: (B, C, H / 4, W / 4), of `fine_maps`.
             semantic_probs: (B, 1, H / 4, W / 4).
             rois: float32 (K, 5).
             labels: int64 (K,).
@@ -115,10 +111,7 @@ class RefineMaskHead(nn.Module):
         semantic = self.semantic_convs(p2)
         semantic_logits = self.semantic_logits(semantic)
         semantic_probs = semantic_logits.sigmoid()
-        fine = []
-        for stage in self.stages:
-            assert isinstance(stage, RefineStage)
-            fine.append(stage.fine(semantic))
+        fine = fine_maps(self.stages, semantic)
 
         def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
             instance = self.instance_convs(instance)
@@ -133,6 +126,12 @@ class RefineMaskHead(nn.Module):
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
         """Return the refined mask logits (K, 1, 112, 112); arguments as in `forward`."""
         return refine_stages(self(features, rois, labels).stages)[-1]
+
+
+def fine_maps(stages: nn.ModuleList, semantic: Tensor) -> list[Tensor]:
+    """Map semantic features (B, C_s, H / 4, W / 4) to those that each stage takes for its RoIs."""
+    transforms = (stage.get_submodule("semantic_transform_in") for stage in stages)
+    return [F.relu(transform(semantic), inplace=True) for transform in transforms]
 
 
 def refine_stages(stages: Sequence[Tensor]) -> list[Tensor]:

@@ -19,6 +19,7 @@ from refinemask.models.refine_mask_head import (
     ROI_SIZE,
     STAGE_SIZES,
     RefineMaskOutput,
+    fine_maps,
     refine_stages,
 )
 from refinemask.models.roi_pooler import RoIPooler
@@ -39,17 +40,13 @@ class SimpleRefineStage(nn.Module):
         )
         self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 1, 1)
 
-    def fine(self, semantic: Tensor) -> Tensor:
-        """Map semantic features (B, C_s, H / 4, W / 4) to those that are sampled, of C channels."""
-        return F.relu(self.semantic_transform_in(semantic), inplace=True)
-
     def forward(self, instance: Tensor, probs: Tensor, fine: Tensor, rois: Tensor) -> Tensor:
         """Refine once.
 
         Args:
             instance: (K, C, S, S) features.
             probs: (K, 1, S, S), the mask predicted from them.
-            fine: (B, C, H / 4, W / 4), what `fine` returned.
+            fine: (B, C, H / 4, W / 4), of `fine_maps`.
             rois: float32 (K, 5).
 
         Returns:
@@ -95,10 +92,7 @@ class SimpleRefineMaskHead(nn.Module):
     ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
         semantic = self.semantic_convs(p2)
-        fine = []
-        for stage in self.stages:
-            assert isinstance(stage, SimpleRefineStage)
-            fine.append(stage.fine(semantic))
+        fine = fine_maps(self.stages, semantic)
 
         def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
             instance = self.instance_convs(instance)
