@@ -168,7 +168,7 @@ class PredictorChoice(ModelChoice):
 
         settings = {"bn_eps": self.bn_eps, "max_detections": self.max_detections}
         settings = {name: value for name, value in settings.items() if value is not None}
-        settings |= read_settings(self.settings)
+        settings = read_settings(self.settings) | settings
         checkpoint = self.checkpoint()
         if self.artifact is not None:
             origin = {"artifact": sha256(self.artifact)}

@@ -53,10 +53,8 @@ def open_dataset(
     """
     if spec == "shapes" or spec.startswith("shapes:"):
         return ShapesDataset.from_spec(spec, classes)
-    before, separator, after = spec.rpartition("@")
-    given = bool(separator) and not Path(spec).exists()
-    annotations, images = (Path(before), Path(after)) if given else (Path(spec), None)
-    dataset = _open_path(annotations, images, classes, images_only)
+    path, split, images = _parts(spec)
+    dataset = _open_path(path, split, images, classes, images_only)
     if with_images:
         dataset.check_images()
     return dataset
@@ -69,8 +67,7 @@ def dataset_files(spec: str, dataset: InstanceDataset) -> Iterator[Path]:
         spec: what it was opened by.
         dataset: as `open_dataset` returned it; images that are missing are left out.
     """
-    path = Path(spec.rpartition("@")[0] if not Path(spec).exists() and "@" in spec else spec)
-    path = Path(str(path).rpartition(":")[0]) if not path.exists() else path
+    path = _parts(spec)[0]
     if is_yolo(path):
         yield find_yaml(path)
     elif path.is_file():
@@ -84,12 +81,23 @@ def dataset_files(spec: str, dataset: InstanceDataset) -> Iterator[Path]:
         yield from map(dataset.instance_map_path, range(len(dataset)))
 
 
-def _open_path(
-    path: Path, images: Path | None, classes: Sequence[str] | None, images_only: bool
-) -> CocoDataset | GtFineDataset:
+def _parts(spec: str) -> tuple[Path, str | None, Path | None]:
+    """Return the file or folder of a specification, its split and its folder of images."""
+    before, separator, after = spec.rpartition("@")
+    given = bool(separator) and not Path(spec).exists()
+    path, images = (Path(before), Path(after)) if given else (Path(spec), None)
     before, separator, after = str(path).rpartition(":")
     split = after if separator and after in SPLITS and not path.exists() else None
-    path = Path(before) if split else path
+    return Path(before) if split else path, split, images
+
+
+def _open_path(
+    path: Path,
+    split: str | None,
+    images: Path | None,
+    classes: Sequence[str] | None,
+    images_only: bool,
+) -> CocoDataset | GtFineDataset:
     if split or is_yolo(path):
         return _open_yolo(path, split, images, classes)
     if path.is_dir():
