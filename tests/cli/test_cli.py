@@ -14,24 +14,14 @@ import cv2
 import numpy as np
 import pytest
 import typer
-from typer.testing import CliRunner, Result
 
 import refinemask.checkpoints
 import refinemask.training
 from refinemask.cli.main import COMMANDS, app, export_app
-from refinemask.cli.selection import PredictorChoice
-from refinemask.configs.presets import maskrcnn_small
 from refinemask.console import exit_on_error, write_result
-from refinemask.engines.torch import TorchEngine
 from refinemask.errors import GateFailed, RefineMaskError, WrongUsage
 from refinemask.training import TrainOptions
-
-SYNTHETIC = ("--preset", "maskrcnn_small", "--weights", "synthetic")
-
-
-def invoke(*arguments: str | Path, app: typer.Typer = app) -> Result:
-    """Run the command line in this process."""
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+from tests.cli.program import SYNTHETIC, invoke
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -197,72 +187,12 @@ def test_verify_shows_the_report_and_exits_by_it(
     assert json.loads(written.read_text())["passed"] is passed
 
 
-@pytest.fixture
-def photograph(tmp_path: Path) -> Path:
-    path = tmp_path / "photo.png"
-    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8))
-    return path
-
-
 def test_predict_writes_pictures_and_results(photograph: Path, tmp_path: Path) -> None:
     output, results = tmp_path / "drawn", tmp_path / "results.json"
     done = invoke("predict", photograph, *SYNTHETIC, "--output", output, "--json", results)
     assert done.exit_code == 0, done.output
     assert isinstance(json.loads(results.read_text()), list)
     assert cv2.imread(str(output / "photo.png")) is not None
-
-
-def test_max_detections_raises_the_maximum_of_the_model(photograph: Path) -> None:
-    given = ("predict", photograph, *SYNTHETIC, "--num-classes", "9")
-    counts = []
-    for more in (
-        [],
-        ["--max-detections", "140"],
-        ["--max-detections", "3"],
-        ["--set", "max_detections=7"],
-    ):
-        done = invoke(*given, "--json", "-", *more)
-        assert done.exit_code == 0, done.output
-        counts.append(len(json.loads(done.stdout)))
-    assert counts == [100, 140, 3, 7]
-
-
-def test_settings_belong_to_a_model(photograph: Path, tmp_path: Path) -> None:
-    with pytest.raises(WrongUsage, match="--set requires --model or --preset"):
-        PredictorChoice(artifact=tmp_path / "a.onnx", settings=("score_threshold=0.1",)).check()
-    done = invoke("predict", photograph, *SYNTHETIC, "--json", "-", "--set", "score_threshold")
-    assert done.exit_code == 2
-    assert "must be NAME=VALUE" in done.output
-
-
-def test_more_detections_than_a_protocol_counts(tmp_path: Path) -> None:
-    given = ("eval", "--dataset", "shapes:1", *SYNTHETIC, "--num-classes", "4")
-    for most, said in (("300", True), ("100", False)):
-        done = invoke(*given, "--max-detections", most, "--json", "-")
-        assert done.exit_code == 0, done.output
-        assert ("counts the best 100 detections of an image" in done.stderr) == said
-
-
-def test_settings_decide_whether_an_evaluation_continues() -> None:
-    plain = PredictorChoice("refinemask_small").identity()
-    changed = PredictorChoice("refinemask_small", settings=("score_threshold=0.1",)).identity()
-    assert changed == plain | {"score_threshold": 0.1}
-
-
-def test_an_artifact_says_that_it_keeps_fewer(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    engine = TorchEngine(refinemask.checkpoints.synthetic_model(maskrcnn_small()))
-    monkeypatch.setattr("refinemask.engines.open", lambda *_: engine)
-    for wanted, noted in ((300, True), (100, False), (7, False)):
-        choice = PredictorChoice(artifact=tmp_path / "a.onnx", max_detections=wanted)
-        assert choice.open() is engine
-        assert engine.max_detections == wanted
-        lines = capsys.readouterr().err
-        assert ("at most 100 detections" in lines) == noted
-    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    assert len(engine.predict(image)) == 7
-    assert len(engine.predict(image, max_detections=2)) == 2
 
 
 def test_predict_keeps_progress_out_of_the_results(photograph: Path) -> None:
