@@ -40,6 +40,8 @@ $(INSTALLED): setup.py pyproject.toml constraints.txt
 	# What these two require would overwrite OpenCV and shadow a module of Python: see pyproject.toml.
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps \
 		lvis cityscapesScripts
+	# pip builds in an environment of its own, where OpenVINO, whose operators it leaves out, is not.
+	$(BIN)/python setup.py --quiet build_native --inplace
 	touch $@
 
 demo: $(INSTALLED)
