@@ -3,9 +3,7 @@
 import logging
 import os
 import stat
-import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.files import atomic_path
 from refinemask.inference import jpeg, opencv
+from refinemask.inference.decoder_messages import decode_noting, decode_silently
 from refinemask.inference.image_headers import FORMATS, Header, is_whole_png, read_header
 from refinemask.inference.opencv import cv2
 from refinemask.inference.pixel_limit import VARIABLE, max_pixels, size_problem
@@ -198,9 +197,10 @@ def _decode_whole(data: bytes, header: Header, path: Path) -> NDArray[np.generic
     structure = jpeg.parse(data) if header.format == "JPEG" else jpeg.Jpeg(has_end=True)
     if not structure.has_end:
         data = data[: structure.end] + jpeg.END
-    decode = _decode if structure.has_end else _decode_silently
+    pixels = None
     try:
-        pixels = decode(data) if safe else None
+        if safe:
+            pixels = _decode(data, path) if structure.has_end else _decode_silently(data)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE_PIXELS" in error.err:
             raise RefineMaskError(
@@ -228,13 +228,14 @@ def _truncated(path: Path) -> RefineMaskError:
     return RefineMaskError(f"image {path} is truncated; copy it again from its source")
 
 
-def _decode(data: bytes) -> NDArray[np.generic] | None:
-    """Decode an image; silently where OpenCV is silent, as in our programs, whose errors say it.
-
-    Of a JPEG that is damaged inside libjpeg decodes something, and its line is all that says so.
-    """
-    silent = os.environ.get("OPENCV_LOG_LEVEL") == "SILENT" and not data.startswith(jpeg.START)
-    return _decode_silently(data) if silent else _decode_aloud(data)
+def _decode(data: bytes, path: Path) -> NDArray[np.generic] | None:
+    """Decode an image; in our programs, decoders print nothing, and damage is noted with a name."""
+    if os.environ.get("OPENCV_LOG_LEVEL") != "SILENT":
+        return _decode_aloud(data)
+    pixels, damage = decode_noting(lambda: _decode_aloud(data))
+    if damage and pixels is not None:
+        logger.warning("image %s may be damaged inside, as its decoder says: %s", path, damage)
+    return pixels
 
 
 def _decode_aloud(data: bytes) -> NDArray[np.generic] | None:
@@ -243,34 +244,7 @@ def _decode_aloud(data: bytes) -> NDArray[np.generic] | None:
 
 
 def _decode_silently(data: bytes) -> NDArray[np.generic] | None:
-    with _NoMessages():
-        return _decode_aloud(data)
-
-
-class _NoMessages:
-    """Keep what libraries in C print from standard error, while any thread is inside."""
-
-    _lock = threading.Lock()
-    _inside = 0
-    _shown = -1
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if _NoMessages._inside == 0:
-                with suppress(OSError):  # where standard error is closed, nothing is shown
-                    _NoMessages._shown = os.dup(2)
-                    nowhere = os.open(os.devnull, os.O_WRONLY)
-                    os.dup2(nowhere, 2)
-                    os.close(nowhere)
-            _NoMessages._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            _NoMessages._inside -= 1
-            if _NoMessages._inside == 0 and _NoMessages._shown >= 0:
-                os.dup2(_NoMessages._shown, 2)
-                os.close(_NoMessages._shown)
-                _NoMessages._shown = -1
+    return decode_silently(lambda: _decode_aloud(data))
 
 
 def _to_rgb8(bgr: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
