@@ -4,7 +4,7 @@ CMake builds `plugins/` into `refinemask/lib`. Two environment variables say how
 
     REFINEMASK_NATIVE   auto: what can be built, the package works without; 1: a failure is an
                         error; 0: nothing
-    REFINEMASK_CUDA     the same for the TensorRT plugins, which need nvcc
+    REFINEMASK_CUDA     the same for what has CUDA kernels, which need nvcc
 """
 
 import importlib
@@ -21,6 +21,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build import build
 
 LIBRARIES = Path("refinemask", "lib")
+WITH_CUDA = ("refinemask_ort_cuda", "refinemask_torch", "refinemask_trt")
 BUILD_TREE = Path("build", "setup")  # kept: the next build compiles only what has changed
 
 
@@ -116,7 +117,7 @@ def build_libraries(strict: bool, cuda: str) -> None:
         try:
             subprocess.run([*command, "--target", name], check=True)
         except subprocess.CalledProcessError:
-            if strict or (cuda == "1" and name == "refinemask_trt"):
+            if strict or (cuda == "1" and name in WITH_CUDA):
                 raise
             Path(LIBRARIES, f"lib{name}.so").unlink(missing_ok=True)
             logging.warning("%s is left out: it does not compile here", name)

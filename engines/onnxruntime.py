@@ -36,7 +36,9 @@ class OnnxRuntimeEngine(Engine):
         if threads is not None:
             options.intra_op_num_threads = threads
         if artifact.metadata.form == "fused":
-            operators = native.require("ort", f"the fused artifact {artifact.path}")
+            kind: native.Kind = "ort" if device == "cpu" else "ort_cuda"
+            where = "" if device == "cpu" else f" on {device}"
+            operators = native.require(kind, f"the fused artifact {artifact.path}{where}")
             options.register_custom_ops_library(str(operators))
         try:
             session = onnxruntime.InferenceSession(artifact.path, options, providers=providers)

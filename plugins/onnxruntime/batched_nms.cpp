@@ -50,8 +50,7 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        graph.setOutput(0, kOutputs[0], {ShapeInference::unknown(), ShapeInference::fixed(3)});
-        graph.setOutput(1, kOutputs[1], {});
+        inferBatchedNMS(graph);
     }
 };
 

@@ -41,9 +41,7 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        graph.setOutput(0, graph.inputs().at(1).type,
-            {graph.dimension(1, 4, 0), ShapeInference::fixed(1), graph.dimension(1, 4, 2),
-                graph.dimension(1, 4, 3)});
+        inferBoundaryRefine(graph);
     }
 };
 

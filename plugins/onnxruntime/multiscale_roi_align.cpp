@@ -72,9 +72,7 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        auto const size = ShapeInference::fixed(graph.integer("output_size"));
-        graph.setOutput(0, graph.inputs().at(1).type,
-            {graph.dimension(0, 2, 0), graph.dimension(1, 4, 1), size, size});
+        inferMultiScaleRoIAlign(graph);
     }
 };
 

@@ -147,6 +147,9 @@ public:
     }
 };
 
+//! All of a library's.
+void addOperators(Ort::CustomOpDomain& domain);
+
 // Each in the file of its name.
 void addMultiScaleRoIAlign(Ort::CustomOpDomain& domain);
 void addBatchedNMS(Ort::CustomOpDomain& domain);

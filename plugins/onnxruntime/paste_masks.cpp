@@ -48,8 +48,7 @@ public:
 
     static void infer(ShapeInference const& graph)
     {
-        graph.setOutput(0, kOutputs[0],
-            {graph.dimension(0, 3, 0), ShapeInference::unknown(), ShapeInference::unknown()});
+        inferPasteMasks(graph);
     }
 };
 

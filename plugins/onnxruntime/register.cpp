@@ -1,9 +1,12 @@
-// The two symbols of the operator library: RegisterCustomOps, which ONNX Runtime calls, and
-// refinemask_ort_version, which says for which version of the package it was built.
+// The two symbols of an operator library: RegisterCustomOps, which ONNX Runtime calls, and the
+// function that says for which version of the package it was built.
 #include "onnxruntime/operator.h"
 
 #ifndef REFINEMASK_VERSION
 #error "REFINEMASK_VERSION must be the version of the package, as text"
+#endif
+#ifndef REFINEMASK_VERSION_FUNCTION
+#error "REFINEMASK_VERSION_FUNCTION must be the name of the library's version function"
 #endif
 
 #define REFINEMASK_EXPORT extern "C" __attribute__((visibility("default")))
@@ -17,10 +20,7 @@ OrtCustomOpDomain* operators()
     static Ort::CustomOpDomain const domain = []
     {
         Ort::CustomOpDomain made("refinemask");
-        refinemask::addMultiScaleRoIAlign(made);
-        refinemask::addBatchedNMS(made);
-        refinemask::addBoundaryRefine(made);
-        refinemask::addPasteMasks(made);
+        refinemask::addOperators(made);
         return made;
     }();
     return domain;
@@ -49,7 +49,7 @@ REFINEMASK_EXPORT OrtStatus* ORT_API_CALL RegisterCustomOps(
         });
 }
 
-REFINEMASK_EXPORT char const* refinemask_ort_version()
+REFINEMASK_EXPORT char const* REFINEMASK_VERSION_FUNCTION()
 {
     return REFINEMASK_VERSION;
 }

@@ -80,4 +80,31 @@ void ShapeInference::setOutput(std::size_t index, ONNXTensorElementDataType type
     Ort::ThrowOnError(api.ShapeInferContext_SetOutputTypeShape(mContext, index, created));
 }
 
+void inferMultiScaleRoIAlign(ShapeInference const& graph)
+{
+    auto const size = ShapeInference::fixed(graph.integer("output_size"));
+    graph.setOutput(0, graph.inputs().at(1).type,
+        {graph.dimension(0, 2, 0), graph.dimension(1, 4, 1), size, size});
+}
+
+void inferBatchedNMS(ShapeInference const& graph)
+{
+    constexpr auto kInt64 = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+    graph.setOutput(0, kInt64, {ShapeInference::unknown(), ShapeInference::fixed(3)});
+    graph.setOutput(1, kInt64, {});
+}
+
+void inferBoundaryRefine(ShapeInference const& graph)
+{
+    graph.setOutput(0, graph.inputs().at(1).type,
+        {graph.dimension(1, 4, 0), ShapeInference::fixed(1), graph.dimension(1, 4, 2),
+            graph.dimension(1, 4, 3)});
+}
+
+void inferPasteMasks(ShapeInference const& graph)
+{
+    graph.setOutput(0, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8,
+        {graph.dimension(0, 3, 0), ShapeInference::unknown(), ShapeInference::unknown()});
+}
+
 } // namespace refinemask

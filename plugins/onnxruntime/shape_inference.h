@@ -62,4 +62,10 @@ private:
     std::vector<Tensor> mInputs;
 };
 
+// What each operator says of its outputs, whichever provider runs it.
+void inferMultiScaleRoIAlign(ShapeInference const& graph);
+void inferBatchedNMS(ShapeInference const& graph);
+void inferBoundaryRefine(ShapeInference const& graph);
+void inferPasteMasks(ShapeInference const& graph);
+
 } // namespace refinemask

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.version import __version__
 
-Kind = Literal["runtime", "ort", "openvino", "trt"]
-"""C functions, which `processing` calls; operators of ONNX Runtime, those of OpenVINO, which must
-be imported before; plugins of TensorRT."""
+Kind = Literal["runtime", "ort", "ort_cuda", "openvino", "trt"]
+"""C functions, which `processing` calls; operators of ONNX Runtime's CPU provider, of its CUDA
+provider, and of OpenVINO, which must be imported before; plugins of TensorRT."""
 
 STEMS: dict[Kind, str] = {
     "runtime": "refinemask",
     "ort": "refinemask_ort",
+    "ort_cuda": "refinemask_ort_cuda",
     "openvino": "refinemask_openvino",
     "trt": "refinemask_trt",
 }
@@ -53,7 +54,7 @@ def require(kind: Kind, purpose: str) -> Path:
     path = library(kind)
     if path is None:
         raise RefineMaskError(f"{purpose} needs lib{STEMS[kind]}.so, which is missing; {BUILD}")
-    _open(kind, path)
+    load(kind, path)
     return path
 
 
@@ -122,11 +123,16 @@ def kernels() -> Kernels | None:
         RefineMaskError: the library does not load or was built for another version.
     """
     path = library("runtime")
-    return None if path is None else Kernels(_open("runtime", path))
+    return None if path is None else Kernels(load("runtime", path))
 
 
 @lru_cache
-def _open(kind: Kind, path: Path) -> ctypes.CDLL:
+def load(kind: Kind, path: Path) -> ctypes.CDLL:
+    """Load a library and return its functions.
+
+    Raises:
+        RefineMaskError: it does not load, or was built for another version of the package.
+    """
     try:
         opened = ctypes.CDLL(str(path))
         version = opened[f"{STEMS[kind]}_version"]

@@ -45,9 +45,9 @@ def with_numpy(function: Callable[..., Any], *arguments: Any) -> Any:
 def library_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return an empty folder in which libraries are looked for."""
     monkeypatch.setenv("REFINEMASK_LIBRARY_DIR", str(tmp_path))
-    native._open.cache_clear()
+    native.load.cache_clear()
     yield tmp_path
-    native._open.cache_clear()
+    native.load.cache_clear()
 
 
 @needs_library

@@ -3,12 +3,14 @@
 import pytest
 
 from tests.plugins import operators
-from tests.plugins.hosts import HOSTS
+from tests.plugins.hosts import HOSTS, cuda_provider
 
 
-@pytest.fixture(scope="module", autouse=True, params=HOSTS)
+@pytest.fixture(
+    scope="module", autouse=True, params=[*HOSTS.values(), *cuda_provider()], ids=str
+)
 def host(request):
     operators.use(request.param)
     operators.host().library()
     yield
-    operators.use("onnxruntime")
+    operators.use(HOSTS["onnxruntime"])

@@ -24,6 +24,8 @@ class Session(Protocol):
 
 
 class OnnxRuntimeSession:
+    provider = "CPUExecutionProvider"
+
     def __init__(self, serialized: bytes, threads: int, library: Path | None) -> None:
         import onnxruntime
 
@@ -32,7 +34,7 @@ class OnnxRuntimeSession:
         options.log_severity_level = 4
         if library is not None:
             options.register_custom_ops_library(str(library))
-        providers = ["CPUExecutionProvider"]
+        providers = list(dict.fromkeys((self.provider, "CPUExecutionProvider")))
         self._session = onnxruntime.InferenceSession(serialized, options, providers=providers)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -40,6 +42,10 @@ class OnnxRuntimeSession:
 
     def output_shape(self) -> list[Any]:
         return self._session.get_outputs()[0].shape
+
+
+class CudaProviderSession(OnnxRuntimeSession):
+    provider = "CUDAExecutionProvider"
 
 
 class OpenVinoSession:
@@ -69,6 +75,13 @@ class Host:
     open: Callable[[bytes, int, Path | None], Session]
     takes_any_rank: bool = True
     """Whether inputs may be declared without a rank."""
+    reads_nodes: bool = True
+    """Whether attributes come from the nodes of a graph, with whatever type they have there."""
+    checks_rois: bool = True
+    """Whether RoIs that cannot be pooled are refused; on GPUs they are pooled to 0."""
+
+    def __str__(self) -> str:
+        return self.name
 
     def library(self) -> Path:
         """Return the path of the operator library, or skip the test where it was not built.
@@ -91,3 +104,12 @@ HOSTS = {
         Host("openvino", "openvino", OpenVinoSession, takes_any_rank=False),
     )
 }
+
+
+def cuda_provider() -> list[Host]:
+    """Return ONNX Runtime's CUDA provider as a host, where it finds a GPU."""
+    import onnxruntime
+
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return []
+    return [Host("onnxruntime-cuda", "ort_cuda", CudaProviderSession, checks_rois=False)]

@@ -25,10 +25,10 @@ Declared = tuple[str, np.dtype[Any], int | None]
 """Name, type and rank of an input; with None as the rank its shape is not declared."""
 
 
-def use(name: str) -> None:
+def use(host: Host) -> None:
     """Run graphs in another host from now on."""
     global _host  # what a fixture sets for the tests of a module
-    _host = HOSTS[name]
+    _host = host
 
 
 _host = HOSTS["onnxruntime"]

@@ -61,6 +61,12 @@ def test_the_good_input_is_accepted(operator):
         opened.run(inputs)
 
 
+@pytest.fixture
+def reads_nodes():
+    if not operators.host().reads_nodes:
+        pytest.skip(f"in {operators.host()} attributes are arguments, which have their types")
+
+
 REQUIRED = [
     (operator, name, value)
     for operator, (_, attributes) in GOOD.items()
@@ -69,17 +75,22 @@ REQUIRED = [
 
 
 @pytest.mark.parametrize(("operator", "name", "value"), REQUIRED)
-def test_missing_attributes(operator, name, value):
+def test_missing_attributes(reads_nodes, operator, name, value):
     message = refused(operator, {}, {name: None})
     assert f"{operator}: attribute {name} must be" in message and "got none" in message
 
 
 @pytest.mark.parametrize(("operator", "name", "value"), REQUIRED)
-def test_attributes_of_another_type(operator, name, value):
+def test_attributes_of_another_type(reads_nodes, operator, name, value):
     message = refused(operator, {}, {name: "7"})
     assert f"{operator}: attribute {name} must be" in message and "got a string" in message
     message = refused(operator, {}, {name: 1.5 if not isinstance(value, float) else 1})
     assert f"{operator}: attribute {name} must be" in message
+
+
+def test_an_optional_attribute_of_another_type(reads_nodes):
+    message = refused("MultiScaleRoIAlign", {}, {"epsilon_after_log": 0.5})
+    assert "attribute epsilon_after_log must be an integer, got a float" in message
 
 
 @pytest.mark.parametrize(
@@ -92,7 +103,6 @@ def test_attributes_of_another_type(operator, name, value):
         ("MultiScaleRoIAlign", "sampling_ratio", 1 << 40, "got 1099511627776"),
         ("MultiScaleRoIAlign", "aligned", 2, "from 0 to 1, got 2"),
         ("MultiScaleRoIAlign", "epsilon_after_log", 2, "from 0 to 1, got 2"),
-        ("MultiScaleRoIAlign", "epsilon_after_log", 0.5, "must be an integer, got a float"),
         ("MultiScaleRoIAlign", "finest_scale", -56.0, "got -56"),
         ("MultiScaleRoIAlign", "finest_scale", float("nan"), "got nan"),
         ("MultiScaleRoIAlign", "strides", (8, 4), "got (8, 4)"),
@@ -181,6 +191,8 @@ def test_types_are_checked_before_running(operator, inputs):
     ],
 )
 def test_rois(column, value, shown):
+    if not operators.host().checks_rois:
+        pytest.skip("RoIs on a GPU are pooled to 0 instead")
     rois = ROIS.copy()
     rois[0, column] = value
     message = refused("MultiScaleRoIAlign", {"rois": rois}, {})
@@ -201,7 +213,7 @@ def test_the_library_tells_its_version():
     assert version().decode() == __version__
 
 
-def test_two_copies_of_the_library_in_one_process(tmp_path):
+def test_two_copies_of_the_library_in_one_process(reads_nodes, tmp_path):
     copy = tmp_path / "copy.so"
     shutil.copy(operators.host().library(), copy)
     inputs, attributes = GOOD["MultiScaleRoIAlign"]
