@@ -19,7 +19,7 @@ from refinemask.models.boxes import clip_boxes, decode_boxes, drop_small
 from refinemask.models.detector import make_rois, normalise
 from refinemask.models.fpn import STRIDES
 from refinemask.models.rpn import level_anchors
-from refinemask.ops.multiscale_roi_align import assign_levels
+from refinemask.ops.levels import assign_levels
 
 SAME_BOX = 1e-2
 """Pixels between two copies of a box that were computed in different batches of boxes."""

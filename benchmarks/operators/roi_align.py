@@ -12,7 +12,7 @@ from torchvision.ops import roi_align
 
 from refinemask.benchmarks.operators.case import HEIGHT, Case, random_boxes
 from refinemask.benchmarks.operators.onnx_sessions import Arrays, Sessions
-from refinemask.ops.multiscale_roi_align import assign_levels
+from refinemask.ops.levels import assign_levels
 
 PADDED_WIDTH = 1344
 STRIDES = (4, 8, 16, 32)

@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.version import __version__
 
-Kind = Literal["runtime", "ort", "ort_cuda", "openvino", "trt"]
+Kind = Literal["runtime", "ort", "ort_cuda", "openvino", "torch", "trt"]
 """C functions, which `processing` calls; operators of ONNX Runtime's CPU provider, of its CUDA
-provider, and of OpenVINO, which must be imported before; plugins of TensorRT."""
+provider, of OpenVINO and of PyTorch, of which the last two must be imported before; plugins of
+TensorRT."""
 
 STEMS: dict[Kind, str] = {
     "runtime": "refinemask",
     "ort": "refinemask_ort",
     "ort_cuda": "refinemask_ort_cuda",
     "openvino": "refinemask_openvino",
+    "torch": "refinemask_torch",
     "trt": "refinemask_trt",
 }
 """What the names of a library and of its version function begin with, after "lib"."""

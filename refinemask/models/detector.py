@@ -16,6 +16,7 @@ from refinemask.configs.config import (
     ModelConfig,
     RefineMaskConfig,
 )
+from refinemask.errors import RefineMaskError
 from refinemask.inference.outputs import check_outputs
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
@@ -28,6 +29,7 @@ from refinemask.models.refine_mask_head import RefineMaskHead
 from refinemask.models.resnet import ResNet
 from refinemask.models.rpn import RPNHead, level_anchors, propose
 from refinemask.models.simple_refine_mask_head import SimpleRefineMaskHead
+from refinemask.ops.compiled import compiled_operators
 
 MaskHead = FCNMaskHead | RefineMaskHead | SimpleRefineMaskHead
 
@@ -130,14 +132,22 @@ class Detector(nn.Module, ImagePredictor):
 
     @torch.inference_mode()
     def run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
-        """Call `detect` with NumPy arrays, and return NumPy arrays.
+        """Call `detect` with NumPy arrays and compiled operators, and return NumPy arrays.
 
         Raises:
             RefineMaskError: the weights make results that are none, such as NaN.
         """
-        raw = self.detect(
-            torch.from_numpy(images).to(self.device), torch.from_numpy(image_sizes).to(self.device)
-        )
+        device = self.device
+        try:
+            with compiled_operators():
+                raw = self.detect(
+                    torch.from_numpy(images).to(device), torch.from_numpy(image_sizes).to(device)
+                )
+        except ValueError as error:  # of a compiled operator
+            raise RefineMaskError(
+                f"the weights of this {self.config.preset} make boxes that are none ({error}); "
+                "train or export it again"
+            ) from error
         outputs = raw.map(lambda values: values.cpu().numpy())
         check_outputs(outputs, self.config, self.config.preset, images.shape)
         return outputs

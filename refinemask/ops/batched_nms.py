@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torchvision.ops import nms
 
+from refinemask.ops.compiled import chosen
 
-@torch.library.custom_op("refinemask::batched_nms", mutates_args=())
+
 def batched_nms(
     boxes: Tensor,
     scores: Tensor,
@@ -35,6 +36,24 @@ def batched_nms(
     Returns:
         int64 (N, 3): image, box and group index, by image and then by descending score.
     """
+    options = (iou_threshold, score_threshold, max_per_image)
+    if torch.compiler.is_exporting():
+        return _exported(boxes, scores, *options, max_shifted, first_shift)
+    if (operators := chosen(scores)) is not None:
+        always = -1 if max_shifted is None else max_shifted
+        return operators.batched_nms(boxes, scores, *options, always, first_shift)
+    return _reference(boxes, scores, *options, max_shifted, first_shift)
+
+
+def _reference(
+    boxes: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    score_threshold: float,
+    max_per_image: int,
+    max_shifted: int | None,
+    first_shift: int,
+) -> Tensor:
     groups = scores.shape[2]
     selected = []
     for image, (image_boxes, image_scores) in enumerate(
@@ -80,7 +99,22 @@ def _by_group(boxes: Tensor, scores: Tensor, group: Tensor, iou_threshold: float
     return kept[scores[kept].sort(descending=True, stable=True).indices]
 
 
-@batched_nms.register_fake
+@torch.library.custom_op("refinemask::batched_nms", mutates_args=())
+def _exported(
+    boxes: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    score_threshold: float,
+    max_per_image: int,
+    max_shifted: int | None = None,
+    first_shift: int = 0,
+) -> Tensor:
+    """Appear as one node in an exported program, for the export to translate."""
+    options = (iou_threshold, score_threshold, max_per_image)
+    return _reference(boxes, scores, *options, max_shifted, first_shift)
+
+
+@_exported.register_fake
 def _(
     boxes: Tensor,
     scores: Tensor,

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from refinemask.errors import RefineMaskError
+from refinemask.ops.compiled import chosen
 
 MAX_WIDTH = 64
 """Widest boundary, in coarse pixels; the other hosts have the same limit (plugins/operators)."""
@@ -54,6 +55,8 @@ def boundary_refine(coarse_logits: Tensor, fine_logits: Tensor, width: int = 1) 
         raise RefineMaskError(f"the boundary width must be from 1 to {MAX_WIDTH}, got {width}")
     if torch.compiler.is_exporting():
         return _exported(coarse_logits, fine_logits, width)
+    if (operators := chosen(fine_logits)) is not None:
+        return operators.boundary_refine(coarse_logits, fine_logits, width)
     return _reference(coarse_logits, fine_logits, width)
 
 

@@ -7,14 +7,14 @@ from torch import Tensor
 from torchvision.ops import roi_align
 
 from refinemask.errors import RefineMaskError
+from refinemask.ops.compiled import chosen
+from refinemask.ops.levels import FINEST_SCALE, assign_levels
 
 MAX_OUTPUT_SIZE = 512
 """Largest side of a pooled map."""
 MAX_SAMPLING_RATIO = 64
 """Most samples per bin and axis that can be asked for. torchvision multiplies the samples of all
 bins of a RoI in 32 bits and writes as many; the other hosts have the same limits."""
-FINEST_SCALE = 56.0
-"""RoIs whose side is below twice this many pixels use the finest level."""
 
 
 def multiscale_roi_align(
@@ -36,7 +36,7 @@ def multiscale_roi_align(
         sampling_ratio: samples per bin and axis, up to 64; 0 adapts to the size of the RoI.
         aligned: the centre of the first cell lies at half a cell, not at 0; without it, RoIs count
             as at least one cell wide and high.
-        epsilon_after_log: see `side_levels`.
+        epsilon_after_log: see `levels.side_levels`.
 
     Returns:
         (K, C, S, S) in the dtype of the features; coordinates and sums are float32 at least.
@@ -54,24 +54,18 @@ def multiscale_roi_align(
     options = (sampling_ratio, aligned, epsilon_after_log)
     if torch.compiler.is_exporting() or rois.is_meta:  # whose levels are not known
         return _exported(rois, features, output_size, strides, *options)
+    if (operators := chosen(features[0])) is not None:
+        return operators.multiscale_roi_align(
+            rois,
+            features,
+            output_size,
+            strides,
+            sampling_ratio,
+            FINEST_SCALE,
+            int(aligned),
+            int(epsilon_after_log),
+        )
     return _reference(rois, features, output_size, strides, *options)
-
-
-def assign_levels(boxes: Tensor, num_levels: int, epsilon_after_log: bool = False) -> Tensor:
-    """Return the int64 (K,) level of each xyxy box (K, 4), from 0 to `num_levels` - 1."""
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return side_levels(area.sqrt(), epsilon_after_log).clamp(0, num_levels - 1).long()
-
-
-def side_levels(side: Tensor, epsilon_after_log: bool) -> Tensor:
-    """Return floor(log2(side / 56)) for the square roots (K,) of areas, as floats and not clamped.
-
-    An epsilon takes sides just below 56 * 2^l to level l. mmdetection adds it before the logarithm;
-    torchvision adds it after, and counts from P4, which decides the same but for a few floats.
-    """
-    if epsilon_after_log:
-        return torch.floor(4 + torch.log2(side / (4 * FINEST_SCALE)) + 1e-6) - 2
-    return torch.floor(torch.log2(side / FINEST_SCALE + 1e-6))
 
 
 def _reference(

@@ -8,7 +8,8 @@ from torchvision.ops import roi_align
 
 from refinemask.errors import RefineMaskError
 from refinemask.models.fpn import STRIDES
-from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align, side_levels
+from refinemask.ops.levels import assign_levels, side_levels
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 
 HEIGHT, WIDTH, BATCH = 256, 320, 2
 

@@ -1,15 +1,22 @@
-"""The whole network in the form `fused`: the file that ONNX Runtime runs becomes an engine."""
+"""The whole network in the form `fused`: one file for every host of our operators."""
+
+from itertools import islice
 
 import onnx
 import pytest
 
+from refinemask import engines
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.presets import preset
 from refinemask.engines.tensorrt.build import build_engine
 from refinemask.engines.tensorrt.profile import Profile
+from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph, export_model
 from refinemask.export.options import ExportOptions
+from refinemask.export.parity import check_decision, summarise
+from refinemask.export.verify import compare_subjects, default_subjects
 from tests.plugins.hosts import HOSTS
+from tests.plugins.torch_host import TORCH_HOSTS
 from tests.tensorrt.engine_bytes import serialised_fields
 
 pytestmark = pytest.mark.tensorrt
@@ -53,14 +60,36 @@ def _attribute(node, name):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def test_one_file_for_both_runtimes(rtx_plugins, tmp_path):
-    """The artifact that ONNX Runtime gives the model's numbers with, as it is: 80 classes."""
+@pytest.fixture(scope="module")
+def model():
+    return synthetic_model(preset("refinemask_r50"))
+
+
+@pytest.fixture(scope="module")
+def artifact(model, tmp_path_factory):
+    """Return the file that ONNX Runtime gives the numbers of the model with: 80 classes."""
     HOSTS["onnxruntime"].library()
-    path = tmp_path / "model.onnx"
-    model = synthetic_model(preset("refinemask_r50"))
+    path = tmp_path_factory.mktemp("r50") / "model.onnx"
     metadata = export_model(model, path, ExportOptions(form="fused"), weights="synthetic")
     assert metadata.parity["passed"]
-    check(onnx.load(path), build_engine(path, PROFILE, rtx_plugins), 112)
+    return path
+
+
+def test_it_builds_in_tensorrt(rtx_plugins, artifact):
+    check(onnx.load(artifact), build_engine(artifact, PROFILE, rtx_plugins), 112)
+
+
+@pytest.mark.parametrize("host", [HOSTS["openvino"], *TORCH_HOSTS], ids=str)
+def test_it_passes_the_gate(host, model, artifact):
+    """The file in OpenVINO, and in PyTorch, which has the operators and needs no file."""
+    host.library()
+    in_torch = host.kind == "torch"
+    engine = TorchEngine(model) if in_torch else engines.open(artifact, host.name)
+    subjects = islice(default_subjects(model, engine), 1)
+    parts = list(compare_subjects(engine, subjects))
+    report = summarise(parts)
+    check_decision(report, parts)
+    assert report.passed, str(report)
 
 
 @pytest.mark.slow

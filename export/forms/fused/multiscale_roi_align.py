@@ -6,7 +6,7 @@ from typing import Any
 from onnx.defs import OpSchema
 
 from refinemask.export.forms.fused.operators import emit, operator
-from refinemask.ops.multiscale_roi_align import FINEST_SCALE
+from refinemask.ops.levels import FINEST_SCALE
 
 _MAX_LEVELS = 5
 

@@ -25,7 +25,7 @@ import onnx
 import torch
 
 from refinemask.export.forms.portable.operators import count_up_to, integers, number, op
-from refinemask.ops.multiscale_roi_align import FINEST_SCALE, side_levels
+from refinemask.ops.levels import FINEST_SCALE, side_levels
 
 
 def multiscale_roi_align(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from refinemask.export.forms.portable.multiscale_roi_align import smallest_side
-from refinemask.ops.multiscale_roi_align import assign_levels, multiscale_roi_align, side_levels
+from refinemask.ops.levels import assign_levels, side_levels
+from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from tests.export.graphs import exported_program, operator_names
 
 STRIDES = (4, 8, 16, 32)
