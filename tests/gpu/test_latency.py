@@ -1,13 +1,11 @@
 """How long the kernels take at the shapes of R50, 800×1344, beside what PyTorch takes.
 
-Run with `-s` to read the table; with REFINEMASK_GPU_RESULTS=FILE it is appended to a file too.
+The floor is the time in which a copy moves every input and output once. Run with `-s` to read the
+table; with REFINEMASK_GPU_RESULTS=FILE it is appended to a file too.
 """
 
 import ctypes
-import os
 from collections.abc import Callable
-from pathlib import Path
-from statistics import median
 
 import pytest
 import torch
@@ -15,6 +13,7 @@ import torch
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+from tests.gpu.results import bytes_per_microsecond, microseconds, report
 from tests.tensorrt.kernels import Kernels, compile_library
 
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
@@ -26,21 +25,6 @@ def kernels(gpu, tmp_path_factory) -> Kernels:
     """Return the kernels, compiled for this machine's GPU."""
     library = compile_library(tmp_path_factory.mktemp("kernels"), cuda=True)
     return Kernels(ctypes.CDLL(str(library)), "cuda")
-
-
-def microseconds(run: Callable[[], object]) -> float:
-    """Return the median time of a call, on the GPU's clock."""
-    for _ in range(10):
-        run()
-    times = []
-    for _ in range(50):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        run()
-        end.record()
-        torch.cuda.synchronize()
-        times.append(start.elapsed_time(end) * 1000)
-    return median(times)
 
 
 def rois(count: int) -> torch.Tensor:
@@ -94,19 +78,12 @@ def test_latency(kernels, gpu):
             None,
         ),
     }
-    lines = [
-        f"{gpu}, PyTorch {torch.__version__}",
-        "",
-        "| Case | µs | PyTorch, µs |",
-        "|---|---|---|",
-    ]
+    speed, rows = bytes_per_microsecond(), []
     for name, (ours, reference) in cases.items():
         ours()
+        floor = kernels.moved / speed
+        time = microseconds(kernels.again)
         theirs = "" if reference is None else f"{microseconds(reference):.0f}"
-        lines.append(f"| {name} | {microseconds(kernels.again):.0f} | {theirs} |")
-    table = "\n".join(lines)
-    if path := os.environ.get("REFINEMASK_GPU_RESULTS"):
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(f"{table}\n\n")
-    print(table)  # noqa: T201
-    assert len(lines) == 4 + len(cases)
+        rows.append([name, f"{time:.0f}", f"{floor:.1f}", f"{time / floor:.1f}", theirs])
+    columns = ["Case", "µs", "floor, µs", "times the floor", "PyTorch, µs"]
+    report(f"Kernels on {gpu}, where a copy moves {speed / 1e6:.2f} TB/s", columns, rows)
