@@ -16,8 +16,8 @@ from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from tests.export.small import assert_parity, calibrated, photo
 from tests.gpu.runner import Runner, build
+from tests.plugins.tolerances import close
 from tests.tensorrt import graphs
-from tests.tensorrt.kernel_cases import TOLERANCES
 
 pytestmark = [pytest.mark.gpu, pytest.mark.tensorrt]
 TORCH_TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -50,8 +50,7 @@ def test_multiscale_roi_align(engine, dtype):
         rois = torch.cat((image, corner, corner + size), 1)
         expected = multiscale_roi_align(rois, [p2, p3], 7, (4, 8))
         found = runner.run({"rois": rois, "p2": p2, "p3": p3})["pooled"].cpu()
-        tolerance = TOLERANCES[kind]
-        torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+        torch.testing.assert_close(found, expected, **close("MultiScaleRoIAlign", kind))
 
 
 @pytest.mark.parametrize("boxes_per_group", [False, True])
@@ -79,8 +78,7 @@ def test_boundary_refine(engine, dtype):
         fine = torch.randn(count, 1, 56, 56).to(kind)
         expected = boundary_refine(coarse.float(), fine.float()).to(kind)
         found = runner.run({"coarse": coarse, "fine": fine})["refined"].cpu()
-        tolerance = TOLERANCES[kind]
-        torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+        torch.testing.assert_close(found, expected, **close("BoundaryRefine", kind))
 
 
 def test_paste_masks(engine):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from refinemask.ops.boundary_refine import boundary_refine as reference
 from tests import golden
 from tests.plugins.operators import boundary_refine
+from tests.plugins.tolerances import close
 
 
 def test_a_mask_without_outline_takes_the_coarse_stage():
@@ -73,8 +74,7 @@ def test_matches_the_reference(count, size, width, smooth, half, seed):
     # The decisions are made in float32 whatever the type.
     expected = reference(coarse.float(), fine.float(), width).to(dtype).numpy()
     assert found.dtype == expected.dtype
-    tolerance = 1e-3 if half else 1e-6  # half: a unit in the last place, where the rounding turns
-    np.testing.assert_allclose(found, expected, atol=tolerance, rtol=tolerance)
+    np.testing.assert_allclose(found, expected, **close("BoundaryRefine", found.dtype))
 
 
 def test_a_boundary_wider_than_the_map():

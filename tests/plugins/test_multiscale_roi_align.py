@@ -14,12 +14,10 @@ from onnx import TensorProto
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from tests.plugins import operators
 from tests.plugins.operators import roi_align
+from tests.plugins.tolerances import close
 
 STRIDES = (4, 8, 16, 32, 64)
-EXACT: dict[str, Any] = {"atol": 2e-6, "rtol": 2e-6}
-"""Only the order of the additions differs; features are of order 1."""
-HALF: dict[str, Any] = {"atol": 1e-3, "rtol": 1e-3}
-"""A unit in the last place, where the rounding turns."""
+EXACT = close("MultiScaleRoIAlign", "float32")
 
 
 def ramp(height, width):
@@ -117,7 +115,7 @@ def test_matches_torchvision_per_level(
         epsilon_after_log,
     ).numpy()
     assert found.dtype == dtype and found.shape == expected.shape
-    tolerance = HALF if half else EXACT
+    tolerance = close("MultiScaleRoIAlign", "float16" if half else "float32")
     np.testing.assert_allclose(found, expected, **tolerance)
 
 

@@ -9,11 +9,11 @@ from refinemask.inference.pasting import paste_masks
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
+from tests.plugins.tolerances import close
 from tests.tensorrt.kernels import Kernels
 
 STRIDES = (4, 8, 16, 32)
-TOLERANCES = {torch.float32: 2e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
-"""Of sums of features of order 1: torchvision adds in another order, then the last place rounds."""
+TYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def _rois(count: int, generator: torch.Generator) -> Tensor:
@@ -36,12 +36,12 @@ def check_multiscale_roi_align(kernels: Kernels) -> None:
     assert none.shape == (0, 70, 7, 7)
     for output_size, sampling_ratio, aligned in ((7, 0, True), (14, 2, True), (5, 0, False)):
         rois = _rois(60, generator)
-        for dtype, tolerance in TOLERANCES.items():
+        for dtype in TYPES:
             typed = [feature.to(dtype) for feature in features]
             options = (output_size, STRIDES, sampling_ratio, aligned)
             expected = multiscale_roi_align(rois, typed, *options)
             found = kernels.multiscale_roi_align(rois, typed, *options).cpu()
-            torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+            torch.testing.assert_close(found, expected, **close("MultiScaleRoIAlign", dtype))
 
 
 def check_channels_last(kernels: Kernels) -> None:
@@ -57,7 +57,7 @@ def check_channels_last(kernels: Kernels) -> None:
         rois[3, 0], rois[4, 0] = 2, -1  # images that are not in the batch
         none = kernels.multiscale_roi_align(rois[:0], features, 7, STRIDES, channels_last=True)
         assert none.shape == (0, channels, 7, 7)
-        for dtype in TOLERANCES:
+        for dtype in TYPES:
             typed = [feature.to(dtype) for feature in features]
             expected = kernels.multiscale_roi_align(rois, typed, output_size, STRIDES)
             found = kernels.multiscale_roi_align(
@@ -103,14 +103,13 @@ def check_boundary_refine(kernels: Kernels) -> None:
         found = kernels.boundary_refine(coarse, fine, width).cpu()
         assert torch.equal(found > 50, expected > 50)
         assert bool((found > 50).any()) and bool((found < 50).any())
-        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(found, expected, **close("BoundaryRefine", found.dtype))
         for dtype in (torch.float16, torch.bfloat16):
             # The decision is float32 whatever the type, so the reference is too.
             typed = boundary_refine(coarse.to(dtype).float(), fine.to(dtype).float(), width)
             found = kernels.boundary_refine(coarse.to(dtype), fine.to(dtype), width).cpu()
             assert torch.equal(found > 50, typed > 50)
-            tolerance = TOLERANCES[dtype]
-            torch.testing.assert_close(found.float(), typed, atol=tolerance, rtol=tolerance)
+            torch.testing.assert_close(found.float(), typed, **close("BoundaryRefine", dtype))
 
 
 def check_paste_masks(kernels: Kernels) -> None:
