@@ -83,7 +83,7 @@ docs: $(INSTALLED)
 # In a process that is not built with the sanitizers, they must be loaded first of all.
 sanitize: $(INSTALLED)
 	cmake -S plugins --preset asan --log-level=WARNING
-	cmake --build build/asan --target cpp_tests refinemask refinemask_ort
+	cmake --build build/asan --target cpp_tests refinemask refinemask_ort refinemask_torch
 	ctest --test-dir build/asan --output-on-failure
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/asan/lib \
