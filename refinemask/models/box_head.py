@@ -76,14 +76,7 @@ def select_detections(
     """
     batch = image_sizes.shape[0]
     image_of_roi = rois[:, 0].long()
-    scores = at_least_float32(logits).softmax(1)[:, :-1]
-    sizes = image_sizes[image_of_roi]
-    deltas = at_least_float32(deltas)
-    decoded = decode_boxes(
-        rois[:, None, 1:], deltas, conventions.detection_stds, conventions.limit_shrinking
-    )
-    boxes = clip_boxes(decoded, sizes)
-    scores = drop_small(scores, boxes, conventions.min_detection_side)
+    boxes, scores = class_boxes(logits, deltas, rois, image_sizes, conventions)
     rows = conventions.max_proposals
     slots = _slots(image_of_roi, batch, rows)
     padded_scores = _pad(scores, slots, (batch, rows), -1.0)
@@ -98,6 +91,29 @@ def select_detections(
         conventions.first_class_shift,
     ).unbind(1)
     return image, padded_boxes[image, row, label], padded_scores[image, row, label], label
+
+
+def class_boxes(
+    logits: Tensor,
+    deltas: Tensor,
+    rois: Tensor,
+    image_sizes: Tensor,
+    conventions: Conventions = MMDETECTION,
+) -> tuple[Tensor, Tensor]:
+    """Decode the box of each RoI and class; arguments as those of `select_detections`.
+
+    Returns:
+        boxes float32 (K, num_classes, 4) xyxy in resized-image pixels and scores (K, num_classes),
+        -1 where a box is too small.
+    """
+    scores = at_least_float32(logits).softmax(1)[:, :-1]
+    sizes = image_sizes[rois[:, 0].long()]
+    deltas = at_least_float32(deltas)
+    decoded = decode_boxes(
+        rois[:, None, 1:], deltas, conventions.detection_stds, conventions.limit_shrinking
+    )
+    boxes = clip_boxes(decoded, sizes)
+    return boxes, drop_small(scores, boxes, conventions.min_detection_side)
 
 
 def _slots(image_of_roi: Tensor, batch: int, rows: int) -> Tensor:

@@ -12,7 +12,7 @@ from refinemask.models.fpn import STRIDES
 from refinemask.models.layers import at_least_float32
 from refinemask.ops.batched_nms import batched_nms
 
-_LEAST_SCORE = -0.5
+LEAST_SCORE = -0.5
 """Below every score, which may be exactly 0, and above the -1 of what is no candidate."""
 
 
@@ -75,6 +75,34 @@ def propose(
         image_index int64 (N,), boxes float32 (N, 4) xyxy in resized-image pixels and scores (N,),
         at most `max_proposals` of an image, by image and then by descending score.
     """
+    all_boxes, all_scores = proposal_candidates(
+        logits, deltas, anchors, image_sizes, pre_nms, conventions
+    )
+    image, row, level = batched_nms(
+        all_boxes,
+        all_scores,
+        conventions.proposal_iou,
+        LEAST_SCORE,
+        conventions.max_proposals,
+        conventions.max_shifted,
+    ).unbind(1)
+    return image, all_boxes[image, row, level], all_scores[image, row, level]
+
+
+def proposal_candidates(
+    logits: Sequence[Tensor],
+    deltas: Sequence[Tensor],
+    anchors: Sequence[Tensor],
+    image_sizes: Tensor,
+    pre_nms: int | None = None,
+    conventions: Conventions = MMDETECTION,
+) -> tuple[Tensor, Tensor]:
+    """Decode the best anchors of every level; arguments as those of `propose`.
+
+    Returns:
+        boxes float32 (B, K, L, 4) xyxy in resized-image pixels and scores (B, K, L), those of a
+        level by descending score but for the -1 of what is no candidate.
+    """
     count = pre_nms or conventions.level_proposals
     best, chosen, start = [], [], []
     for level_logits, level_deltas, level_anchors in zip(logits, deltas, anchors, strict=True):
@@ -88,17 +116,8 @@ def propose(
         conventions.proposal_stds,
         conventions.limit_shrinking,
     )
-    all_boxes = clip_boxes(decoded, image_sizes)
-    all_scores = drop_small(torch.stack(best, 2), all_boxes, conventions.min_proposal_side)
-    image, row, level = batched_nms(
-        all_boxes,
-        all_scores,
-        conventions.proposal_iou,
-        _LEAST_SCORE,
-        conventions.max_proposals,
-        conventions.max_shifted,
-    ).unbind(1)
-    return image, all_boxes[image, row, level], all_scores[image, row, level]
+    boxes = clip_boxes(decoded, image_sizes)
+    return boxes, drop_small(torch.stack(best, 2), boxes, conventions.min_proposal_side)
 
 
 def _top(logits: Tensor, count: int, by_logit: bool) -> tuple[Tensor, Tensor]:
