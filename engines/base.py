@@ -1,5 +1,6 @@
 """Base class of the engines: the input contract of artifacts, and prediction around it."""
 
+import logging
 import os
 from abc import abstractmethod
 
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata
-from refinemask.inference.outputs import check_outputs
+from refinemask.inference.outputs import check_outputs, flat_outputs
+from refinemask.inference.padded_outputs import MAX_CANDIDATES, PaddedArrays, PaddedOutputs
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
 from refinemask.inference.structures import RawArrays
 from refinemask.printable import last_line
+
+logger = logging.getLogger(__name__)
 
 
 class Engine(ImagePredictor):
@@ -30,6 +34,7 @@ class Engine(ImagePredictor):
         self.metadata = metadata
         self.source = source
         self._process = os.getpid()
+        self._said_truncated = False
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -55,6 +60,9 @@ class Engine(ImagePredictor):
                 If its batch is fixed, fewer images are allowed.
             image_sizes: int64 (B, 2), height and width of the valid area of each image.
 
+        An artifact of the static form considers a limited number of candidates; the first time
+        that an image has more of them, a warning is logged.
+
         Raises:
             RefineMaskError: an input is not as described, the runtime fails or runs out of memory,
                 its outputs are not those of an artifact (architecture 5.2), or this is a process
@@ -68,7 +76,7 @@ class Engine(ImagePredictor):
             )
         try:
             filled, sizes = self._filled(images, image_sizes)
-            outputs = self._run(filled, sizes)
+            returned = self._run(filled, sizes)
         except RefineMaskError:  # of a model in PyTorch, which checks its outputs itself
             raise
         except MemoryError as error:
@@ -78,6 +86,9 @@ class Engine(ImagePredictor):
             ) from error
         except Exception as error:  # The runtimes' errors have no base class in common.
             raise RefineMaskError(f"{self.source} cannot be run: {last_line(error)}") from error
+        outputs = flat_outputs(returned, self.source)
+        if isinstance(returned, PaddedOutputs) and returned.truncated[: len(images)].any():
+            self._warn_truncated()
         check_outputs(outputs, self.metadata.model, self.source, filled.shape)
         end = np.searchsorted(outputs.image_index, len(images))
         return outputs.map(lambda values: values[:end])
@@ -93,8 +104,22 @@ class Engine(ImagePredictor):
         return np.ascontiguousarray(images), np.ascontiguousarray(image_sizes)
 
     @abstractmethod
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
+    def _run(
+        self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
+    ) -> RawArrays | PaddedArrays:
         """Run contiguous inputs that satisfy the contract."""
+
+    def _warn_truncated(self) -> None:
+        if not self._said_truncated:
+            self._said_truncated = True
+            logger.warning(
+                "%s: more than %d boxes of an image passed the score threshold %s, and only the "
+                "best of them were considered; this is said once. Artifacts of the other forms "
+                "consider all",
+                self.source,
+                MAX_CANDIDATES,
+                self.metadata.model.score_threshold,
+            )
 
     def _check(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> None:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:

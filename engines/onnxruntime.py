@@ -11,7 +11,8 @@ from refinemask.engines.base import Engine
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
-from refinemask.inference.artifact import OUTPUT_NAMES, Artifact
+from refinemask.inference.artifact import Artifact, output_type
+from refinemask.inference.padded_outputs import PaddedArrays
 from refinemask.inference.structures import RawArrays
 
 
@@ -50,10 +51,13 @@ class OnnxRuntimeEngine(Engine):
                 "with nvidia-smi, or use the device cpu"
             )
         self._session = session
+        self._outputs = output_type(artifact.metadata)
 
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
+    def _run(
+        self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
+    ) -> RawArrays | PaddedArrays:
         feeds = {"images": images, "image_sizes": image_sizes}
-        return RawArrays(*self._session.run(OUTPUT_NAMES, feeds))
+        return self._outputs(*self._session.run(self._outputs._fields, feeds))
 
 
 def _providers(device: str) -> list[Any]:

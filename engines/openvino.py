@@ -14,7 +14,8 @@ from refinemask.engines.base import Engine
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
-from refinemask.inference.artifact import OUTPUT_NAMES, Artifact
+from refinemask.inference.artifact import Artifact, output_type
+from refinemask.inference.padded_outputs import PaddedArrays
 from refinemask.inference.structures import RawArrays
 
 CACHE_CAPACITY = 100
@@ -85,9 +86,12 @@ class OpenVinoEngine(Engine):
         except RuntimeError as error:
             raise artifact.load_error(error) from error
         self._local = threading.local()
+        self._outputs = output_type(artifact.metadata)
 
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
+    def _run(
+        self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
+    ) -> RawArrays | PaddedArrays:
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
         results = self._local.request.infer({"images": images, "image_sizes": image_sizes})
-        return RawArrays(*(results[name] for name in OUTPUT_NAMES))
+        return self._outputs(*(results[name] for name in self._outputs._fields))

@@ -55,11 +55,13 @@ class Runtime:
             ) from error
 
 
+_FORMS = ("portable", "fused", "static")
+
 RUNTIMES = {
     runtime.name: runtime
     for runtime in (
-        Runtime("onnxruntime", "ONNX Runtime", "onnxruntime", "runtime", ("portable", "fused")),
-        Runtime("openvino", "OpenVINO", "openvino", "openvino", ("portable", "fused")),
+        Runtime("onnxruntime", "ONNX Runtime", "onnxruntime", "runtime", _FORMS),
+        Runtime("openvino", "OpenVINO", "openvino", "openvino", _FORMS),
         Runtime("torch", "PyTorch", "torch", "torch"),
     )
 }

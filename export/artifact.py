@@ -14,6 +14,7 @@ from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.graph import export_graph
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import ParityReport
+from refinemask.export.sampling import fixed_sampling_ratio
 from refinemask.export.verify import verify_artifact
 from refinemask.files import atomic_path, sha256
 from refinemask.inference import native
@@ -79,11 +80,19 @@ def export_model(
         weights=weights,
         checkpoint_sha256=sha256(checkpoint) if checkpoint else None,
         parity={},
+        sampling_ratio=fixed_sampling_ratio(form, options.sampling_ratio),
     )
     beside = sidecar_path(output)
     with atomic_path(beside) as sidecar, atomic_path(output) as file:
         with _timed(say, f"exported the {form} graph of {model.config.preset}"):
-            graph = export_graph(model, form=form, batch=batch, height=height, width=width)
+            graph = export_graph(
+                model,
+                form=form,
+                batch=batch,
+                height=height,
+                width=width,
+                sampling_ratio=options.sampling_ratio,
+            )
             artifact = _Artifact(file, graph.SerializeToString())
             artifact.finish(metadata)
         with _timed(say, "compared it with PyTorch"):

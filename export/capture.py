@@ -16,8 +16,10 @@ from torch.fx import Graph
 
 from refinemask.errors import RefineMaskError
 from refinemask.export.fold_norms import fold_norms
+from refinemask.export.forms.form import Detect, detect_flat
 from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
 from refinemask.models import Detector
+from refinemask.models.detector import normalise
 
 # With fewer, P6 has one cell, to which torch.export would specialise. Nothing in the ONNX graph
 # depends on this bound: it holds for images of 32 x 32.
@@ -33,6 +35,7 @@ def capture(
     batch: int | None = None,
     height: int | None = None,
     width: int | None = None,
+    detect: Detect = detect_flat,
 ) -> ExportedProgram:
     """Trace the model by the input contract of artifacts; our operators stay whole.
 
@@ -42,10 +45,10 @@ def capture(
         batch: number of images; None keeps it dynamic, as for the other two.
         height: padded height in pixels.
         width: padded width in pixels.
+        detect: what is traced of the model.
 
     Returns:
-        A program from images and image_sizes to boxes, scores, labels, image_index and masks
-        (probabilities).
+        A program from images and image_sizes to what `detect` returns.
 
     Raises:
         RefineMaskError: a fixed size is not allowed.
@@ -67,7 +70,7 @@ def capture(
     }
     with torch.no_grad():
         program = torch.export.export(
-            _Graph(fold_norms(model), normalized_input, row_axis),
+            _Graph(fold_norms(model), detect, normalized_input, row_axis),
             (images.to(model.device), sizes.to(model.device)),
             dynamic_shapes=(dynamic_images, {0: batch_size}),
         )
@@ -76,9 +79,12 @@ def capture(
 
 
 class _Graph(nn.Module):
-    def __init__(self, detector: Detector, normalized_input: bool, row_axis: int) -> None:
+    def __init__(
+        self, detector: Detector, detect: Detect, normalized_input: bool, row_axis: int
+    ) -> None:
         super().__init__()
         self.detector = detector
+        self.detect = detect
         self.normalized_input = normalized_input
         self.row_axis = row_axis
 
@@ -86,9 +92,8 @@ class _Graph(nn.Module):
         axis = self.row_axis
         images = images.flatten(axis + 2, axis + 3).flatten(axis, axis + 1)
         if not self.normalized_input:
-            return tuple(self.detector.detect(images, image_sizes))
-        raw = self.detector(images, image_sizes)
-        return tuple(raw._replace(masks=raw.masks.sigmoid()))
+            images = normalise(images, image_sizes, self.detector.config.input)
+        return tuple(self.detect(self.detector, images, image_sizes))
 
 
 def _cells(name: str, fixed: int | None) -> Any:

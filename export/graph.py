@@ -12,6 +12,7 @@ from refinemask.export.forms import FORMS
 from refinemask.export.forms.form import Shape
 from refinemask.export.forms.portable.operators import OPSET
 from refinemask.export.functional import make_functional
+from refinemask.export.sampling import fixed_sampling_ratio, with_sampling_ratio
 from refinemask.export.simplify import simplify
 from refinemask.models import Detector
 
@@ -24,36 +25,43 @@ def export_graph(
     batch: int | None = None,
     height: int | None = None,
     width: int | None = None,
+    sampling_ratio: int | None = None,
 ) -> onnx.ModelProto:
     """Export the graph of a model, without metadata.
 
     Args:
         model: what is exported; it is put in evaluation mode.
-        form: "portable", of standard ONNX operators only, or "fused", with the operators of the
-            domain `refinemask` (architecture 8) in place of what is data-dependent or pools.
+        form: "portable", of standard ONNX operators only; "fused", with the operators of the
+            domain `refinemask` (architecture 8) in place of what is data-dependent or pools; or
+            "static", of standard operators without data-dependent shapes.
         normalized_input: the input `images` is float32 (B, 3, H, W), normalised and padded with
             zeros, instead of uint8 RGB (B, H, W, 3).
         batch: number of images; None keeps it dynamic, as for the other two.
         height: padded height in pixels, a multiple of 32 from 32 to 2048.
         width: padded width in pixels, likewise.
+        sampling_ratio: samples of RoIAlign per bin and axis, where those of the model adapt to the
+            RoI. Only the static form may have, and needs, a fixed number; None is 2 there.
 
     Returns:
         A graph from images and image_sizes to boxes (N, 4), scores (N,), labels (N,), image_index
-        (N,) and masks (N, M, M), as `Detector.detect` returns them.
+        (N,) and masks (N, M, M), as `Detector.detect` returns them; in the static form, to the
+        fields of `PaddedOutputs`.
 
     Raises:
-        RefineMaskError: the form is unknown, or a fixed size is not allowed.
+        RefineMaskError: the form is unknown, a fixed size is not allowed, or the model is not one
+            for the form.
     """
     if form not in FORMS:
         raise RefineMaskError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
+    model = with_sampling_ratio(model, fixed_sampling_ratio(form, sampling_ratio))
     batch_dim, height_dim, width_dim = batch or "batch", height or "height", width or "width"
     pixels: Shape = (batch_dim, height_dim, width_dim, 3)
     if normalized_input:
         pixels = (batch_dim, 3, height_dim, width_dim)
     inputs: dict[str, Shape] = {"images": pixels, "image_sizes": (batch_dim, 2)}
-    outputs = FORMS[form].outputs(model.config.mask_head.mask_size)
+    outputs = FORMS[form].outputs(model.config, batch_dim)
     exported = torch.onnx.export(
-        make_functional(capture(model, normalized_input, batch, height, width)),
+        make_functional(capture(model, normalized_input, batch, height, width, FORMS[form].detect)),
         dynamo=True,
         input_names=list(inputs),
         output_names=list(outputs),

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from refinemask.configs.options import Option, check_options
 from refinemask.engines.runtimes import RUNTIMES
+from refinemask.errors import WrongUsage
+from refinemask.inference.metadata import MAX_SAMPLING_RATIO
 from refinemask.inference.sizes import DIVISOR, MAX_BATCH, MAX_SIDE, MIN_SIDE
 
 _FORMS = tuple(dict.fromkeys(form for runtime in RUNTIMES.values() for form in runtime.forms))
@@ -18,7 +20,11 @@ class ExportOptions:
 
     form: Annotated[str, Option(choices=_FORMS)] = "portable"
     """portable: standard ONNX operators only. fused: faster, with operators that ONNX Runtime and
-    TensorRT get from our libraries."""
+    TensorRT get from our libraries. static: standard operators without data-dependent shapes, for
+    ahead-of-time compilers; outputs are padded."""
+    sampling_ratio: Annotated[int | None, Option(min=1, max=MAX_SAMPLING_RATIO)] = None
+    """Of the static form: samples of RoIAlign per bin and axis, where those of the model adapt to
+    the size of a box; default: 2."""
     batch: Annotated[int | None, Option(min=1, max=MAX_BATCH)] = None
     """Fixed batch size; default: dynamic."""
     height: Annotated[int | None, _PADDED] = None
@@ -33,3 +39,8 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.sampling_ratio is not None and self.form != "static":
+            raise WrongUsage(
+                f"--sampling-ratio is an option of the form static, not of {self.form}; leave it "
+                "out, or add --form static"
+            )

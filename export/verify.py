@@ -14,6 +14,7 @@ from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.comparison import Comparison, compare
 from refinemask.export.parity import ParityReport, check_decision, summarise
 from refinemask.export.reference import Reference, run_reference
+from refinemask.export.sampling import with_sampling_ratio
 from refinemask.inference.images import load_image
 from refinemask.inference.photographs import verification_photos
 from refinemask.inference.processing import Prepared, prepare
@@ -36,6 +37,8 @@ def verify_artifact(
     progress: Progress | None = None,
 ) -> ParityReport:
     """Compare the detections of an artifact with those of the model it was exported from.
+
+    Where the artifact has a fixed sampling ratio, the model gets the same.
 
     Both get the same resized and padded images, of the size that the artifact takes. The first two
     images of equal padded size are also run as one batch.
@@ -62,6 +65,7 @@ def verify_artifact(
             f"model, a {model.config.preset} of {model.config.num_classes}; verify it against its "
             "own model"
         )
+    model = with_sampling_ratio(model, engine.metadata.sampling_ratio)
     if images is None:
         subjects = default_subjects(model, engine, progress)
     else:

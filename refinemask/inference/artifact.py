@@ -12,15 +12,16 @@ from refinemask.inference.metadata import MAX_BYTES, METADATA_KEY, ArtifactMetad
 from refinemask.inference.onnx_graph import (
     OnnxGraph,
     RefusedGraphError,
+    Shape,
     Tensor,
     read_graph,
     read_properties,
 )
+from refinemask.inference.padded_outputs import PaddedOutputs
 from refinemask.inference.seal import check_seal
 from refinemask.inference.structures import RawOutputs
 from refinemask.printable import last_line, one_line
 
-OUTPUT_NAMES = RawOutputs._fields
 _LARGEST = 1 << 31
 """Bytes that an ONNX file cannot have; what is larger is not read."""
 _AGAIN = "export it again with refinemask-export"
@@ -103,14 +104,27 @@ def interface(metadata: ArtifactMetadata) -> tuple[tuple[Tensor, ...], tuple[Ten
         Tensor("images", "uint8", (limits.batch, limits.height, limits.width, 3)),
         Tensor("image_sizes", "int64", (limits.batch, 2)),
     )
+    per_image: tuple[Tensor, ...] = (Tensor("image_index", "int64", (None,)),)
+    found: Shape = (None,)
+    if metadata.form == "static":
+        found = (limits.batch, metadata.model.max_detections)
+        per_image = (
+            Tensor("num_detections", "int64", (limits.batch,)),
+            Tensor("truncated", "bool", (limits.batch,)),
+        )
     outputs = (
-        Tensor("boxes", "float32", (None, 4)),
-        Tensor("scores", "float32", (None,)),
-        Tensor("labels", "int64", (None,)),
-        Tensor("image_index", "int64", (None,)),
-        Tensor("masks", "float32", (None, side, side)),
+        Tensor("boxes", "float32", (*found, 4)),
+        Tensor("scores", "float32", found),
+        Tensor("labels", "int64", found),
+        Tensor("masks", "float32", (*found, side, side)),
+        *per_image,
     )
     return inputs, outputs
+
+
+def output_type(metadata: ArtifactMetadata) -> type[RawOutputs[Any]] | type[PaddedOutputs[Any]]:
+    """Return the type whose fields are the outputs of an artifact."""
+    return PaddedOutputs if metadata.form == "static" else RawOutputs
 
 
 def _read(path: Path) -> bytes:
@@ -150,7 +164,9 @@ def _metadata(path: Path, text: str) -> ArtifactMetadata:
 
 def _check_graph(path: Path, graph: OnnxGraph, metadata: ArtifactMetadata) -> None:
     """Check that a graph is what the metadata say of it."""
-    form = "fused" if graph.fused else "portable"
+    if graph.fused and graph.loops:
+        raise RefusedGraphError("loops beside operators of ours")
+    form = "fused" if graph.fused else "static" if graph.loops else "portable"
     if metadata.form != form:
         raise RefineMaskError(
             f"{path} is refused: its metadata say that its form is {metadata.form}, and its "

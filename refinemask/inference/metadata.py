@@ -21,6 +21,8 @@ from refinemask.printable import is_clean, last_line, one_line, shown
 
 METADATA_KEY = "refinemask"
 SCHEMA_VERSION = 2
+MAX_SAMPLING_RATIO = 8
+"""Most samples of the static form, per bin and axis."""
 MAX_BYTES = 1 << 22
 """Longest metadata, in bytes: those of LVIS, with 1203 classes, have 60,000."""
 _MAX_NAME = 1000
@@ -85,7 +87,7 @@ class ArtifactMetadata:
     category_ids: tuple[int, ...]
     input_limits: InputLimits
     form: str
-    """Form of the graph: portable or fused; torch for a checkpoint that an engine runs."""
+    """Form of the graph: portable, fused or static; torch for a checkpoint that an engine runs."""
     precision: str
     """float32."""
     weights: str
@@ -94,6 +96,9 @@ class ArtifactMetadata:
     """SHA-256 of the source checkpoint; None for synthetic weights."""
     parity: dict[str, Any]
     """Figures of the parity gate at export, and whether it `passed`."""
+    sampling_ratio: int | None = None
+    """Samples of RoIAlign per bin and axis where those of the model adapt to the RoI; None if they
+    do in the artifact, too, as in every form but static."""
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -114,7 +119,7 @@ class ArtifactMetadata:
 
     def _check_origin(self) -> None:
         for field, allowed in (
-            ("form", ("portable", "fused", "torch")),
+            ("form", ("portable", "fused", "static", "torch")),
             ("precision", ("float32",)),
             ("weights", ("trained", "synthetic")),
         ):
@@ -123,6 +128,14 @@ class ArtifactMetadata:
                     f"the {field} in artifact metadata must be {' or '.join(allowed)}, got "
                     f"{shown(getattr(self, field))}; {_AGAIN}"
                 )
+        ratio = self.sampling_ratio
+        fixed = type(ratio) is int and 1 <= ratio <= MAX_SAMPLING_RATIO
+        if not (fixed if self.form == "static" else ratio is None):
+            raise RefineMaskError(
+                f"the sampling_ratio in artifact metadata must be from 1 to {MAX_SAMPLING_RATIO} "
+                f"in the form static, and null in others, got {shown(ratio)} in the form "
+                f"{self.form}; {_AGAIN}"
+            )
         digest = self.checkpoint_sha256
         if digest is not None and not (
             isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)

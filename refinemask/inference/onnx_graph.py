@@ -2,7 +2,8 @@
 
 The runtimes trust a graph in more than they check: they read tensors from files and from memory
 that it names, and end the process over operators that they do not have. Artifacts need none of
-that, so whatever `refinemask-export` does not write is refused.
+that, so whatever `refinemask-export` does not write is refused. Graphs inside a graph are those of
+the loops of the static form, with nothing in them that may not be outside.
 """
 
 from collections.abc import Iterator
@@ -13,19 +14,19 @@ from refinemask.inference.protobuf import Reader
 OPERATORS = "refinemask"
 """Domain of our own operators (architecture 8)."""
 _DOMAINS = {"": "", "ai.onnx": "", OPERATORS: OPERATORS}
-_TYPES = {1: "float32", 2: "uint8", 7: "int64"}
+_TYPES = {1: "float32", 2: "uint8", 7: "int64", 9: "bool"}
 
 # Numbers of the fields of ONNX's messages.
 _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_PROPERTIES = 7, 8, 14
 _GRAPH_NODES, _GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS = 1, 5, 11, 12
-_NODE_ATTRIBUTES, _NODE_DOMAIN = 5, 7
-_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS = 5, 10
+_NODE_OPERATOR, _NODE_ATTRIBUTES, _NODE_DOMAIN = 4, 5, 7
+_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS = 5, 6, 10
 _TENSOR_FILE, _TENSOR_LOCATION = 13, 14
 _TYPE_DENOTATION = 6
 _REFUSED_IN_MODEL = {20: "training information", 25: "functions of its own"}
 _REFUSED_IN_GRAPH = {15: "sparse tensors"}
 _REFUSED_IN_ATTRIBUTE = {
-    **dict.fromkeys((6, 11), "a graph inside a node, such as a loop"),
+    11: "graphs inside a node",
     **dict.fromkeys((22, 23), "sparse tensors"),
 }
 
@@ -43,7 +44,7 @@ class Tensor:
 
     Attributes:
         name: its name.
-        dtype: as NumPy names it, "" for another type than the three of artifacts.
+        dtype: as NumPy names it, "" for another type than those of artifacts.
         shape: its shape.
     """
 
@@ -60,11 +61,13 @@ class OnnxGraph:
         inputs: in order.
         outputs: in order.
         fused: whether it has operators of our own.
+        loops: whether it has loops.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     fused: bool
+    loops: bool
 
 
 def read_properties(data: bytes) -> dict[str, str]:
@@ -83,27 +86,47 @@ def read_graph(data: bytes) -> OnnxGraph:
 
     Raises:
         RefusedGraphError: it has tensors outside of the file, operators of unknown domains,
-            functions, subgraphs, sparse tensors, or inputs or outputs that are no tensors.
+            functions, graphs inside of nodes other than loops, sparse tensors, or inputs or outputs
+            that are no tensors.
         ValueError: `data` is not an ONNX file.
     """
     reader = Reader(data)
-    inputs: list[Tensor] = []
-    outputs: list[Tensor] = []
     domains: set[str] = set()
+    content = _Content([], [], domains)
     for number, value in _known(reader, None, _REFUSED_IN_MODEL):
         if number == _MODEL_OPSETS:
             domains.update(_domain(reader, name) for name in reader.messages(value, 1))
         elif number == _MODEL_GRAPH:
-            for part, content in _known(reader, value, _REFUSED_IN_GRAPH):
-                if part == _GRAPH_NODES:
-                    domains.add(_check_node(reader, content))
-                elif part == _GRAPH_TENSORS:
-                    _check_tensor(reader, content)
-                elif part == _GRAPH_INPUTS:
-                    inputs.append(_tensor(reader, content))
-                elif part == _GRAPH_OUTPUTS:
-                    outputs.append(_tensor(reader, content))
-    return OnnxGraph(tuple(inputs), tuple(outputs), OPERATORS in domains)
+            _read_content(reader, value, content)
+    inputs, outputs = tuple(content.inputs), tuple(content.outputs)
+    return OnnxGraph(inputs, outputs, OPERATORS in domains, content.loops)
+
+
+@dataclass
+class _Content:
+    """What is found in the parts of a graph; the domains are those of its loops, too."""
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    domains: set[str]
+    loops: bool = False
+
+
+def _read_content(reader: Reader, graph: range, content: _Content, in_loop: bool = False) -> None:
+    for part, value in _known(reader, graph, _REFUSED_IN_GRAPH):
+        if part == _GRAPH_NODES:
+            loop = _check_node(reader, value, content.domains)
+            if loop is not None:
+                if in_loop:
+                    raise RefusedGraphError("a loop inside a loop")
+                content.loops = True
+                _read_content(reader, loop, _Content([], [], content.domains), in_loop=True)
+        elif part == _GRAPH_TENSORS:
+            _check_tensor(reader, value)
+        elif part == _GRAPH_INPUTS:
+            content.inputs.append(_tensor(reader, value))
+        elif part == _GRAPH_OUTPUTS:
+            content.outputs.append(_tensor(reader, value))
 
 
 def _known(
@@ -124,17 +147,28 @@ def _entry(reader: Reader, message: range) -> tuple[str, str]:
     return key, value
 
 
-def _check_node(reader: Reader, node: range) -> str:
-    """Check the tensors in the attributes of a node; return the domain of its operator."""
-    domain = ""
+def _check_node(reader: Reader, node: range, domains: set[str]) -> range | None:
+    """Check the tensors in the attributes of a node, and add the domain of its operator.
+
+    Returns:
+        The graph inside of it, if it is a loop.
+    """
+    domain, operator, graphs = "", "", []
     for number, value in _known(reader, node, {}):
         if number == _NODE_DOMAIN:
             domain = _domain(reader, value)
+        elif number == _NODE_OPERATOR:
+            operator = reader.text(value)
         elif number == _NODE_ATTRIBUTES:
             for part, content in _known(reader, value, _REFUSED_IN_ATTRIBUTE):
                 if part in (_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
                     _check_tensor(reader, content)
-    return domain
+                elif part == _ATTRIBUTE_GRAPH:
+                    graphs.append(content)
+    domains.add(domain)
+    if graphs and ((domain, operator) != ("", "Loop") or len(graphs) > 1):
+        raise RefusedGraphError("a graph inside a node that is no loop")
+    return graphs[0] if graphs else None
 
 
 def _check_tensor(reader: Reader, tensor: range) -> None:

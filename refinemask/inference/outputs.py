@@ -8,10 +8,29 @@ import numpy as np
 
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
-from refinemask.inference.structures import RawArrays
+from refinemask.inference.padded_outputs import PaddedArrays, unpad
+from refinemask.inference.structures import RawArrays, RawOutputs
 
 _ROUNDING = 1e-5
 """How far a runtime's sigmoid or softmax may lie outside of 0 to 1."""
+
+
+def flat_outputs(outputs: RawArrays | PaddedArrays, source: str) -> RawArrays:
+    """Return the outputs of an artifact in the flat form, whichever form it has.
+
+    Args:
+        outputs: what it returned.
+        source: the file of the network, as the error names it.
+
+    Raises:
+        RefineMaskError: they are padded, and not of the types and shapes of each other.
+    """
+    if isinstance(outputs, RawOutputs):
+        return outputs
+    try:
+        return unpad(outputs)
+    except ValueError as error:
+        raise _damaged(source, error) from error
 
 
 def check_outputs(
@@ -32,9 +51,13 @@ def check_outputs(
         _check_arrays(outputs, model.mask_head.mask_size)
         _check_values(outputs, model, *images[:3])
     except ValueError as error:
-        raise RefineMaskError(
-            f"{source} returned {error}; its weights or its graph are damaged; use another file"
-        ) from error
+        raise _damaged(source, error) from error
+
+
+def _damaged(source: str, error: ValueError) -> RefineMaskError:
+    return RefineMaskError(
+        f"{source} returned {error}; its weights or its graph are damaged; use another file"
+    )
 
 
 def _check_arrays(outputs: RawArrays, side: int) -> None:
