@@ -10,7 +10,7 @@ from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata, InputL
 from refinemask.inference.onnx_graph import Tensor
 from refinemask.inference.seal import seal
 
-_TYPES = {"float32": 1, "uint8": 2, "int64": 7}
+_TYPES = {"float32": 1, "uint8": 2, "int64": 7, "bool": 9}
 
 
 def make_metadata(

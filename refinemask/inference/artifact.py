@@ -104,22 +104,22 @@ def interface(metadata: ArtifactMetadata) -> tuple[tuple[Tensor, ...], tuple[Ten
         Tensor("images", "uint8", (limits.batch, limits.height, limits.width, 3)),
         Tensor("image_sizes", "int64", (limits.batch, 2)),
     )
-    per_image: tuple[Tensor, ...] = (Tensor("image_index", "int64", (None,)),)
-    found: Shape = (None,)
     if metadata.form == "static":
-        found = (limits.batch, metadata.model.max_detections)
-        per_image = (
+        found: Shape = (limits.batch, metadata.model.max_detections)
+        others = (
             Tensor("num_detections", "int64", (limits.batch,)),
             Tensor("truncated", "bool", (limits.batch,)),
         )
+    else:
+        found = (None,)
+        others = (Tensor("image_index", "int64", found),)
     outputs = (
         Tensor("boxes", "float32", (*found, 4)),
         Tensor("scores", "float32", found),
         Tensor("labels", "int64", found),
         Tensor("masks", "float32", (*found, side, side)),
-        *per_image,
     )
-    return inputs, outputs
+    return inputs, outputs + others
 
 
 def output_type(metadata: ArtifactMetadata) -> type[RawOutputs[Any]] | type[PaddedOutputs[Any]]:

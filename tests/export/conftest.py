@@ -16,7 +16,7 @@ from refinemask.export.options import ExportOptions
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.models import Detector
 from tests.export.graphs import TARGETS, Load, copied, load
-from tests.export.small import calibrated
+from tests.export.small import calibrated, sampled_as
 from tests.plugins.hosts import HOSTS
 
 
@@ -56,6 +56,12 @@ def target(request: pytest.FixtureRequest) -> Target:
 def model() -> Detector:
     """Return a small RefineMask of five classes."""
     return calibrated(refinemask_small(5))
+
+
+@pytest.fixture(scope="session")
+def sampled(model: Detector, target: Target) -> Detector:
+    """Return that model with as many samples of RoIAlign as the target's artifacts have."""
+    return sampled_as(model, target.form)
 
 
 @pytest.fixture(scope="session")

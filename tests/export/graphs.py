@@ -12,6 +12,9 @@ from torch.export import ExportedProgram
 
 from refinemask.export.forms import FORMS
 from refinemask.export.forms.portable.operators import OPSET
+from refinemask.inference.outputs import flat_outputs
+from refinemask.inference.padded_outputs import PaddedOutputs
+from refinemask.inference.structures import RawArrays
 from tests.plugins.hosts import HOSTS
 
 Run = Callable[..., list[NDArray[Any]]]
@@ -42,6 +45,14 @@ def load(graph: onnx.ModelProto, runtime: str, operators: Path | None = None) ->
 
 
 TARGETS = tuple(f"{form}-{runtime}" for form in FORMS for runtime in HOSTS)
+ADAPTIVE = tuple(target for target in TARGETS if not target.startswith("static"))
+"""Those of the forms with the model's own number of samples and its `batched_nms`."""
+
+
+def flat(outputs: Sequence[NDArray[Any]], form: str) -> RawArrays:
+    """Return the outputs of a whole network without padding."""
+    padded = PaddedOutputs(*outputs) if form == "static" else RawArrays(*outputs)
+    return flat_outputs(padded, "the graph")
 
 
 def copied(graph: onnx.ModelProto) -> onnx.ModelProto:
@@ -61,6 +72,11 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
 
+FORBIDDEN_IN_STATIC = (
+    *("NonMaxSuppression", "NonZero", "RoiAlign", "Compress", "Unique"),
+    *("GridSample", "If", "Scan", "SequenceConstruct"),
+)
+"""What TensorRT-RTX lacks without plugins, has got wrong, or cannot give a size."""
 FORBIDDEN = (
     *("NonMaxSuppression", "NonZero", "RoiAlign", "Compress", "Unique"),
     *("Loop", "If", "Scan", "SequenceConstruct"),
@@ -74,6 +90,27 @@ NODES = {
     "fcn": {"BatchedNMS": 2, "MultiScaleRoIAlign": 2},
 }
 """How many of each operator the detectors with a kind of mask head have."""
+
+
+def assert_static(graph: onnx.ModelProto) -> None:
+    """Check that a graph has standard operators only, and none that makes shapes of data."""
+    assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", 18)]
+    assert not graph.functions
+    bodies = [attributes(node)["body"] for node in graph.graph.node if node.op_type == "Loop"]
+    assert len(bodies) == 2
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for node in [*graph.graph.node, *(node for body in bodies for node in body.node)]:
+        assert not node.domain
+        assert node.op_type not in FORBIDDEN_IN_STATIC
+        if node.op_type == "TopK":
+            assert onnx.numpy_helper.to_array(constants[node.input[1]]).item() <= MAX_TOP_K
+        elif node.op_type == "Loop":
+            assert node.input[1]  # the condition
+        elif node.op_type.startswith("Scatter"):
+            assert attributes(node).get("reduction", b"none") == b"none"
+        elif node.op_type == "Resize":
+            assert not attributes(node).get("antialias", 0)
+    assert not any(node.op_type == "Loop" for body in bodies for node in body.node)
 
 
 def assert_fused(graph: onnx.ModelProto, mask_head: str) -> None:

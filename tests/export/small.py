@@ -8,6 +8,7 @@ from refinemask.configs.config import ModelConfig
 from refinemask.export.comparison import compare
 from refinemask.export.parity import check_decision, summarise
 from refinemask.export.reference import run_reference
+from refinemask.export.sampling import fixed_sampling_ratio, with_sampling_ratio
 from refinemask.export.tolerances import MIN_DETECTIONS
 from refinemask.export.verify import split_batch
 from refinemask.inference.processing import Prepared
@@ -44,6 +45,11 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
     coarse = torch.from_numpy(rng.uniform(0, 255, (1, 3, height // 16, width // 16)))
     smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
     return smooth[0].clamp(0, 255).byte().permute(1, 2, 0).numpy()
+
+
+def sampled_as(model: Detector, form: str) -> Detector:
+    """Return a model with as many samples of RoIAlign as its artifacts of a form have."""
+    return with_sampling_ratio(model, fixed_sampling_ratio(form, None))
 
 
 def assert_parity(

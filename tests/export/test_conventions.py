@@ -10,9 +10,8 @@ from refinemask.configs.config import TORCHVISION, Conventions
 from refinemask.configs.presets import maskrcnn_small
 from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph
-from refinemask.inference.structures import RawArrays
-from tests.export.graphs import attributes
-from tests.export.small import assert_parity, calibrated, photo
+from tests.export.graphs import attributes, flat
+from tests.export.small import assert_parity, calibrated, photo, sampled_as
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +28,7 @@ def graph_as(torchvision_model):
 @pytest.fixture(scope="module")
 def run(graph_as, target):
     session = target.load(graph_as(target.form))
-    return lambda **feeds: RawArrays(*session(**feeds))
+    return lambda **feeds: flat(session(**feeds), target.form)
 
 
 def test_rois_are_pooled_as_torchvision_does(graph_as):
@@ -106,6 +105,6 @@ def test_values_of_a_model_of_its_own_are_in_the_graph(own_model):
 def test_parity_of_a_model_with_values_of_its_own(own_model, target):
     session = target.load(export_graph(own_model, form=target.form))
     images, sizes = photo(320, 416)[None], np.array([[310, 411]])
-    found = RawArrays(*session(images=images, image_sizes=sizes))
+    found = flat(session(images=images, image_sizes=sizes), target.form)
     assert len(found.scores) > 100  # more than the default lets through
-    assert_parity(own_model, images, sizes, found)
+    assert_parity(sampled_as(own_model, target.form), images, sizes, found)

@@ -11,7 +11,7 @@ from refinemask.export import export_graph
 from refinemask.export.reference import run_normalised
 from refinemask.inference.structures import RawArrays
 from tests import golden
-from tests.export.graphs import TARGETS
+from tests.export.graphs import ADAPTIVE
 from tests.golden import detections
 from tests.golden.image import make_image
 
@@ -26,7 +26,7 @@ CASES = [
     if target.startswith("fused") and name != "refinemask_r50_coco"
     else (name, target)
     for name in MODELS
-    for target in TARGETS
+    for target in ADAPTIVE
 ]
 
 

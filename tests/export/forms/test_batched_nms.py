@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from refinemask.ops.batched_nms import batched_nms
-from tests.export.graphs import exported_program, operator_names
+from tests.export.graphs import ADAPTIVE, exported_program, operator_names
+
+pytestmark = pytest.mark.parametrize("target", ADAPTIVE, indirect=True)
 
 GROUPS = 3
 IOU, SCORE, LIMIT = 0.5, 0.3, 20

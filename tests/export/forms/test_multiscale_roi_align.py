@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from refinemask.export.forms.portable.multiscale_roi_align import smallest_side
+from refinemask.export.sampling import fixed_sampling_ratio
 from refinemask.ops.levels import assign_levels, side_levels
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
 from tests.export.graphs import exported_program, operator_names
@@ -45,8 +46,9 @@ def levels(request):
 
 
 @pytest.fixture(scope="session", params=OPTIONS)
-def options(request):
-    return OPTIONS[request.param]
+def options(request, target):
+    ratio, *others = OPTIONS[request.param]
+    return ratio or fixed_sampling_ratio(target.form, None) or 0, *others
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +86,9 @@ def test_operators_of_the_graph(graph, target, levels):
         assert names == ["refinemask:MultiScaleRoIAlign"]
         return
     assert [opset.domain for opset in graph.opset_import] == [""]
+    if target.form == "static":
+        assert not {"RoiAlign", "NonZero", "GridSample"} & set(names)
+        return
     assert names.count("RoiAlign") == levels
     assert names.count("NonZero") == (levels if levels > 1 else 0)
 
