@@ -104,22 +104,22 @@ def interface(metadata: ArtifactMetadata) -> tuple[tuple[Tensor, ...], tuple[Ten
         Tensor("images", "uint8", (limits.batch, limits.height, limits.width, 3)),
         Tensor("image_sizes", "int64", (limits.batch, 2)),
     )
+    found: Shape = (None,)
+    others = [Tensor("image_index", "int64", found)]
     if metadata.form == "static":
-        found: Shape = (limits.batch, metadata.model.max_detections)
-        others = (
+        found = (limits.batch, metadata.model.max_detections)
+        others = [
             Tensor("num_detections", "int64", (limits.batch,)),
             Tensor("truncated", "bool", (limits.batch,)),
-        )
-    else:
-        found = (None,)
-        others = (Tensor("image_index", "int64", found),)
+        ]
     outputs = (
         Tensor("boxes", "float32", (*found, 4)),
         Tensor("scores", "float32", found),
         Tensor("labels", "int64", found),
+        *others,
         Tensor("masks", "float32", (*found, side, side)),
     )
-    return inputs, outputs + others
+    return inputs, outputs
 
 
 def output_type(metadata: ArtifactMetadata) -> type[RawOutputs[Any]] | type[PaddedOutputs[Any]]:
@@ -165,7 +165,7 @@ def _metadata(path: Path, text: str) -> ArtifactMetadata:
 def _check_graph(path: Path, graph: OnnxGraph, metadata: ArtifactMetadata) -> None:
     """Check that a graph is what the metadata say of it."""
     if graph.fused and graph.loops:
-        raise RefusedGraphError("loops beside operators of ours")
+        raise RefusedGraphError("loops beside operators of our own")
     form = "fused" if graph.fused else "static" if graph.loops else "portable"
     if metadata.form != form:
         raise RefineMaskError(

@@ -13,6 +13,7 @@ from refinemask.engines.base import Engine
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import InputLimits
 from refinemask.inference.outputs import check_outputs
+from refinemask.inference.padded_outputs import PaddedArrays, PaddedOutputs
 from refinemask.inference.structures import RawArrays
 from tests.artifact_bytes import make_metadata
 from tests.engines.conftest import GRAPH
@@ -96,7 +97,7 @@ def test_what_no_network_returns(changes, message):
 class Fake(Engine):
     """An engine that returns or raises what it is made with."""
 
-    def __init__(self, result: RawArrays | Exception) -> None:
+    def __init__(self, result: RawArrays | PaddedArrays | Exception) -> None:
         """Return or raise `result` when it runs."""
         super().__init__(METADATA, "m.onnx")
         self.result = result
@@ -151,6 +152,46 @@ def test_the_images_of_a_fixed_batch_are_checked_too():
     engine = Fake(outputs())
     engine.metadata = metadata
     assert len(engine.run(IMAGES[:1], SIZES[:1]).scores) == 2  # those of the image that was given
+
+
+def padded(**changes: Any) -> PaddedArrays:
+    """Return the outputs of the static form for two images of one and of no detection."""
+    fields: dict[str, Any] = {
+        "boxes": np.zeros((2, 3, 4), np.float32),
+        "scores": np.array([[0.5, 0, 0], [0, 0, 0]], np.float32),
+        "labels": np.array([[1, -1, -1], [-1, -1, -1]]),
+        "masks": np.zeros((2, 3, 28, 28), np.float32),
+        "num_detections": np.array([1, 0]),
+        "truncated": np.array([False, False]),
+    }
+    return PaddedOutputs(**(fields | changes))
+
+
+def test_padding_is_taken_away_and_what_is_left_is_checked():
+    found = Fake(padded()).run(IMAGES, SIZES)
+    assert (found.labels.tolist(), found.image_index.tolist()) == ([1], [0])
+    with pytest.raises(RefineMaskError, match=r"m\.onnx returned labels from -1 to 1, not from 0"):
+        Fake(padded(num_detections=np.array([2, 0]))).run(IMAGES, SIZES)
+    with pytest.raises(RefineMaskError, match=r"m\.onnx returned num_detections of \[1, 9\]"):
+        Fake(padded(num_detections=np.array([1, 9]))).run(IMAGES, SIZES)
+
+
+def test_candidates_that_were_not_considered_are_said_once(caplog):
+    engine = Fake(padded())
+    engine.run(IMAGES, SIZES)
+    assert not caplog.messages
+    engine.result = padded(truncated=np.array([False, True]))
+    for _ in range(2):
+        assert len(engine.run(IMAGES, SIZES).scores) == 1
+    (message,) = caplog.messages
+    assert message.startswith("m.onnx: more than 3840 boxes of an image passed the score threshold")
+
+
+def test_images_that_fill_a_batch_are_not_warned_of(caplog):
+    engine = Fake(padded(truncated=np.array([False, True])))
+    engine.metadata = make_metadata(InputLimits(64, 96, batch=2), ("person", "cat"))
+    engine.run(IMAGES[:1], SIZES[:1])
+    assert not caplog.messages
 
 
 def _run_in_child(engine: Engine, said: "Queue[str]") -> None:

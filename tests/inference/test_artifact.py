@@ -15,6 +15,7 @@ from tests.artifact_bytes import field, make_metadata, model_bytes
 
 METADATA = make_metadata(InputLimits(384, 512), parity={"passed": True})
 OURS = field(4, "BoundaryRefine") + field(7, "refinemask")
+LOOP = field(4, "Loop") + field(5, field(6, b""))
 
 
 @pytest.fixture
@@ -134,10 +135,15 @@ def test_the_sidecar_of_the_file(artifact):
         ("portable", [OURS], "its form is portable, and its operators are those of .* fused"),
         ("fused", [], "its form is fused, and its operators are those of the form portable"),
         ("torch", [], "its form is torch"),
+        ("static", [], "its form is static, and its operators are those of the form portable"),
+        ("portable", [LOOP], "its form is portable, and its operators are those of .* static"),
+        ("fused", [OURS, LOOP], "it has loops beside operators of our own, which no artifact has"),
     ],
 )
 def test_a_form_that_the_operators_contradict(artifact, form, nodes, message):
-    artifact.write_bytes(model_bytes(make_metadata(form=form), nodes))
+    ratio = 2 if form == "static" else None
+    metadata = make_metadata(form=form, sampling_ratio=ratio)
+    artifact.write_bytes(model_bytes(metadata, nodes))
     with pytest.raises(RefineMaskError, match=message):
         Artifact.open(artifact)
 
@@ -145,6 +151,15 @@ def test_a_form_that_the_operators_contradict(artifact, form, nodes, message):
 def test_a_fused_artifact(artifact):
     artifact.write_bytes(model_bytes(make_metadata(form="fused"), [OURS]))
     assert Artifact.open(artifact).metadata.form == "fused"
+
+
+def test_a_static_artifact(artifact):
+    static = make_metadata(form="static", sampling_ratio=2)
+    artifact.write_bytes(model_bytes(static, [LOOP]))
+    assert Artifact.open(artifact).metadata.sampling_ratio == 2
+    artifact.write_bytes(model_bytes(static, [LOOP], outputs=OUTPUTS))
+    with pytest.raises(RefineMaskError, match=r"not .*num_detections int64"):
+        Artifact.open(artifact)
 
 
 def test_tensors_outside_of_the_file(artifact):

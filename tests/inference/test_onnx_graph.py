@@ -70,9 +70,22 @@ def test_operators_decide_the_form(domain):
     assert graph.fused == (domain == "refinemask")
 
 
+def test_what_is_in_a_loop_is_read():
+    ours = RELU + field(7, "refinemask")
+    loop = field(4, "Loop") + field(5, field(6, field(1, ours) + field(11, field(1, "inner"))))
+    graph = read_graph(model_bytes(nodes=[loop]))
+    assert graph.loops and graph.fused
+    assert "inner" not in [tensor.name for tensor in graph.inputs]
+    assert not read_graph(model_bytes(nodes=[RELU])).loops
+
+
 def refused(field):
     """Return what no artifact has, with the reason, in fields that `field` encodes."""
     relu = field(1, "x") + field(2, "y") + field(4, "Relu")
+
+    def loop(attribute):
+        return field(4, "Loop") + field(5, attribute)
+
     location = field(1, "location") + field(2, "w.bin")
     outside = field(1, "weights") + field(13, location) + field(14, 1)
     return [
@@ -83,6 +96,15 @@ def refused(field):
         ({"nodes": [relu + field(5, field(10, field(1, 2)) + field(10, outside))]}, "outside"),
         ({"nodes": [relu + field(5, field(6, field(5, outside)))]}, "inside a node"),
         ({"nodes": [relu + field(5, field(11, b""))]}, "inside a node"),
+        ({"nodes": [loop(field(6, field(5, outside)))]}, "outside"),
+        ({"nodes": [loop(field(6, field(1, relu + field(7, "com.microsoft"))))]}, "domain"),
+        ({"nodes": [loop(field(6, field(15, b"")))]}, "sparse"),
+        ({"nodes": [loop(field(6, field(1, loop(field(6, b"")))))]}, "a loop inside a loop"),
+        ({"nodes": [loop(field(6, b"") + field(6, b""))]}, "a node that is no loop"),
+        ({"nodes": [loop(field(11, b""))]}, "inside a node"),
+        ({"nodes": [field(4, "If") + field(5, field(6, b""))]}, "a node that is no loop"),
+        ({"nodes": [loop(field(6, b"")) + field(4, "Scan")]}, "a node that is no loop"),
+        ({"nodes": [loop(field(6, b"")) + field(7, "refinemask")]}, "a node that is no loop"),
         ({"nodes": [relu + field(5, field(22, b""))]}, "sparse"),
         ({"graph": field(15, field(1, outside))}, "sparse"),
         ({"model": field(25, field(7, relu))}, "functions"),

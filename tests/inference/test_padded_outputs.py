@@ -5,11 +5,11 @@ import pytest
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.outputs import flat_outputs
-from refinemask.inference.padded_outputs import PaddedOutputs, unpad
+from refinemask.inference.padded_outputs import PaddedArrays, PaddedOutputs, unpad
 from refinemask.inference.structures import RawArrays
 
 
-def padded(**changes) -> PaddedOutputs:
+def padded(**changes) -> PaddedArrays:
     """Return three slots for each of three images, of which 1, 0 and 2 have a detection."""
     outputs = PaddedOutputs(
         boxes=np.arange(36, dtype=np.float32).reshape(3, 3, 4),

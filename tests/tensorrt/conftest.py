@@ -19,7 +19,12 @@ def plugin_library() -> Path:
 @pytest.fixture(scope="session")
 def rtx_plugins(plugin_library: Path) -> list[Path]:
     """Return the plugin libraries for builds with TensorRT-RTX, where it is installed."""
+    require_rtx()
+    return [plugin_library]
+
+
+def require_rtx() -> None:
+    """Skip the test where TensorRT-RTX is not installed."""
     for module in ("tensorrt_rtx_libs", "tensorrt_rtx_bindings"):
         if find_spec(module) is None:
             pytest.skip("TensorRT-RTX is not installed; pip install 'refinemask[tensorrt-rtx]'")
-    return [plugin_library]

@@ -29,11 +29,10 @@ def detect_padded(detector: Detector, images: Tensor, image_sizes: Tensor) -> Pa
                 f"{getattr(conventions, name)}; export it in the form portable or fused"
             )
     features = detector.features(images)
-    candidates = proposal_candidates(
-        *detector.rpn_head(features),
-        level_anchors(features, conventions),
-        image_sizes,
-        conventions=conventions,
+    logits, deltas = detector.rpn_head(features)
+    anchors = level_anchors(features, conventions)
+    boxes, scores = proposal_candidates(
+        logits, deltas, anchors, image_sizes, conventions=conventions
     )
     limits = Limits(
         conventions.proposal_iou,
@@ -41,10 +40,11 @@ def detect_padded(detector: Detector, images: Tensor, image_sizes: Tensor) -> Pa
         conventions.max_proposals,
         conventions.max_shifted,
     )
-    proposals = select_in_levels(*candidates, limits)
+    proposals = select_in_levels(boxes, scores, limits)
+
     rois = _rois(proposals.boxes)
-    class_outputs = detector.roi_head.bbox_head(features, rois)
-    boxes, scores = class_boxes(*class_outputs, rois, image_sizes, conventions)
+    logits, deltas = detector.roi_head.bbox_head(features, rois)
+    boxes, scores = class_boxes(logits, deltas, rois, image_sizes, conventions)
     rows = (-1, conventions.max_proposals)
     scores = torch.where(proposals.valid[..., None], scores.unflatten(0, rows), -1.0)
     limits = Limits(
@@ -55,9 +55,9 @@ def detect_padded(detector: Detector, images: Tensor, image_sizes: Tensor) -> Pa
         conventions.first_class_shift,
     )
     found, truncated = select_in_classes(boxes.unflatten(0, rows), scores, limits)
-    masks = detector.roi_head.mask_head.final_logits(
-        features, _rois(found.boxes), found.groups.flatten()
-    )
+
+    labels = found.groups.flatten()
+    masks = detector.roi_head.mask_head.final_logits(features, _rois(found.boxes), labels)
     masks = masks[:, 0].sigmoid().unflatten(0, (-1, config.max_detections))
     return PaddedOutputs(
         found.boxes,

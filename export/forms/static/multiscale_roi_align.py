@@ -21,7 +21,6 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from refinemask.errors import RefineMaskError
 from refinemask.export.forms.portable.multiscale_roi_align import smallest_side
 from refinemask.export.forms.portable.operators import integers, number, op
 
@@ -41,11 +40,9 @@ def multiscale_roi_align(
 ) -> Any:
     """Emit the nodes; arguments and result as those of the operator of the same name.
 
-    Raises:
-        RefineMaskError: the number of samples adapts to the RoI, and so would the shapes.
+    The sampling ratio must be fixed: one that adapts to the RoI makes shapes that do, too.
     """
-    if not sampling_ratio:
-        raise RefineMaskError("RoIAlign in the static form needs a fixed sampling ratio, not 0")
+    assert sampling_ratio > 0
     channels = int(features[0].shape[1])
     image, x1, y1, x2, y2 = op.Split(rois, num_outputs=5, axis=1)
     level = _levels(x1, y1, x2, y2, len(features), epsilon_after_log)

@@ -48,11 +48,12 @@ def select_in_levels(boxes: Tensor, scores: Tensor, limits: Limits) -> Selected:
     is_candidate = scores > limits.score_threshold
     levels = torch.arange(scores.shape[2], device=scores.device)
     shift = (levels + limits.first_shift) * _step(boxes, is_candidate, limits)[:, None, None]
-    by_level = (boxes + shift[..., None]).transpose(1, 2), is_candidate.transpose(1, 2)
-    kept = sorted_nms(*(part.flatten(0, 1) for part in by_level), limits.iou_threshold)
+    shifted = (boxes + shift[..., None]).transpose(1, 2).flatten(0, 1)
+    is_candidate = is_candidate.transpose(1, 2).flatten(0, 1)
+    kept = sorted_nms(shifted, is_candidate, limits.iou_threshold)
     kept = kept.unflatten(0, (-1, scores.shape[2])).transpose(1, 2)
-    groups = levels.expand_as(scores)
-    return _best(*(part.flatten(1, 2) for part in (boxes, scores, groups, kept)), limits)
+    groups = levels.expand_as(scores).flatten(1)
+    return _best(boxes.flatten(1, 2), scores.flatten(1), groups, kept.flatten(1), limits)
 
 
 def select_in_classes(boxes: Tensor, scores: Tensor, limits: Limits) -> tuple[Selected, Tensor]:

@@ -40,7 +40,10 @@ def sorted_nms(boxes: Any, candidates: Any, iou_threshold: float, groups: Any = 
 
 
 @script(default_opset=op)
-def _fixed_point(candidates: BOOL[...], suppresses: FLOAT[...]) -> BOOL[...]:
+def _fixed_point(
+    candidates: BOOL[...],  # type: ignore[type-arg, misc]
+    suppresses: FLOAT[...],  # type: ignore[type-arg, misc]
+) -> BOOL[...]:  # type: ignore[type-arg, misc]
     """Suppress by what is kept until nothing changes: the body becomes the Loop of the graph."""
     kept = candidates
     changes = op.Constant(value=_TRUE)
