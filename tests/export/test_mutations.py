@@ -15,13 +15,18 @@ from refinemask.export.parity import check_decision, summarise
 from tests.artifact_bytes import sealed
 from tests.export.graphs import copied
 from tests.export.mutations import FUSED, OF_CLASSES, PORTABLE
+from tests.export.small import sampled_as
+from tests.export.static_mutations import STATIC
 
 CASES = [
-    pytest.param(name, mutation, id=mutation.__name__)
+    pytest.param(
+        name, mutation, id=mutation.__name__, marks=[pytest.mark.slow] * (name == "static")
+    )
     for name, mutations in (
         ("portable", PORTABLE),
         ("fused", FUSED),
         ("fused, five classes", OF_CLASSES),
+        ("static", STATIC),
     )
     for mutation in mutations
 ]
@@ -50,8 +55,8 @@ def subject(tmp_path_factory, request):
         else:
             model, path = load_model("refinemask_small"), tmp_path_factory.mktemp(form) / "m.onnx"
             export_model(model, path, ExportOptions(form=form))
-        engine = engines.open(path)
-        return Subject(onnx.load(path), list(verify.default_subjects(model, engine)))
+        images = verify.default_subjects(sampled_as(model, form), engines.open(path))
+        return Subject(onnx.load(path), list(images))
 
     return prepare
 
@@ -69,7 +74,10 @@ def accepts(graph: onnx.ModelProto, path, images) -> bool:
     return report.passed
 
 
-@pytest.mark.parametrize("name", ["portable", "fused", "fused, five classes"])
+@pytest.mark.parametrize(
+    "name",
+    ["portable", "fused", "fused, five classes", pytest.param("static", marks=pytest.mark.slow)],
+)
 def test_what_is_not_altered_passes(subject, name, tmp_path):
     graph, images = subject(name)
     assert accepts(graph, tmp_path / "model.onnx", images)
