@@ -42,5 +42,5 @@ def with_sampling_ratio(model: Detector, ratio: int | None) -> Detector:
         pool = getattr(module, "pool", None)
         if isinstance(pool, RoIPooler) and not pool.conventions.sampling_ratio:
             conventions = dataclasses.replace(pool.conventions, sampling_ratio=ratio)
-            module.pool = dataclasses.replace(pool, conventions=conventions)
+            module.pool = dataclasses.replace(pool, conventions=conventions)  # type: ignore[assignment]
     return changed

@@ -8,7 +8,7 @@ from tests.export.mutations import Mutation, change_output, constant, nodes, set
 
 def _with_constant(graph: GraphProto, kind: str, *values: float) -> list[NodeProto]:
     """Return the nodes of an operator whose second input is about this constant."""
-    expected = np.float32(values)
+    expected = np.array(values, np.float32)
     found = []
     for node in nodes(graph, kind):
         value = constant(graph, node.input[1])
@@ -39,7 +39,7 @@ def static_pixels(graph: GraphProto) -> None:
 def static_levels(graph: GraphProto) -> None:
     """Pool RoIs from the second level from a side of 120 pixels on instead of 112."""
     for node in _with_constant(graph, "GreaterOrEqual", 112, 224, 448):
-        set_constant(graph, node, 1, np.float32([120, 240, 480]))
+        set_constant(graph, node, 1, np.array([120, 240, 480], np.float32))
 
 
 def static_count(graph: GraphProto) -> None:
