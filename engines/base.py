@@ -3,20 +3,30 @@
 import logging
 import os
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata
-from refinemask.inference.outputs import check_outputs, flat_outputs
+from refinemask.inference.outputs import check_masks, check_outputs, flat_outputs
 from refinemask.inference.padded_outputs import MAX_CANDIDATES, PaddedArrays, PaddedOutputs
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
+from refinemask.inference.rois import check_rois
 from refinemask.inference.structures import RawArrays
 from refinemask.printable import last_line
 
 logger = logging.getLogger(__name__)
+
+_TASKS: dict[OutputKind, str] = {
+    "detections": "detects objects and takes no boxes: run it with `refinemask predict` or predict",
+    "masks": "segments given boxes and detects nothing: run it with `refinemask segment` or segment",
+}
+"""What an artifact does, by its outputs, and how it is run."""
 
 
 class Engine(ImagePredictor):
@@ -55,28 +65,85 @@ class Engine(ImagePredictor):
     def run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         """Run the network on a batch that is resized and padded already.
 
+        An artifact of the static form considers a limited number of candidates; the first time
+        that an image has more of them, a warning is logged.
+
         Args:
             images: uint8 RGB (B, H, W, 3), valid at the top left; H and W as the artifact allows.
                 If its batch is fixed, fewer images are allowed.
             image_sizes: int64 (B, 2), height and width of the valid area of each image.
-
-        An artifact of the static form considers a limited number of candidates; the first time
-        that an image has more of them, a warning is logged.
 
         Raises:
             RefineMaskError: an input is not as described, the runtime fails or runs out of memory,
                 its outputs are not those of an artifact (architecture 5.2), or this is a process
                 forked from the one that opened the engine.
         """
+        self.require("detections")
         self._check(images, image_sizes)
+        with self._running(images):
+            filled, sizes = self._filled(images, image_sizes)
+            returned = self._run(filled, sizes)
+        outputs = flat_outputs(returned, self.source)
+        if isinstance(returned, PaddedOutputs) and returned.truncated[: len(images)].any():
+            self._warn_truncated()
+        check_outputs(outputs, self.metadata.model, self.source, filled.shape)
+        end = np.searchsorted(outputs.image_index, len(images))
+        return outputs.map(lambda values: values[:end])
+
+    def run_rois(
+        self,
+        images: NDArray[np.uint8],
+        image_sizes: NDArray[np.int64],
+        rois: NDArray[np.float32],
+        labels: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """Run the network on given boxes in a batch that is resized and padded already.
+
+        Args:
+            images: as those of `run`.
+            image_sizes: likewise.
+            rois: float32 (K, 5): image index and xyxy in pixels of the resized image.
+            labels: int64 (K,), the class whose mask is predicted.
+
+        Returns:
+            float32 (K, M, M), probabilities inside the boxes.
+
+        Raises:
+            RefineMaskError: as `run`.
+        """
+        self.require("masks")
+        self._check(images, image_sizes)
+        check_rois(rois, labels, self.metadata.model, images.shape)
+        with self._running(images):
+            filled, sizes = self._filled(images, image_sizes)
+            given = np.ascontiguousarray(rois), np.ascontiguousarray(labels)
+            masks = self._run_rois(filled, sizes, *given)
+        check_masks(masks, len(rois), self.metadata.model, self.source)
+        return masks
+
+    @property
+    def outputs(self) -> tuple[OutputKind, ...]:
+        """What it can return: "detections" by `run` and `predict`, "masks" by the others."""
+        return (self.metadata.outputs,)
+
+    def require(self, outputs: OutputKind) -> None:
+        """Raise RefineMaskError unless it can return such outputs."""
+        if outputs not in self.outputs:
+            raise RefineMaskError(
+                f"{self.source} {_TASKS[self.metadata.outputs]}; export its model with "
+                f"--outputs {outputs}"
+            )
+
+    @contextmanager
+    def _running(self, images: NDArray[np.uint8]) -> Iterator[None]:
+        """Turn what a runtime raises into errors that name the source."""
         if os.getpid() != self._process:
             raise RefineMaskError(
                 f"{self.source} was opened by another process, and the threads that run it do not "
                 f"survive a fork; {self.after_fork}"
             )
         try:
-            filled, sizes = self._filled(images, image_sizes)
-            returned = self._run(filled, sizes)
+            yield
         except RefineMaskError:  # of a model in PyTorch, which checks its outputs itself
             raise
         except MemoryError as error:
@@ -86,12 +153,6 @@ class Engine(ImagePredictor):
             ) from error
         except Exception as error:  # The runtimes' errors have no base class in common.
             raise RefineMaskError(f"{self.source} cannot be run: {last_line(error)}") from error
-        outputs = flat_outputs(returned, self.source)
-        if isinstance(returned, PaddedOutputs) and returned.truncated[: len(images)].any():
-            self._warn_truncated()
-        check_outputs(outputs, self.metadata.model, self.source, filled.shape)
-        end = np.searchsorted(outputs.image_index, len(images))
-        return outputs.map(lambda values: values[:end])
 
     def _filled(
         self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
@@ -120,6 +181,16 @@ class Engine(ImagePredictor):
                 MAX_CANDIDATES,
                 self.metadata.model.score_threshold,
             )
+
+    @abstractmethod
+    def _run_rois(
+        self,
+        images: NDArray[np.uint8],
+        image_sizes: NDArray[np.int64],
+        rois: NDArray[np.float32],
+        labels: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """Run contiguous inputs that satisfy the contract for given boxes."""
 
     def _check(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> None:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:

@@ -59,6 +59,18 @@ class OnnxRuntimeEngine(Engine):
         feeds = {"images": images, "image_sizes": image_sizes}
         return self._outputs(*self._session.run(self._outputs._fields, feeds))
 
+    def _run_rois(
+        self,
+        images: NDArray[np.uint8],
+        image_sizes: NDArray[np.int64],
+        rois: NDArray[np.float32],
+        labels: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        feeds = {"images": images, "image_sizes": image_sizes, "rois": rois, "labels": labels}
+        masks: NDArray[np.float32]
+        (masks,) = self._session.run(["masks"], feeds)
+        return masks
+
 
 def _providers(device: str) -> list[Any]:
     kind, _, index = device.partition(":")

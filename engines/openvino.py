@@ -91,7 +91,21 @@ class OpenVinoEngine(Engine):
     def _run(
         self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
     ) -> RawArrays | PaddedArrays:
+        results = self._infer({"images": images, "image_sizes": image_sizes})
+        return self._outputs(*(results[name] for name in self._outputs._fields))
+
+    def _run_rois(
+        self,
+        images: NDArray[np.uint8],
+        image_sizes: NDArray[np.int64],
+        rois: NDArray[np.float32],
+        labels: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        feeds = {"images": images, "image_sizes": image_sizes, "rois": rois, "labels": labels}
+        masks: NDArray[np.float32] = self._infer(feeds)["masks"]
+        return masks
+
+    def _infer(self, feeds: dict[str, NDArray[Any]]) -> Any:
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
-        results = self._local.request.infer({"images": images, "image_sizes": image_sizes})
-        return self._outputs(*(results[name] for name in self._outputs._fields))
+        return self._local.request.infer(feeds)

@@ -3,12 +3,13 @@
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.engines.base import Engine
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import ArtifactMetadata, InputLimits
@@ -71,3 +72,17 @@ class TorchEngine(Engine):
 
     def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
         return self._model.run(images, image_sizes)
+
+    def _run_rois(
+        self,
+        images: NDArray[np.uint8],
+        image_sizes: NDArray[np.int64],
+        rois: NDArray[np.float32],
+        labels: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        return self._model.run_rois(images, image_sizes, rois, labels)
+
+    @property
+    def outputs(self) -> tuple[OutputKind, ...]:
+        """Both: the model detects, and segments given boxes."""
+        return get_args(OutputKind)

@@ -81,6 +81,7 @@ def export_model(
         checkpoint_sha256=sha256(checkpoint) if checkpoint else None,
         parity={},
         sampling_ratio=fixed_sampling_ratio(form, options.sampling_ratio),
+        outputs=options.outputs,
     )
     beside = sidecar_path(output)
     with atomic_path(beside) as sidecar, atomic_path(output) as file:
@@ -92,6 +93,7 @@ def export_model(
                 height=height,
                 width=width,
                 sampling_ratio=options.sampling_ratio,
+                outputs=options.outputs,
             )
             artifact = _Artifact(file, graph.SerializeToString())
             artifact.finish(metadata)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx import Graph
 
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.errors import RefineMaskError
 from refinemask.export.fold_norms import fold_norms
 from refinemask.export.forms.form import Detect, detect_flat
@@ -25,6 +26,7 @@ from refinemask.models.detector import normalise
 # depends on this bound: it holds for images of 32 x 32.
 _MIN_DYNAMIC_CELLS = 3
 # Two images, as torch.export specialises on one; sizes that differ, so as not to be taken for one.
+_EXAMPLE_ROIS = torch.tensor([[0.0, 0, 0, 32, 32]]).repeat(3, 1)
 _EXAMPLE_BATCH, _EXAMPLE_HEIGHT, _EXAMPLE_WIDTH = 2, 96, 160
 _SYM_SIZE = torch.ops.aten.sym_size.int
 
@@ -36,6 +38,7 @@ def capture(
     height: int | None = None,
     width: int | None = None,
     detect: Detect = detect_flat,
+    outputs: OutputKind = "detections",
 ) -> ExportedProgram:
     """Trace the model by the input contract of artifacts; our operators stay whole.
 
@@ -45,10 +48,12 @@ def capture(
         batch: number of images; None keeps it dynamic, as for the other two.
         height: padded height in pixels.
         width: padded width in pixels.
-        detect: what is traced of the model.
+        detect: what is traced of the model for the outputs "detections".
+        outputs: what the program returns.
 
     Returns:
-        A program from images and image_sizes to what `detect` returns.
+        A program from images and image_sizes to what `detect` returns; or, for the outputs "masks",
+        from images, image_sizes, rois and labels to masks.
 
     Raises:
         RefineMaskError: a fixed size is not allowed.
@@ -68,11 +73,18 @@ def capture(
         row_axis: _cells("height", height),
         row_axis + 2: _cells("width", width),
     }
+    inputs: dict[str, Tensor] = {"images": images, "image_sizes": sizes}
+    dynamic: dict[str, Any] = {"images": dynamic_images, "image_sizes": {0: batch_size}}
+    if outputs == "masks":
+        number = Dim("rois")
+        inputs |= {"rois": _EXAMPLE_ROIS, "labels": torch.zeros(len(_EXAMPLE_ROIS)).long()}
+        dynamic |= {"rois": {0: number}, "labels": {0: number}}
+    graph = _Detect if outputs == "detections" else _Segment
     with torch.no_grad():
         program = torch.export.export(
-            _Graph(fold_norms(model), detect, normalized_input, row_axis),
-            (images.to(model.device), sizes.to(model.device)),
-            dynamic_shapes=(dynamic_images, {0: batch_size}),
+            graph(fold_norms(model), detect, normalized_input, row_axis),
+            tuple(values.to(model.device) for values in inputs.values()),
+            dynamic_shapes=dynamic,
         )
     _take_grid_out(program.graph, row_axis)
     return program
@@ -88,12 +100,27 @@ class _Graph(nn.Module):
         self.normalized_input = normalized_input
         self.row_axis = row_axis
 
-    def forward(self, images: Tensor, image_sizes: Tensor) -> tuple[Tensor, ...]:
+    def normalised(self, cells: Tensor, image_sizes: Tensor) -> Tensor:
+        """Return the network's input (B, 3, H, W)."""
         axis = self.row_axis
-        images = images.flatten(axis + 2, axis + 3).flatten(axis, axis + 1)
-        if not self.normalized_input:
-            images = normalise(images, image_sizes, self.detector.config.input)
-        return tuple(self.detect(self.detector, images, image_sizes))
+        images = cells.flatten(axis + 2, axis + 3).flatten(axis, axis + 1)
+        if self.normalized_input:
+            return images
+        return normalise(images, image_sizes, self.detector.config.input)
+
+
+class _Detect(_Graph):
+    def forward(self, images: Tensor, image_sizes: Tensor) -> tuple[Tensor, ...]:
+        normalised = self.normalised(images, image_sizes)
+        return tuple(self.detect(self.detector, normalised, image_sizes))
+
+
+class _Segment(_Graph):
+    def forward(
+        self, images: Tensor, image_sizes: Tensor, rois: Tensor, labels: Tensor
+    ) -> tuple[Tensor]:
+        features = self.detector.features(self.normalised(images, image_sizes))
+        return (self.detector.segment_rois(features, rois, labels),)
 
 
 def _cells(name: str, fixed: int | None) -> Any:

@@ -6,6 +6,7 @@ import onnx
 import onnx_ir as ir
 import torch
 
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.errors import RefineMaskError
 from refinemask.export.capture import capture
 from refinemask.export.forms import FORMS
@@ -26,6 +27,7 @@ def export_graph(
     height: int | None = None,
     width: int | None = None,
     sampling_ratio: int | None = None,
+    outputs: OutputKind = "detections",
 ) -> onnx.ModelProto:
     """Export the graph of a model, without metadata.
 
@@ -41,11 +43,13 @@ def export_graph(
         width: padded width in pixels, likewise.
         sampling_ratio: samples of RoIAlign per bin and axis, where those of the model adapt to the
             RoI. Only the static form may have, and needs, a fixed number; None is 2 there.
+        outputs: what the graph returns.
 
     Returns:
         A graph from images and image_sizes to boxes (N, 4), scores (N,), labels (N,), image_index
         (N,) and masks (N, M, M), as `Detector.detect` returns them; in the static form, to the
-        fields of `PaddedOutputs`.
+        fields of `PaddedOutputs`. For the outputs "masks" a graph from these, rois (K, 5) and
+        labels (K,) to masks (K, M, M), as `Detector.segment_rois`.
 
     Raises:
         RefineMaskError: the form is unknown, a fixed size is not allowed, or the model is not one
@@ -59,12 +63,17 @@ def export_graph(
     if normalized_input:
         pixels = (batch_dim, 3, height_dim, width_dim)
     inputs: dict[str, Shape] = {"images": pixels, "image_sizes": (batch_dim, 2)}
-    outputs = FORMS[form].outputs(model.config, batch_dim)
+    results = FORMS[form].outputs(model.config, batch_dim)
+    if outputs == "masks":
+        side = model.config.mask_head.mask_size
+        inputs |= {"rois": ("rois", 5), "labels": ("rois",)}
+        results = {"masks": ("rois", side, side)}
+    program = capture(model, normalized_input, batch, height, width, FORMS[form].detect, outputs)
     exported = torch.onnx.export(
-        make_functional(capture(model, normalized_input, batch, height, width, FORMS[form].detect)),
+        make_functional(program),
         dynamo=True,
         input_names=list(inputs),
-        output_names=list(outputs),
+        output_names=list(results),
         opset_version=OPSET,
         custom_translation_table=dict(FORMS[form].translations),
         optimize=False,
@@ -74,7 +83,7 @@ def export_graph(
     simplify(exported.model)
     graph = exported.model.graph
     _set_shapes(graph.inputs, inputs)
-    _set_shapes(graph.outputs, outputs)
+    _set_shapes(graph.outputs, results)
     return _serialise(exported.model)
 
 

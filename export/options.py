@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from refinemask.configs.options import Option, check_options
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import WrongUsage
 from refinemask.inference.metadata import MAX_SAMPLING_RATIO
@@ -22,6 +23,9 @@ class ExportOptions:
     """portable: standard ONNX operators only. fused: faster, with operators that ONNX Runtime and
     TensorRT get from our libraries. static: standard operators without data-dependent shapes, for
     ahead-of-time compilers; outputs are padded."""
+    outputs: OutputKind = "detections"
+    """detections: what the model detects. masks: sharp masks for boxes of any detector, which the
+    artifact is given."""
     sampling_ratio: Annotated[int | None, Option(min=1, max=MAX_SAMPLING_RATIO)] = None
     """Of the static form: samples of RoIAlign per bin and axis, where those of the model adapt to
     the size of a box; default: 2."""

@@ -38,7 +38,8 @@ def verify_artifact(
 ) -> ParityReport:
     """Compare the detections of an artifact with those of the model it was exported from.
 
-    Where the artifact has a fixed sampling ratio, the model gets the same.
+    An artifact that segments given boxes gets those that the model detects. Where the artifact has
+    a fixed sampling ratio, the model gets the same.
 
     Both get the same resized and padded images, of the size that the artifact takes. The first two
     images of equal padded size are also run as one batch.
@@ -158,16 +159,33 @@ def compare_subjects(engine: Engine, subjects: Iterable[Subject]) -> Iterator[Co
 
 
 def _compare_batch(engine: Engine, subjects: list[Subject]) -> Iterator[Comparison]:
-    found = run_batch(engine, [subject.prepared for subject in subjects])
+    if "masks" in engine.outputs:
+        found = run_boxes(engine, subjects)
+    else:
+        found = run_batch(engine, [subject.prepared for subject in subjects])
     for one, outputs in zip(subjects, found, strict=True):
         yield compare(one.reference, outputs, one.prepared, one.name, batched=len(subjects) > 1)
 
 
 def run_batch(engine: Engine, images: list[Prepared]) -> list[RawArrays]:
     """Run images of equal padded size as one batch, and return the detections of each."""
-    batch = np.stack([prepared.image for prepared in images])
+    return split_batch(engine.run(*_batch(images)), len(images))
+
+
+def run_boxes(engine: Engine, subjects: list[Subject]) -> list[RawArrays]:
+    """Give an engine the boxes that the reference detects; return these with the engine's masks."""
+    detected = [subject.reference.outputs for subject in subjects]
+    index = np.repeat(np.arange(len(detected)), [len(one.scores) for one in detected])
+    given = RawArrays(*map(np.concatenate, zip(*detected, strict=True)))._replace(image_index=index)
+    rois = np.concatenate([index[:, None].astype(np.float32), given.boxes], 1)
+    batch = _batch([subject.prepared for subject in subjects])
+    masks = engine.run_rois(*batch, rois, given.labels)
+    return split_batch(given._replace(masks=masks), len(subjects))
+
+
+def _batch(images: list[Prepared]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     sizes = np.array([prepared.size for prepared in images], np.int64)
-    return split_batch(engine.run(batch, sizes), len(images))
+    return np.stack([prepared.image for prepared in images]), sizes
 
 
 def split_batch(outputs: RawArrays, count: int) -> list[RawArrays]:

@@ -104,6 +104,9 @@ def interface(metadata: ArtifactMetadata) -> tuple[tuple[Tensor, ...], tuple[Ten
         Tensor("images", "uint8", (limits.batch, limits.height, limits.width, 3)),
         Tensor("image_sizes", "int64", (limits.batch, 2)),
     )
+    if metadata.outputs == "masks":
+        given = (Tensor("rois", "float32", (None, 5)), Tensor("labels", "int64", (None,)))
+        return inputs + given, (Tensor("masks", "float32", (None, side, side)),)
     found: Shape = (None,)
     others = [Tensor("image_index", "int64", found)]
     if metadata.form == "static":

@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from refinemask.configs.config import ModelConfig
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.errors import RefineMaskError
 from refinemask.inference.sizes import DIVISOR, MAX_BATCH, MAX_SIDE, MIN_SIDE
 from refinemask.printable import is_clean, last_line, one_line, shown
@@ -99,6 +100,8 @@ class ArtifactMetadata:
     sampling_ratio: int | None = None
     """Samples of RoIAlign per bin and axis where those of the model adapt to the RoI; None if they
     do in the artifact, too, as in every form but static."""
+    outputs: OutputKind = "detections"
+    """What the graph returns; "masks" takes the boxes as an input."""
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -122,6 +125,7 @@ class ArtifactMetadata:
             ("form", ("portable", "fused", "static", "torch")),
             ("precision", ("float32",)),
             ("weights", ("trained", "synthetic")),
+            ("outputs", get_args(OutputKind)),
         ):
             if getattr(self, field) not in allowed:
                 raise RefineMaskError(

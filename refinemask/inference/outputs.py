@@ -4,7 +4,12 @@ A graph computes what its author wanted, and weights of a checkpoint may be anyt
 believed about how many detections there are, where they are, or what they are.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
@@ -47,9 +52,26 @@ def check_outputs(
     Raises:
         RefineMaskError: they are not what the network may return.
     """
-    try:
+    with _naming(source):
         _check_arrays(outputs, model.mask_head.mask_size)
         _check_values(outputs, model, *images[:3])
+
+
+def check_masks(masks: NDArray[np.float32], count: int, model: ModelConfig, source: str) -> None:
+    """Check the masks of `count` given boxes; the other arguments are those of `check_outputs`.
+
+    Raises:
+        RefineMaskError: they are not what the network may return.
+    """
+    with _naming(source):
+        _check_array("masks", masks, np.float32, (count, *[model.mask_head.mask_size] * 2))
+        _check_range("masks", masks, 1, _ROUNDING)
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         raise _damaged(source, error) from error
 
@@ -61,7 +83,7 @@ def _damaged(source: str, error: ValueError) -> RefineMaskError:
 
 
 def _check_arrays(outputs: RawArrays, side: int) -> None:
-    found = outputs.scores.shape[:1]
+    found = outputs.scores.shape[:1] or (0,)
     for name, dtype, shape in (
         ("boxes", np.float32, (*found, 4)),
         ("scores", np.float32, found),
@@ -69,12 +91,17 @@ def _check_arrays(outputs: RawArrays, side: int) -> None:
         ("image_index", np.int64, found),
         ("masks", np.float32, (*found, side, side)),
     ):
-        values = getattr(outputs, name)
-        if values.dtype != dtype or values.shape != shape or not found:
-            raise ValueError(
-                f"{name} of the type {values.dtype} and the shape {values.shape}, not "
-                f"{np.dtype(dtype)} and {shape}"
-            )
+        _check_array(name, getattr(outputs, name), dtype, shape)
+
+
+def _check_array(
+    name: str, values: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]
+) -> None:
+    if values.dtype != dtype or values.shape != shape:
+        raise ValueError(
+            f"{name} of the type {values.dtype} and the shape {values.shape}, not "
+            f"{np.dtype(dtype)} and {shape}"
+        )
 
 
 def _check_values(
@@ -94,10 +121,14 @@ def _check_values(
         ("image_index", outputs.image_index, batch - 1, 0),
         ("masks", outputs.masks, 1, _ROUNDING),
     ):
-        # Comparisons with NaN are false.
-        if found and not (-slack <= values.min() and values.max() <= most + slack):
-            raise ValueError(f"{name} from {values.min()} to {values.max()}, not from 0 to {most}")
+        _check_range(name, values, most, slack)
     if (outputs.boxes[:, :2] > outputs.boxes[:, 2:]).any():
         raise ValueError("boxes that end before they begin")
     if (np.diff(outputs.image_index) < 0).any():
         raise ValueError("detections that are not ordered by image")
+
+
+def _check_range(name: str, values: NDArray[Any], most: float, slack: float) -> None:
+    # Comparisons with NaN are false.
+    if values.size and not (-slack <= values.min() and values.max() <= most + slack):
+        raise ValueError(f"{name} from {values.min()} to {values.max()}, not from 0 to {most}")

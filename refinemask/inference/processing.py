@@ -87,10 +87,6 @@ def postprocess(
     Raises:
         RefineMaskError: `masks` is unknown, or `max_detections` is negative.
     """
-    if masks not in get_args(MaskFormat):
-        raise RefineMaskError(
-            f"unknown mask format {masks!r}; choose one of {', '.join(get_args(MaskFormat))}"
-        )
     if max_detections is not None and max_detections < 0:
         raise RefineMaskError(f"max_detections must be >= 0, got {max_detections}")
     indices = np.flatnonzero(outputs.scores >= score_threshold)[:max_detections]
@@ -103,8 +99,23 @@ def postprocess(
         probs,
         prepared.original_size,
     )
+    return with_masks(found, masks)
+
+
+def with_masks(found: Detections, masks: MaskFormat) -> Detections:
+    """Return detections whose masks are probabilities with masks in another format.
+
+    Raises:
+        RefineMaskError: there is no such format.
+    """
+    if masks not in get_args(MaskFormat):
+        raise RefineMaskError(
+            f"unknown mask format {masks!r}; choose one of {', '.join(get_args(MaskFormat))}"
+        )
     if masks == "rle":
         return replace(found, masks=rle_masks(found))
     if masks == "bitmap":
+        assert not isinstance(found.masks, list)
+        probs = found.masks.astype(np.float32, copy=False)
         return replace(found, masks=paste_masks(probs, found.boxes, *found.image_size))
     return found

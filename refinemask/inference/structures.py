@@ -49,7 +49,7 @@ class Rle(TypedDict):
 
 @dataclass(frozen=True)
 class Detections:
-    """The detections of one image, sorted by descending score.
+    """The detections of one image, sorted by descending score; given boxes keep their order.
 
     Attributes:
         boxes: float32 (N, 4), xyxy in pixels of the original image.

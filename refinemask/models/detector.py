@@ -17,9 +17,10 @@ from refinemask.configs.config import (
     RefineMaskConfig,
 )
 from refinemask.errors import RefineMaskError
-from refinemask.inference.outputs import check_outputs
+from refinemask.inference.outputs import check_masks, check_outputs
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
+from refinemask.inference.rois import check_rois
 from refinemask.inference.structures import RawArrays, RawOutputs
 from refinemask.models.box_head import BoxHead, select_detections
 from refinemask.models.efficientnet_lite import EfficientNetLite
@@ -126,6 +127,19 @@ class Detector(nn.Module, ImagePredictor):
         raw = self(normalise(images, image_sizes, self.config.input), image_sizes)
         return raw._replace(masks=raw.masks.sigmoid())
 
+    def segment_rois(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
+        """Predict the masks of given boxes.
+
+        Args:
+            features: P2..P6 of the images.
+            rois: float32 (K, 5): image index and xyxy in pixels of the resized image.
+            labels: int64 (K,), the class whose mask is predicted.
+
+        Returns:
+            Probabilities (K, M, M) inside the boxes.
+        """
+        return self.roi_head.mask_head.final_logits(features, rois, labels)[:, 0].sigmoid()
+
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
         """Resize and pad one uint8 RGB image (H, W, 3) as the configuration says."""
         return prepare(image, self.config.input.short_side, self.config.input.long_side)
@@ -151,6 +165,28 @@ class Detector(nn.Module, ImagePredictor):
         outputs = raw.map(lambda values: values.cpu().numpy())
         check_outputs(outputs, self.config, self.config.preset, images.shape)
         return outputs
+
+    @torch.inference_mode()
+    def run_rois(
+        self,
+        images: NDArray[np.uint8],
+        image_sizes: NDArray[np.int64],
+        rois: NDArray[np.float32],
+        labels: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """Predict the masks of given boxes, with NumPy arrays.
+
+        Raises:
+            RefineMaskError: the RoIs or labels are not those of the images and the model, or the
+                weights make results that are none, such as NaN.
+        """
+        check_rois(rois, labels, self.config, images.shape)
+        inputs = (torch.from_numpy(one).to(self.device) for one in (images, image_sizes))
+        features = self.features(normalise(*inputs, self.config.input))
+        given = (torch.from_numpy(one).to(self.device) for one in (rois, labels))
+        probabilities: NDArray[np.float32] = self.segment_rois(features, *given).cpu().numpy()
+        check_masks(probabilities, len(rois), self.config, self.config.preset)
+        return probabilities
 
 
 def build_model(config: ModelConfig) -> Detector:
