@@ -23,8 +23,8 @@ from refinemask.printable import last_line
 logger = logging.getLogger(__name__)
 
 _TASKS: dict[OutputKind, str] = {
-    "detections": "detects objects and takes no boxes: run it with `refinemask predict` or predict",
-    "masks": "segments given boxes and detects nothing: run it with `refinemask segment` or segment",
+    "detections": "detects objects and takes no boxes: run it by predict",
+    "masks": "segments given boxes and detects nothing: run it by segment",
 }
 """What an artifact does, by its outputs, and how it is run."""
 
@@ -130,7 +130,7 @@ class Engine(ImagePredictor):
         """Raise RefineMaskError unless it can return such outputs."""
         if outputs not in self.outputs:
             raise RefineMaskError(
-                f"{self.source} {_TASKS[self.metadata.outputs]}; export its model with "
+                f"{self.source} {_TASKS[self.metadata.outputs]}, or export its model with "
                 f"--outputs {outputs}"
             )
 
@@ -182,7 +182,6 @@ class Engine(ImagePredictor):
                 self.metadata.model.score_threshold,
             )
 
-    @abstractmethod
     def _run_rois(
         self,
         images: NDArray[np.uint8],
@@ -191,6 +190,7 @@ class Engine(ImagePredictor):
         labels: NDArray[np.int64],
     ) -> NDArray[np.float32]:
         """Run contiguous inputs that satisfy the contract for given boxes."""
+        raise RefineMaskError(f"{self.source}: this runtime does not take boxes; use another one")
 
     def _check(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> None:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:

@@ -101,7 +101,8 @@ class OpenVinoEngine(Engine):
         rois: NDArray[np.float32],
         labels: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        feeds = {"images": images, "image_sizes": image_sizes, "rois": rois, "labels": labels}
+        feeds: dict[str, NDArray[Any]] = {"images": images, "image_sizes": image_sizes}
+        feeds |= {"rois": rois, "labels": labels}
         masks: NDArray[np.float32] = self._infer(feeds)["masks"]
         return masks
 

@@ -38,11 +38,10 @@ def verify_artifact(
 ) -> ParityReport:
     """Compare the detections of an artifact with those of the model it was exported from.
 
-    An artifact that segments given boxes gets those that the model detects. Where the artifact has
-    a fixed sampling ratio, the model gets the same.
-
-    Both get the same resized and padded images, of the size that the artifact takes. The first two
-    images of equal padded size are also run as one batch.
+    Both get the same resized and padded images, of the size that the artifact takes, and an
+    artifact that segments given boxes gets those that the model detects. Where the artifact has a
+    fixed sampling ratio, the model gets the same. The first two images of equal padded size are
+    also run as one batch.
 
     Args:
         artifact: an ONNX file written by `export_model`.

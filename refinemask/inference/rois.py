@@ -35,7 +35,7 @@ class GivenBoxes:
     @property
     def empty(self) -> NDArray[np.bool_]:
         """Whether each box has no area: bool (K,)."""
-        return ~(self.boxes[:, 2:] > self.boxes[:, :2]).all(1)
+        return np.any(self.boxes[:, 2:] <= self.boxes[:, :2], axis=1)
 
     def rois(self, prepared: Prepared) -> NDArray[np.float32]:
         """Return RoIs (K, 5) in a batch of this one image."""

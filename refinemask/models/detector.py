@@ -181,12 +181,14 @@ class Detector(nn.Module, ImagePredictor):
                 weights make results that are none, such as NaN.
         """
         check_rois(rois, labels, self.config, images.shape)
-        inputs = (torch.from_numpy(one).to(self.device) for one in (images, image_sizes))
-        features = self.features(normalise(*inputs, self.config.input))
-        given = (torch.from_numpy(one).to(self.device) for one in (rois, labels))
-        probabilities: NDArray[np.float32] = self.segment_rois(features, *given).cpu().numpy()
+        pixels, sizes, boxes, classes = (
+            torch.from_numpy(values).to(self.device)
+            for values in (images, image_sizes, rois, labels)
+        )
+        features = self.features(normalise(pixels, sizes, self.config.input))
+        probabilities = self.segment_rois(features, boxes, classes).cpu().numpy()
         check_masks(probabilities, len(rois), self.config, self.config.preset)
-        return probabilities
+        return np.asarray(probabilities, np.float32)
 
 
 def build_model(config: ModelConfig) -> Detector:
