@@ -18,6 +18,7 @@ from refinemask.cli.export import export
 from refinemask.cli.figure1 import figure1
 from refinemask.cli.info import info
 from refinemask.cli.predict import predict
+from refinemask.cli.segment import segment
 from refinemask.cli.train import train
 from refinemask.cli.verify import verify
 from refinemask.commands import new_program
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "eval": evaluate,
     "predict": predict,
+    "segment": segment,
     "export": export,
     "verify": verify,
     "bench": bench,

@@ -8,6 +8,7 @@ from refinemask.checkpoints.shipped import find_checkpoint, shipped_models
 from refinemask.configs.classes import MAX_CLASSES
 from refinemask.configs.config import MAX_DETECTIONS
 from refinemask.configs.options import Option, check_options
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.configs.settings import Settings, read_settings, with_settings
 from refinemask.configs.shared_options import BnEps, Device
 from refinemask.console import note
@@ -16,7 +17,8 @@ from refinemask.errors import WrongUsage
 from refinemask.models.device import engine_device, torch_device
 
 if TYPE_CHECKING:
-    from refinemask.inference.structures import Predictor
+    from refinemask.engines import Engine
+    from refinemask.inference.structures import Predictor, Segmenter
     from refinemask.models import Detector
 
 _DEFAULT_RUNTIME = next(iter(RUNTIMES))
@@ -136,11 +138,22 @@ class PredictorChoice(ModelChoice):
             raise WrongUsage("--max-detections requires a model or an artifact that detects")
 
     def open(self) -> "Predictor":
-        """Load the model, or open the artifact in its runtime.
+        """Load the model, or open the artifact in its runtime, to detect objects.
 
         Raises:
             RefineMaskError: that is not possible.
         """
+        return self._open("detections")
+
+    def open_segmenter(self) -> "Segmenter":
+        """Load the model, or open the artifact in its runtime, to segment given boxes.
+
+        Raises:
+            RefineMaskError: that is not possible.
+        """
+        return self._open("masks")
+
+    def _open(self, outputs: OutputKind) -> "Detector | Engine":
         if self.artifact is None:
             if self.threads is not None:
                 import torch
@@ -153,6 +166,7 @@ class PredictorChoice(ModelChoice):
         from refinemask import engines
 
         engine = engines.open(self.artifact, runtime, device, self.threads)
+        engine.require(outputs)
         engine.max_detections = self.max_detections
         most = engine.metadata.config.get("max_detections")
         if isinstance(most, int) and most < (self.max_detections or 0):

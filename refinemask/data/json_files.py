@@ -26,13 +26,7 @@ def read_json(
         RefineMaskError: it cannot be read, is not a regular file, or is not JSON.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise RefineMaskError(f"cannot read {kind} {path}: it is not a file; check the path")
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_hook=object_hook)
-    except OSError as error:
-        raise RefineMaskError(
-            f"cannot read {kind} {path}: {error.strerror or error}; check the path"
-        ) from error
+        return json.loads(_read(path, kind), object_hook=object_hook)
     except RecursionError as error:
         raise RefineMaskError(
             f"{path} is not JSON that can be read: it is nested too deeply; {expected} is expected"
@@ -42,6 +36,37 @@ def read_json(
     except MemoryError as error:
         raise RefineMaskError(
             f"cannot read {kind} {path}: memory ran out; use a smaller file or more memory"
+        ) from error
+
+
+def read_text(path: Path, kind: str) -> str:
+    """Return the text of a file in UTF-8, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        kind: what it is, in errors: "boxes".
+
+    Raises:
+        RefineMaskError: it cannot be read, is not a regular file, or is not text.
+    """
+    try:
+        return _read(path, kind)
+    except ValueError as error:
+        raise RefineMaskError(f"{path} is not text in UTF-8 ({error}); check the path") from error
+    except MemoryError as error:
+        raise RefineMaskError(
+            f"cannot read {kind} {path}: memory ran out; use a smaller file or more memory"
+        ) from error
+
+
+def _read(path: Path, kind: str) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise RefineMaskError(f"cannot read {kind} {path}: it is not a file; check the path")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RefineMaskError(
+            f"cannot read {kind} {path}: {error.strerror or error}; check the path"
         ) from error
 
 

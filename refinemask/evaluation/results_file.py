@@ -1,7 +1,6 @@
 """Read a file of COCO results, and match it with a dataset."""
 
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from refinemask.data.dataset import EvaluationDataset
 from refinemask.data.json_files import read_json, use_integers
 from refinemask.errors import RefineMaskError
+from refinemask.inference.file_names import FileNames
 
 logger = logging.getLogger(__name__)
 
@@ -52,40 +52,22 @@ def read_results_file(
 def _name_images(entries: Iterable[dict[str, Any]], dataset: EvaluationDataset) -> bool:
     """Replace file names by the ids of their images; return whether there were any."""
     known = set(dataset.image_ids)
-    id_of: dict[str, int | str | None] | None = None
+    id_of: FileNames[int | str] | None = None
     by_name = False
     for entry in entries:
         name = entry.get("image_id")
         if not isinstance(name, str) or name in known:
             continue
         if id_of is None:
-            id_of = _ids_by_path(dataset)
-        found = next((id_of[end] for end in _ends(name) if id_of.get(end) is not None), None)
+            id_of = FileNames(
+                (image.get("file_name") or image.get("coco_url") or "", image["id"])
+                for image in dataset.ground_truth["images"]
+            )
+        found = id_of.find(name)
         if found is not None:
             entry["image_id"] = found
             by_name = True
     return by_name
-
-
-_MOST_PARTS = 32
-"""Of a path: the names of all its ends are as long as the square of their number."""
-
-
-def _ids_by_path(dataset: EvaluationDataset) -> dict[str, int | str | None]:
-    """Return the id of the image for each end of its path, None where several have that end."""
-    id_of: dict[str, int | str | None] = {}
-    for image in dataset.ground_truth["images"]:
-        name = image.get("file_name") or image.get("coco_url") or ""
-        for end in _ends(name):
-            id_of[end] = None if end in id_of else image["id"]
-    return id_of
-
-
-def _ends(name: str) -> list[str]:
-    """Return the end of a path of any system without its first folders, the longest first."""
-    parts = [part for part in re.split(r"[\\/]", name) if part not in ("", ".", "..")]
-    parts = parts[-_MOST_PARTS:]
-    return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _match_classes(

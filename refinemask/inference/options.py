@@ -1,4 +1,4 @@
-"""The options of a prediction."""
+"""The options of commands that go through images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,8 @@ from refinemask.errors import WrongUsage
 
 
 @dataclass(frozen=True)
-class PredictOptions:
-    """Which detections are kept, and which are drawn."""
+class ImageOptions:
+    """Which images are read, which of their detections are kept, and which are drawn."""
 
     output: Annotated[Path | None, Option(metavar="DIR")] = None
     """Folder for the images with the detections drawn, one <stem>.png each."""
@@ -18,10 +18,8 @@ class PredictOptions:
     """Leave out detections with lower scores."""
     draw_threshold: Annotated[float, Option(min=0, max=1)] = 0.5
     """Do not draw detections with lower scores."""
-    max_detections: Annotated[int | None, Option(min=1)] = None
-    """Maximum number of detections per image, those with the highest scores; default: all."""
     dataset: Annotated[str | None, Option(metavar="SPEC")] = None
-    """Predict the images of a dataset, with its image and category ids, instead of files;
+    """Read the images of a dataset, with its image and category ids, instead of files;
     ANNOTATIONS.json[@IMAGES_DIR] may be without annotations."""
     limit: Annotated[int | None, Option(min=1)] = None
     """Number of images of `dataset`, the first ones; default: all."""
@@ -34,3 +32,11 @@ class PredictOptions:
         check_options(self)
         if self.limit is not None and self.dataset is None:
             raise WrongUsage("--limit requires --dataset SPEC")
+
+
+@dataclass(frozen=True)
+class PredictOptions(ImageOptions):
+    """Which detections are kept, and which are drawn."""
+
+    max_detections: Annotated[int | None, Option(min=1)] = None
+    """Maximum number of detections per image, those with the highest scores; default: all."""

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,18 +113,51 @@ def predict_sources(
         RefineMaskError: a result cannot be written; or, with `options.strict`, an image cannot be
             read or run.
     """
+    return process_sources(
+        sources,
+        log,
+        lambda source: _detect(predictor, source, options),
+        lambda source, found: _record(predictor, source, *found, options, category_ids),
+        options.strict,
+        progress,
+    )
+
+
+Found = TypeVar("Found")
+
+
+def process_sources(
+    sources: Sequence[Source],
+    log: PredictionLog,
+    find: Callable[[Source], Found],
+    record: Callable[[Source, Found], list[dict[str, Any]]],
+    strict: bool,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Run something on images, one after the other, and write what it finds as it comes.
+
+    Args:
+        sources: the images.
+        log: where results go; images that it has are left out.
+        find: what is done with an image; it may fail.
+        record: draws what was found, and returns it as COCO results.
+        strict: stop at the first failure.
+        progress: called after each image.
+
+    Returns:
+        For each image that failed, one line that says why.
+    """
     failures = []
     for done, source in enumerate(sources, start=1):
         if not _is_done(source, log):
             try:
-                image, found = _detect(predictor, source, options)
+                found = find(source)
             except RefineMaskError as error:
-                if options.strict:
+                if strict:
                     raise
                 failures.append(str(error))
             else:
-                results = _record(predictor, source, image, found, options, category_ids)
-                log.add(source.key, results)
+                log.add(source.key, record(source, found))
         if progress is not None:
             progress(done, len(sources))
     return failures
@@ -171,13 +205,20 @@ def predict_images(
 def _detect(
     predictor: Predictor, source: Source, options: PredictOptions
 ) -> tuple[NDArray[np.uint8], Detections]:
-    try:
+    with naming_memory(source):
         image = source.load()
         # Probabilities give the drawing finer outlines than a bitmap.
         found = predictor.predict(image, "probs", options.score_threshold, options.max_detections)
+    return image, found
+
+
+@contextmanager
+def naming_memory(source: Source) -> Iterator[None]:
+    """Name the image where memory runs out."""
+    try:
+        yield
     except MemoryError as error:
         raise RefineMaskError(f"image {source.path}: not enough memory; scale it down") from error
-    return image, found
 
 
 def _record(

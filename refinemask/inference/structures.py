@@ -1,11 +1,20 @@
 """Raw outputs and detections: what models and engines return (NumPy only)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    runtime_checkable,
+)
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 MaskFormat = Literal["bitmap", "rle", "probs"]
 
@@ -87,4 +96,26 @@ class Predictor(Protocol):
         max_detections: int | None = None,
     ) -> Detections:
         """Detect objects in one uint8 RGB image (H, W, 3)."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """The interface of what segments given boxes: the model, and engines of artifacts for it."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def category_ids(self) -> tuple[int, ...]: ...
+
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        boxes: ArrayLike,
+        labels: ArrayLike | Sequence[str] | None = None,
+        scores: ArrayLike | None = None,
+        masks: MaskFormat = "bitmap",
+    ) -> Detections:
+        """Predict the masks of boxes (K, 4) in one uint8 RGB image (H, W, 3)."""
         ...

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from refinemask.cli.main import app
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation import RenamedClasses, evaluate, measure_file
-from refinemask.evaluation.results_file import _ends
+from refinemask.inference.file_names import _ends
 from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import Detections
 
