@@ -23,8 +23,8 @@ from refinemask.printable import last_line
 logger = logging.getLogger(__name__)
 
 _TASKS: dict[OutputKind, str] = {
-    "detections": "detects objects and takes no boxes: run it by predict",
-    "masks": "segments given boxes and detects nothing: run it by segment",
+    "detections": "detects objects and takes no boxes: use it with predict",
+    "masks": "takes the boxes of a detector and detects nothing itself: use it with segment",
 }
 """What an artifact does, by its outputs, and how it is run."""
 

@@ -13,6 +13,7 @@ from refinemask.evaluation.options import EvalOptions
 if TYPE_CHECKING:
     from refinemask.data.dataset import EvaluationDataset
     from refinemask.data.summary import DatasetSummary
+    from refinemask.inference.structures import Predictor
 
 
 _METRICS = "metrics.json"
@@ -50,14 +51,16 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
         )
         _write(result, summary, json)
         return
-    predictor = choice.open()
+    predictor: Predictor = choice.open("masks" if options.ground_truth_boxes else "detections")
     if renamed:
         predictor = evaluation.RenamedClasses(predictor, renamed, images)
-    log, made_by = None, {}
+    log = None
+    made_by: dict[str, Any] = {}
     if options.output is not None:
         limited = evaluation.describe_images(images, options.limit)
         made_by = {"model": choice.identity(), "dataset": {"name": options.dataset, **limited}}
         made_by |= {"map": renamed} if renamed else {}
+        made_by |= {"ground_truth_boxes": True} if options.ground_truth_boxes else {}
         log = evaluation.PredictionLog(options.output, made_by, options.resume)
     with log or nullcontext(), progress_bar("images") as advance:
         result = evaluation.evaluate(
@@ -67,6 +70,7 @@ def evaluate(options: EvalOptions, choice: PredictorChoice, json: Json = None) -
             progress=advance,
             protocol=options.protocol,
             log=log,
+            ground_truth_boxes=options.ground_truth_boxes,
         )
     if options.output is not None:
         whole = result | {"dataset": summary.to_dict(), "made_by": made_by}

@@ -53,7 +53,7 @@ def segment(
     sources = list_sources(images or [], dataset, options)
     check_outputs([boxes, choice.artifact, choice.model], dataset, sources, options, json)
     found = match_images(read_boxes(boxes), sources)
-    segmenter = choice.open_segmenter()
+    segmenter = choice.open("masks")
     categories = None
     if dataset is not None and dataset.class_names:
         categories = dict(zip(dataset.category_ids, dataset.class_names, strict=True))

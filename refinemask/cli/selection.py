@@ -18,7 +18,6 @@ from refinemask.models.device import engine_device, torch_device
 
 if TYPE_CHECKING:
     from refinemask.engines import Engine
-    from refinemask.inference.structures import Predictor, Segmenter
     from refinemask.models import Detector
 
 _DEFAULT_RUNTIME = next(iter(RUNTIMES))
@@ -137,23 +136,12 @@ class PredictorChoice(ModelChoice):
         if self.max_detections is not None and any(others.values()):
             raise WrongUsage("--max-detections requires a model or an artifact that detects")
 
-    def open(self) -> "Predictor":
-        """Load the model, or open the artifact in its runtime, to detect objects.
+    def open(self, outputs: OutputKind = "detections") -> "Detector | Engine":
+        """Load the model, or open the artifact in its runtime, for one of its uses.
 
         Raises:
-            RefineMaskError: that is not possible.
+            RefineMaskError: that is not possible, or the artifact is for another use.
         """
-        return self._open("detections")
-
-    def open_segmenter(self) -> "Segmenter":
-        """Load the model, or open the artifact in its runtime, to segment given boxes.
-
-        Raises:
-            RefineMaskError: that is not possible.
-        """
-        return self._open("masks")
-
-    def _open(self, outputs: OutputKind) -> "Detector | Engine":
         if self.artifact is None:
             if self.threads is not None:
                 import torch

@@ -39,6 +39,8 @@ class EvalOptions:
     """How to measure; default: the protocol of the dataset's own benchmark."""
     lvis_as_coco: bool = False
     """AP*: a model with COCO's classes on LVIS annotations of these classes."""
+    ground_truth_boxes: bool = False
+    """Measure the mask head alone: segment the annotated boxes instead of detecting."""
     output: Annotated[Path | None, Option(metavar="DIR")] = None
     """Folder for predictions.jsonl, written image by image, and metrics.json."""
     resume: bool = False
@@ -48,5 +50,7 @@ class EvalOptions:
         check_options(self)
         if self.results is not None and self.output is not None:
             raise WrongUsage("--output requires a model or an artifact, not --results")
+        if self.results is not None and self.ground_truth_boxes:
+            raise WrongUsage("--ground-truth-boxes requires a model or an artifact, not --results")
         if self.resume and self.output is None:
             raise WrongUsage("--resume requires --output DIR")

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from refinemask.data.dataset import EvaluationDataset
+from refinemask.errors import RefineMaskError
 from refinemask.evaluation.results_file import check_renamed
-from refinemask.inference.structures import Detections, MaskFormat, Predictor
+from refinemask.inference.structures import Detections, Labels, MaskFormat, Predictor, Segmenter
 
 
 class RenamedClasses:
@@ -45,3 +46,20 @@ class RenamedClasses:
     ) -> Detections:
         """Detect objects in one uint8 RGB image (H, W, 3)."""
         return self._predictor.predict(image, masks, score_threshold, max_detections)
+
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        boxes: ArrayLike,
+        labels: Labels = None,
+        scores: ArrayLike | None = None,
+        masks: MaskFormat = "bitmap",
+    ) -> Detections:
+        """Predict the masks of boxes (K, 4) in one uint8 RGB image (H, W, 3); labels are indices.
+
+        Raises:
+            RefineMaskError: the predictor takes no boxes, or they are malformed.
+        """
+        if not isinstance(self._predictor, Segmenter):
+            raise RefineMaskError(f"a {type(self._predictor).__name__} has no method segment")
+        return self._predictor.segment(image, boxes, labels, scores, masks)

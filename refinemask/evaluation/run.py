@@ -11,6 +11,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.evaluation.measure import check_masks, first_images, measure
 from refinemask.evaluation.packed_results import PackedResults
 from refinemask.evaluation.prediction_log import PredictionLog
+from refinemask.evaluation.truth_boxes import TruthBoxes
 from refinemask.inference.results import to_coco_results
 from refinemask.inference.structures import Predictor
 from refinemask.printable import counted, listed
@@ -26,6 +27,7 @@ def evaluate(
     *,
     protocol: EvaluationProtocol | None = None,
     log: PredictionLog | None = None,
+    ground_truth_boxes: bool = False,
 ) -> dict[str, Any]:
     """Measure the accuracy of a model or an engine.
 
@@ -40,6 +42,8 @@ def evaluate(
         progress: called after each image with the number done and the total.
         protocol: how to measure; None for the dataset's own protocol.
         log: where to write predictions as they come; images that it has are not predicted again.
+        ground_truth_boxes: segment the boxes of the annotations instead of detecting; all results
+            have the score 1.
 
     Returns:
         What `measure` returns.
@@ -52,11 +56,16 @@ def evaluate(
     category_ids = match_classes(predictor, dataset)
     classes = {id_ for id_ in category_ids if id_ is not None}
     check_masks(dataset, image_ids, classes)
+    truth = TruthBoxes(predictor, dataset, category_ids) if ground_truth_boxes else None
     results = PackedResults()
     for index, image_id in enumerate(image_ids):
         found = None if log is None else log.get(image_id)
         if found is None:
-            detections = predictor.predict(dataset.load_image(index), masks="rle")
+            image = dataset.load_image(index)
+            if truth is None:
+                detections = predictor.predict(image, masks="rle")
+            else:
+                detections = truth.segment(image, image_id)
             found = to_coco_results(detections, image_id, category_ids)
             if log is not None:
                 log.add(image_id, found)

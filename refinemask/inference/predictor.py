@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from refinemask.errors import RefineMaskError
 from refinemask.inference.processing import Prepared, postprocess, with_masks
-from refinemask.inference.rois import Labels, given_boxes
-from refinemask.inference.structures import Detections, MaskFormat, RawArrays
+from refinemask.inference.rois import given_boxes
+from refinemask.inference.structures import Detections, Labels, MaskFormat, RawArrays
 
 
 class ImagePredictor(ABC):

@@ -9,13 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from refinemask.configs.config import ModelConfig
 from refinemask.errors import RefineMaskError
 from refinemask.inference.processing import Prepared
+from refinemask.inference.structures import Labels
 from refinemask.printable import listed, shown
 
 MAX_BOXES = 1000
 """Boxes of an image: the masks of all are computed at once."""
-
-Labels = ArrayLike | Sequence[str] | None
-"""Class names or indices from 0; None where the model has one class."""
 
 
 @dataclass(frozen=True)

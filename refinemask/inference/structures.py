@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MaskFormat = Literal["bitmap", "rle", "probs"]
+Labels = ArrayLike | Sequence[str] | None
+"""Classes of given boxes: names, or indices from 0; None where the model has one class."""
 
 Array = TypeVar("Array")
 OtherArray = TypeVar("OtherArray")
@@ -113,7 +115,7 @@ class Segmenter(Protocol):
         self,
         image: NDArray[np.uint8],
         boxes: ArrayLike,
-        labels: ArrayLike | Sequence[str] | None = None,
+        labels: Labels = None,
         scores: ArrayLike | None = None,
         masks: MaskFormat = "bitmap",
     ) -> Detections:
