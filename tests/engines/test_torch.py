@@ -36,6 +36,17 @@ def test_predict_equals_the_model(model):
     np.testing.assert_array_equal(np.asarray(found.masks), np.asarray(expected.masks))
 
 
+def test_segment_equals_the_model(model):
+    image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    boxes, labels = [[5, 5, 60, 60], [0, 0, 120, 90]], ["person"] * 2
+    engine = TorchEngine(model, weights="synthetic")
+    assert engine.outputs == ("detections", "masks")
+    found, expected = (one.segment(image, boxes, labels, masks="probs") for one in (engine, model))
+    np.testing.assert_array_equal(found.masks, expected.masks)
+    alone = model.segment(image, boxes[1:], labels[1:], masks="probs")
+    np.testing.assert_allclose(alone.masks[0], expected.masks[1], atol=1e-5)
+
+
 def test_metadata_describes_the_model(model):
     metadata = TorchEngine(model, weights="synthetic").metadata
     assert (metadata.form, metadata.weights) == ("torch", "synthetic")

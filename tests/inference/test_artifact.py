@@ -197,6 +197,32 @@ def test_another_interface(artifact, changes, message):
     assert str(error.value).isprintable()
 
 
+GIVEN_BOXES = make_metadata(outputs="masks")
+
+
+def test_an_artifact_for_given_boxes(artifact):
+    artifact.write_bytes(model_bytes(GIVEN_BOXES))
+    assert Artifact.open(artifact).metadata.outputs == "masks"
+    assert Artifact.open(artifact).describe()["outputs"] == "masks"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "of", "message"),
+    [
+        (METADATA, GIVEN_BOXES, r"labels int64 \(\?\), not images uint8"),
+        (GIVEN_BOXES, METADATA, r"not images .* rois float32 \(\?, 5\), labels int64 \(\?\)"),
+    ],
+)
+def test_an_interface_of_other_outputs(artifact, metadata, of, message):
+    inputs, outputs = interface(of)
+    artifact.write_bytes(model_bytes(metadata, inputs=inputs, outputs=outputs))
+    with pytest.raises(RefineMaskError, match=message):
+        Artifact.open(artifact)
+    artifact.write_bytes(model_bytes(metadata, outputs=outputs))
+    with pytest.raises(RefineMaskError, match="has the outputs "):
+        Artifact.open(artifact)
+
+
 def test_fixed_sizes_are_those_of_the_graph(artifact):
     fixed = make_metadata(InputLimits(64, 96, batch=2, height=64, width=96))
     artifact.write_bytes(model_bytes(fixed))
