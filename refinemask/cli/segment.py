@@ -57,7 +57,8 @@ def segment(
     categories = None
     if dataset is not None and dataset.class_names:
         categories = dict(zip(dataset.category_ids, dataset.class_names, strict=True))
-    labelled = {key: label_boxes(some, segmenter, categories) for key, some in found.items()}
+    classes = segmenter.class_names, segmenter.category_ids
+    labelled = {key: label_boxes(some, *classes, categories) for key, some in found.items()}
     made_by = {
         "model": choice.identity(),
         "boxes": sha256(boxes),

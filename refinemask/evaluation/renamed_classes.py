@@ -61,5 +61,5 @@ class RenamedClasses:
             RefineMaskError: the predictor takes no boxes, or they are malformed.
         """
         if not isinstance(self._predictor, Segmenter):
-            raise RefineMaskError(f"a {type(self._predictor).__name__} has no method segment")
+            raise RefineMaskError(f"{type(self._predictor).__name__} has no method segment")
         return self._predictor.segment(image, boxes, labels, scores, masks)

@@ -100,13 +100,17 @@ def match_images(
 
 
 def label_boxes(
-    entries: Sequence[BoxEntry], segmenter: Segmenter, dataset: Mapping[int, str] | None = None
+    entries: Sequence[BoxEntry],
+    names: Sequence[str],
+    category_ids: Sequence[int],
+    dataset: Mapping[int, str] | None = None,
 ) -> list[LabelledBox]:
     """Find the class of the model for each box.
 
     Args:
         entries: boxes that give their class by name or by category id.
-        segmenter: a model of one class takes boxes of any class.
+        names: of the classes of the model; a model of one class takes boxes of any class.
+        category_ids: of these classes.
         dataset: names by category id of the dataset that boxes and results are for; None for
             those of the model.
 
@@ -114,8 +118,7 @@ def label_boxes(
         RefineMaskError: a box has no class that the model has, and the model has several; or none
             that the dataset has.
     """
-    names = segmenter.class_names
-    categories = dataset or dict(zip(segmenter.category_ids, names, strict=True))
+    categories = dataset or dict(zip(category_ids, names, strict=True))
     index_of = {name: index for index, name in enumerate(names)}
     id_of = {name: id_ for id_, name in categories.items()}
     numbered = numbered_classes(len(names))
@@ -136,7 +139,7 @@ def label_boxes(
         if category_id is None and dataset:
             raise RefineMaskError(f"{entry.where}: {_unknown(entry, tuple(id_of), 'the dataset')}")
         if category_id is None:
-            category_id = segmenter.category_ids[label]
+            category_id = category_ids[label]
         found.append(LabelledBox(entry, label, category_id, None if name in numbered else name))
     return found
 

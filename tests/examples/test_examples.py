@@ -59,6 +59,19 @@ def test_predict(artifact: Path, photos: Path, tmp_path: Path) -> None:
     assert cv2.imread(str(picture)) is not None
 
 
+def test_boxes_of_another_detector(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    artifact, picture = tmp_path / "masks.onnx", tmp_path / "outlines.png"
+    export = ("export", "--model", "refinemask_small", "--outputs", "masks", "--output", artifact)
+    subprocess.run([sys.executable, "-m", "refinemask", *export], check=True, capture_output=True)
+    (line,) = run("refine_boxes.py", artifact, photos / "person.png", picture).splitlines()
+    box, _, pixels = line.partition(": ")
+    assert box == "person at 14, 0, 434, 512"  # clipped to the image
+    assert 0.4 < int(pixels.removesuffix(" pixels")) / (420 * 512) < 0.6
+    assert cv2.imread(str(picture)) is not None
+    assert run("refine_boxes.py", artifact, photos / "coffee.png", picture) == ""
+
+
 def test_batch_then_evaluate(artifact: Path, photos: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     run("batch.py", artifact, photos, results, "--batch-size", "2")

@@ -17,6 +17,7 @@ from refinemask import engines
 from refinemask.checkpoints import load_model
 from refinemask.checkpoints.shipped import find_checkpoint
 from refinemask.configs.presets import maskrcnn_r50
+from refinemask.data.boxes_file import read_boxes
 from refinemask.data.dataset import InstanceDataset
 from refinemask.data.open import open_dataset
 from refinemask.errors import RefineMaskError
@@ -25,7 +26,10 @@ from refinemask.inference.artifact import Artifact
 from refinemask.inference.drawing import draw
 from refinemask.inference.images import load_image
 from refinemask.inference.metadata import METADATA_KEY
+from refinemask.inference.prediction import file_sources
 from refinemask.inference.results import to_coco_results
+from refinemask.inference.rois import given_boxes
+from refinemask.inference.segmentation import label_boxes, match_images
 from tests.artifact_bytes import make_metadata, sealed
 from tests.checkpoints.foreign import (
     TEXT,
@@ -131,6 +135,18 @@ def _read_labelme(data: bytes, folder: Path) -> None:
     _use(str(folder))
 
 
+def _read_boxes(data: bytes, folder: Path) -> None:
+    (folder / "boxes").write_bytes(data)
+    _write_image(folder / "a.png")
+    sources = file_sources([folder / "a.png"], None)
+    model = maskrcnn_r50()
+    for found in match_images(read_boxes(folder / "boxes"), sources).values():
+        boxes = label_boxes(found, model.class_names, model.category_ids)
+        corners = [one.entry.box for one in boxes]
+        scores = [one.entry.score for one in boxes]
+        given_boxes(corners, [one.label for one in boxes], scores, model.class_names, (40, 60))
+
+
 def _use(spec: str) -> None:
     """Do with a dataset what evaluation and training do."""
     dataset = open_dataset(spec, with_images=False)
@@ -199,6 +215,7 @@ TARGETS = {
         Target("coco", _read_coco, mutate_parts(mutate_json, mutate_json)),
         Target("yolo", _read_yolo, mutate_parts(mutate_text, mutate_text)),
         Target("labelme", _read_labelme, mutate_json),
+        Target("boxes", _read_boxes, mutate_text),
         Target("image", _read_image, mutate_bytes),
     )
 }

@@ -10,10 +10,8 @@ from refinemask.inference.prediction import Source
 from refinemask.inference.segmentation import BoxEntry, label_boxes, match_images
 
 
-class Model:
-    def __init__(self, *class_names, ids=()):
-        self.class_names = class_names
-        self.category_ids = ids or tuple(range(1, len(class_names) + 1))
+def model(*names, ids=()):
+    return names, ids or tuple(range(1, len(names) + 1))
 
 
 def entry(image="a.jpg", name=None, category_id=None):
@@ -60,11 +58,11 @@ def test_ids_without_a_dataset():
         match_images([entry(139)], [source("000000000139.jpg")])
 
 
-ANIMALS = Model("cat", "dog", ids=(17, 18))
+ANIMALS = model("cat", "dog", ids=(17, 18))
 
 
 @pytest.mark.parametrize(
-    ("model", "dataset", "given", "expected"),
+    ("classes", "dataset", "given", "expected"),
     [
         (ANIMALS, None, ("dog", None), (1, 18, "dog")),
         (ANIMALS, None, ("18", None), (1, 18, "dog")),
@@ -72,21 +70,21 @@ ANIMALS = Model("cat", "dog", ids=(17, 18))
         (ANIMALS, None, ("dog", 5), (1, 5, "dog")),  # the ids of another dataset
         (ANIMALS, {1: "dog", 2: "cat"}, (None, 2), (0, 2, "cat")),
         (ANIMALS, {1: "dog", 2: "cat"}, ("dog", None), (1, 1, "dog")),
-        (Model("person"), None, (None, None), (0, 1, "person")),
-        (Model("person"), None, ("horse", None), (0, 1, "horse")),
-        (Model("person"), None, (None, 19), (0, 19, None)),
-        (Model("person"), {19: "horse"}, (None, 19), (0, 19, "horse")),
-        (Model("1", "2"), None, ("2", None), (1, 2, "2")),
-        (Model("class 0", "class 1"), None, (None, 2), (1, 2, None)),
+        (model("person"), None, (None, None), (0, 1, "person")),
+        (model("person"), None, ("horse", None), (0, 1, "horse")),
+        (model("person"), None, (None, 19), (0, 19, None)),
+        (model("person"), {19: "horse"}, (None, 19), (0, 19, "horse")),
+        (model("1", "2"), None, ("2", None), (1, 2, "2")),
+        (model("class 0", "class 1"), None, (None, 2), (1, 2, None)),
     ],
 )
-def test_classes_and_categories(model, dataset, given, expected):
-    (found,) = label_boxes([entry("a.jpg", *given)], model, dataset)
+def test_classes_and_categories(classes, dataset, given, expected):
+    (found,) = label_boxes([entry("a.jpg", *given)], classes[0], classes[1], dataset)
     assert (found.label, found.category_id, found.category_name) == expected
 
 
 @pytest.mark.parametrize(
-    ("model", "dataset", "given", "message"),
+    ("classes", "dataset", "given", "message"),
     [
         (
             ANIMALS,
@@ -101,6 +99,6 @@ def test_classes_and_categories(model, dataset, given, expected):
         (ANIMALS, {1: "dog"}, ("cat", None), r"the label 'cat' is no class of the dataset \(dog\)"),
     ],
 )
-def test_unknown_classes(model, dataset, given, message):
+def test_unknown_classes(classes, dataset, given, message):
     with pytest.raises(RefineMaskError, match=f"^boxes.csv, line 2: {message}"):
-        label_boxes([entry("a.jpg", *given)], model, dataset)
+        label_boxes([entry("a.jpg", *given)], classes[0], classes[1], dataset)
