@@ -24,13 +24,16 @@ def read_boxes(path: Path) -> list[BoxEntry]:
     JSON is a list of COCO results: `image_id` (or `file_name`), `bbox` as x, y, width, height in
     pixels, and, if given, `category_id`, `category_name` and `score`. All else is CSV, with or
     without a header: the corners are x1, y1, x2, y2 in pixels, a label is the name of a class or a
-    category id. A score that is not given is 1.
+    category id. A score that is not given is 1. A detector may have found nothing: `[]`, or a
+    header alone.
 
     Raises:
         RefineMaskError: the file cannot be read, or an entry is not as described; the text names
             the entry or the line.
     """
     text = read_text(path, "boxes")
+    if not text.strip():
+        raise RefineMaskError(f"{path} is empty; {_EXPECTED} is expected")
     if path.suffix.lower() != ".csv" and text.lstrip()[:1] in ("[", "{"):
         content = read_json(path, "boxes", _EXPECTED)
         if not isinstance(content, list):
@@ -38,12 +41,8 @@ def read_boxes(path: Path) -> list[BoxEntry]:
                 f"{path} is not a list of COCO results but of type {type(content).__name__}; give "
                 "the results of a detector, not annotations"
             )
-        entries = [_result(f"{path}, entry {n}", entry) for n, entry in enumerate(content, 1)]
-    else:
-        entries = list(_rows(path, text))
-    if not entries:
-        raise RefineMaskError(f"{path} has no boxes; {_EXPECTED} is expected")
-    return entries
+        return [_result(f"{path}, entry {n}", entry) for n, entry in enumerate(content, 1)]
+    return list(_rows(path, text))
 
 
 def _result(where: str, entry: Any) -> BoxEntry:

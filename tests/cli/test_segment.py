@@ -167,6 +167,14 @@ def test_a_bad_box_is_named_before_any_work(
     assert message in error
 
 
+def test_a_detector_that_found_nothing(photos: Path, boxes: Path, tmp_path: Path) -> None:
+    boxes.write_text("[]")
+    drawn = tmp_path / "drawn"
+    done = segment(photos / "1.jpg", "--boxes", boxes, "--json", "-", "--output", drawn)
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [])
+    assert (drawn / "1.png").is_file()
+
+
 def test_too_many_boxes_name_their_image(photos: Path, boxes: Path) -> None:
     boxes.write_text("1.jpg,1,2,3,4\n" * 1001)
     done = segment(photos / "1.jpg", "--boxes", boxes, "--json", "-")

@@ -51,6 +51,11 @@ def test_lines(read, text, expected):
     assert (entry.image, entry.box, entry.name, entry.score)[: len(expected)] == expected
 
 
+@pytest.mark.parametrize("text", ["[]", "file,x1,y1,x2,y2\n"])
+def test_a_detector_that_found_nothing(read, text):
+    assert read(text) == []
+
+
 def test_lines_are_numbered_as_an_editor_does(read):
     first, second = read('file,x1,y1,x2,y2\n"a\nb.jpg",1,2,3,4\n\nc.jpg,1,2,3,4\n', "b.csv")
     assert first.where.endswith("b.csv, line 3") and second.where.endswith("b.csv, line 5")
@@ -103,12 +108,10 @@ def test_malformed_results(read, change, message):
         ("a.jpg,1,2,3,4,cat,7", "line 1: a score must be from 0 to 1, got 7"),
         (",1,2,3,4", "line 1: the name of the file is empty"),
         ("file,x1,y1,x2\n", r"line 1: the header \['file', .* must have each of file, x1, y1, x2"),
-        ("file,x1,y1,x2,y2\n", "has no boxes; a list of COCO results, or lines of file,x1"),
         ("file,x1,y1,x2,y2,label\na,1,2,3,4", "line 2: file,x1,y1,x2,y2,label are 6 values, got 5"),
         ("a\0.jpg,1,2,3,4", "line 1: .*null|line 1: .*NUL"),
         ("a" * 200_000, "line 1: .*larger than"),
-        ("", "has no boxes"),
-        ("[]", "has no boxes"),
+        (" \n", "is empty; a list of COCO results, or lines of file,x1,y1,x2,y2,label is exp"),
         ("[" * 100_000, "nested too deeply"),
         ("[1]", "entry 1: a COCO result is an object, got 1"),
         ("{}", "is not a list of COCO results but of type dict; give the results of a detector"),

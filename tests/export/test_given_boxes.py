@@ -14,7 +14,9 @@ from refinemask import engines
 from refinemask.engines import Engine
 from refinemask.export import export_graph, export_model, verify_artifact
 from refinemask.export.options import ExportOptions
+from refinemask.export.parity import summarise
 from refinemask.export.tolerances import PROBABILITY_SHARE, PROBABILITY_TOLERANCE
+from refinemask.export.verify import compare_subjects, photographs
 from refinemask.inference.images import load_image
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.inference.photographs import verification_photos
@@ -23,7 +25,9 @@ from tests.export.conftest import Target
 from tests.export.graphs import operator_names
 from tests.export.small import photo
 
-PHOTOGRAPH = verification_photos()[0].path
+PHOTOGRAPH, _, OTHER = (photo.path for photo in verification_photos())
+PAIR = (PHOTOGRAPH, OTHER)
+"""Of equal padded size."""
 
 
 class Exported(NamedTuple):
@@ -114,6 +118,38 @@ def test_the_gate_refuses_the_masks_of_another_head(
     mask_head.get_parameter("final_instance_logits.bias").data += 0.1
     report = verify_artifact(segmenting_as("portable").path, other, [PHOTOGRAPH])
     assert not report.passed and report.unmatched == 0
+
+
+def test_the_gate_refuses_masks_of_other_boxes(
+    segmenting_as: Callable[[str], Exported], model: Detector
+) -> None:
+    engine = engines.open(segmenting_as("portable").path)
+    subjects = list(photographs(model, engine, PAIR))
+
+    class Wrong:
+        """Gives the engine something else than it is asked to."""
+
+        def __init__(self, change: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
+            self.change, self.outputs, self.metadata = change, engine.outputs, engine.metadata
+
+        def run_rois(self, images, image_sizes, rois, labels):
+            return engine.run_rois(images, image_sizes, *self.change(rois.copy(), labels))
+
+    def other_image(rois, labels):
+        rois[:, 0] = rois[::-1, 0]
+        return rois, labels
+
+    def moved(rois, labels):
+        rois[:, 3:] -= 0.25
+        return rois, labels
+
+    def verdict(change: Callable[..., tuple[np.ndarray, np.ndarray]]) -> bool:
+        return summarise(list(compare_subjects(Wrong(change), subjects))).passed  # type: ignore[arg-type]
+
+    assert verdict(lambda rois, labels: (rois, labels))
+    assert not verdict(lambda rois, labels: (rois, (labels + 1) % 5))
+    assert not verdict(other_image)
+    assert not verdict(moved)
 
 
 def test_what_the_graph_is_made_of(
