@@ -23,7 +23,7 @@ from refinemask.inference.photographs import verification_photos
 from refinemask.models import Detector
 from tests.export.conftest import Target
 from tests.export.graphs import operator_names
-from tests.export.small import photo
+from tests.export.small import photo, sampled_as
 
 PHOTOGRAPH, _, OTHER = (photo.path for photo in verification_photos())
 PAIR = (PHOTOGRAPH, OTHER)
@@ -58,6 +58,12 @@ def segmenting(segmenting_as: Callable[[str], Exported], target: Target) -> Engi
     return engines.open(segmenting_as(target.form).path, target.runtime)
 
 
+@pytest.fixture
+def reference(model: Detector, target: Target) -> Detector:
+    """Return the model with as many samples of RoIAlign as the form has."""
+    return sampled_as(model, target.form)
+
+
 def random_rois(count: int, images: int, size: tuple[int, int]) -> np.ndarray:
     """Return boxes in any order of their images, and a few without area."""
     rng = np.random.default_rng(count)
@@ -68,21 +74,23 @@ def random_rois(count: int, images: int, size: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("count", [0, 1, 12])
-def test_any_number_of_boxes_in_a_batch(segmenting: Engine, model: Detector, count: int) -> None:
+def test_any_number_of_boxes_in_a_batch(
+    segmenting: Engine, reference: Detector, count: int
+) -> None:
     images = np.stack([photo(96, 160, seed) for seed in (1, 2)])
     sizes = np.array([[96, 160], [80, 100]])
     rois = random_rois(count, 2, (80, 100))
-    labels = np.arange(count) % model.config.num_classes
+    labels = np.arange(count) % reference.config.num_classes
     found = segmenting.run_rois(images, sizes, rois, labels)
-    expected = model.run_rois(images, sizes, rois, labels)
+    expected = reference.run_rois(images, sizes, rois, labels)
     assert found.shape == (count, 112, 112)
     differs = np.abs(found - expected) > PROBABILITY_TOLERANCE
     assert differs.sum() <= 0.001 * differs.size  # near ties, which the gate tells apart
 
 
-def test_boxes_of_predict_get_the_masks_of_predict(segmenting: Engine, model: Detector) -> None:
+def test_boxes_of_predict_get_the_masks_of_predict(segmenting: Engine, reference: Detector) -> None:
     image = load_image(PHOTOGRAPH)
-    detected = model.predict(image, "probs")
+    detected = reference.predict(image, "probs")
     assert len(detected) >= 5
     order = np.arange(len(detected))[::-1]
     given = (detected.boxes[order], detected.labels[order], detected.scores[order])
