@@ -16,6 +16,8 @@ from refinemask.inference.artifact import Artifact
 from refinemask.inference.sizes import DIVISOR, padded_side
 
 PROPOSALS = 1000
+_DETECTOR = ("rpn", "box_head")
+"""Parts that are not in an artifact that is given boxes."""
 
 
 def describe_file(
@@ -64,7 +66,10 @@ def describe_file(
         "config": config.to_dict(),
         "settings": sorted(settings),
     }
-    return description | found | (_costs(config, size, rois) if find_spec("torch") else {})
+    if not find_spec("torch"):
+        return description | found
+    segments = found["format"] == "onnx" and found["provenance"]["outputs"] == "masks"
+    return description | found | _costs(config, size, rois, *_DETECTOR if segments else ())
 
 
 def _artifact(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
@@ -93,7 +98,9 @@ def _checkpoint(
     return checkpoint.path, checkpoint.config, found
 
 
-def _costs(config: ModelConfig, size: tuple[int, int] | None, rois: int) -> dict[str, Any]:
+def _costs(
+    config: ModelConfig, size: tuple[int, int] | None, rois: int, *left_out: str
+) -> dict[str, Any]:
     from refinemask.models.complexity import multiply_adds, parameters
 
     if size is None:
@@ -103,12 +110,12 @@ def _costs(config: ModelConfig, size: tuple[int, int] | None, rois: int) -> dict
         size = (short, long)
     parts, mask_head = multiply_adds(config, *size, rois, PROPOSALS)
     return {
-        "parameters": parameters(config),
+        "parameters": {k: v for k, v in parameters(config).items() if k not in left_out},
         "multiply_adds": {
             "size": list(size),
-            "proposals": PROPOSALS,
+            "proposals": 0 if left_out else PROPOSALS,
             "rois": rois,
-            "parts": parts,
+            "parts": {k: v for k, v in parts.items() if k not in left_out},
             "mask_head": mask_head,
         },
     }

@@ -124,24 +124,30 @@ def label_boxes(
     numbered = numbered_classes(len(names))
     found = []
     for entry in entries:
-        name, category_id = entry.name, entry.category_id
-        if name and name not in index_of and name not in id_of and _is_integer(name):
-            category_id, name = int(name), None
-        if name is None and category_id is not None:
-            name = categories.get(category_id)
-        label = 0 if len(names) == 1 else index_of.get(name or "", -1)
-        if label < 0:
+        name, category_id = _given_class(entry, {*names, *id_of}, categories)
+        label = 0 if len(names) == 1 else index_of.get(name or "")
+        if label is None:
             raise RefineMaskError(f"{entry.where}: {_unknown(entry, names, 'the model')}")
-        if name is None and category_id is None:
-            name = names[label]
         if category_id is None:
-            category_id = id_of.get(name or "")
-        if category_id is None and dataset:
-            raise RefineMaskError(f"{entry.where}: {_unknown(entry, tuple(id_of), 'the dataset')}")
-        if category_id is None:
-            category_id = category_ids[label]
+            name = name or names[label]
+            if dataset and name not in id_of:
+                known = tuple(id_of)
+                raise RefineMaskError(f"{entry.where}: {_unknown(entry, known, 'the dataset')}")
+            category_id = id_of.get(name, category_ids[label])
         found.append(LabelledBox(entry, label, category_id, None if name in numbered else name))
     return found
+
+
+def _given_class(
+    entry: BoxEntry, known: set[str], categories: Mapping[int, str]
+) -> tuple[str | None, int | None]:
+    """Return the name and the category id that an entry gives, None for what is not known."""
+    name, category_id = entry.name, entry.category_id
+    if name and name not in known and _is_integer(name):
+        category_id, name = int(name), None
+    if name is None and category_id is not None:
+        name = categories.get(category_id)
+    return name, category_id
 
 
 def segment_sources(

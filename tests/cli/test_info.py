@@ -116,6 +116,16 @@ def test_an_artifact(artifact):
     assert found["multiply_adds"]["size"] == [384, 512]
 
 
+def test_an_artifact_that_is_given_boxes_has_no_detector(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model_bytes(make_metadata(outputs="masks")))
+    found = describe_file(path)
+    assert found["provenance"]["outputs"] == "masks"
+    assert list(found["parameters"]) == ["backbone", "fpn", "mask_head"]
+    assert list(found["multiply_adds"]["parts"]) == ["backbone", "fpn", "mask_head"]
+    assert found["multiply_adds"]["proposals"] == 0
+
+
 def test_an_artifact_where_torch_is_not_installed(artifact):
     """Importing torch, or finding it, fails as if it were not there."""
     program = f"""
