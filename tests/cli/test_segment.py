@@ -119,6 +119,24 @@ def test_results_of_a_dataset(photos: Path, tmp_path: Path) -> None:
     assert found == [given[1], given[0]]
 
 
+def test_the_mask_head_alone_is_measured(photos: Path, tmp_path: Path, opened: list[str]) -> None:
+    dataset, kept = tmp_path / "dataset.json", tmp_path / "kept"
+    outline = {"bbox": [8, 8, 32, 32], "segmentation": [[8, 8, 40, 8, 40, 40, 8, 40]], "area": 1024}
+    truth = {
+        "images": [{"id": 5, "file_name": "1.jpg", "width": 80, "height": 64}],
+        "categories": [{"id": 3, "name": "person"}],
+        "annotations": [{"id": 1, "image_id": 5, "category_id": 3, "iscrowd": 0} | outline],
+    }
+    dataset.write_text(json.dumps(truth))
+    command = ("eval", "--dataset", f"{dataset}@{photos}", "--ground-truth-boxes", "--json", "-")
+    done = invoke(*command, "--output", kept, *SYNTHETIC)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["box"]["AP"] == pytest.approx(1)
+    assert opened == ["masks"]
+    made_by = json.loads((kept / "metrics.json").read_text())["made_by"]
+    assert made_by["ground_truth_boxes"] is True
+
+
 def test_what_predict_finds_can_be_segmented(photos: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     photo = photos / "1.jpg"
@@ -168,7 +186,7 @@ def test_a_bad_box_is_named_before_any_work(
 
 
 def test_a_detector_that_found_nothing(photos: Path, boxes: Path, tmp_path: Path) -> None:
-    boxes.write_text("[]")
+    boxes.write_text("file,x1,y1,x2,y2,label\n")
     drawn = tmp_path / "drawn"
     done = segment(photos / "1.jpg", "--boxes", boxes, "--json", "-", "--output", drawn)
     assert (done.exit_code, json.loads(done.stdout)) == (0, [])

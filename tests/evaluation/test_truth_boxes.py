@@ -1,10 +1,13 @@
 """Masks for the boxes of the annotations: the mask head is measured without its detector."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from refinemask.errors import RefineMaskError
+from refinemask.errors import RefineMaskError, WrongUsage
 from refinemask.evaluation import RenamedClasses, evaluate
+from refinemask.evaluation.options import EvalOptions
 from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import Detections
 from tests.evaluation.test_run import NAMES, SIZE, Oracle, make_dataset
@@ -58,6 +61,11 @@ def test_renamed_classes():
     renamed = RenamedClasses(filler, {"kitten": "cat"}, dataset)
     assert evaluate(renamed, dataset, ground_truth_boxes=True)["mask"]["AP"] == pytest.approx(1)
     assert filler.given[0][2] == [0]
+
+
+def test_results_have_boxes_of_their_own():
+    with pytest.raises(WrongUsage, match="--ground-truth-boxes requires a model or an artifact"):
+        EvalOptions("val.json", results=Path("results.json"), ground_truth_boxes=True)
 
 
 def test_a_predictor_without_segment():
