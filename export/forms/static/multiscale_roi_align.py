@@ -100,7 +100,7 @@ def _samples(
     extent = op.Sub(op.Sub(op.Mul(high, scale), offset), start)
     if not aligned:
         extent = op.Max(extent, number(1))
-    step = _matrix(op.Div(extent, number(size)))  # of a bin
+    step = _matrix(_quotient(extent, size))  # of a bin
     bins = op.Constant(value=ir.tensor(np.arange(size, dtype=np.float32)[:, None]))
     halves = op.Constant(value=ir.tensor(np.arange(ratio, dtype=np.float32) + np.float32(0.5)))
     position = op.Add(
@@ -117,6 +117,20 @@ def _samples(
     cells = op.Concat(below, op.Min(op.Add(below, number(1)), last), axis=2)
     weights = op.Concat(op.Mul(op.Sub(number(1), beyond), share), op.Mul(beyond, share), axis=2)
     return _in_range(op.Cast(cells, to=_INT32), _matrix(length)), weights
+
+
+def _quotient(extent: Any, size: int) -> Any:
+    """Return extent / size, rounded to the next float32.
+
+    OpenVINO multiplies by 1 / size, which moves the samples of large RoIs enough for boxes to miss
+    the tolerance of the gate. What is left of the extent, which corrects it, is exact: 64ths of a
+    cell and what is beyond them have so few digits that their products with the size are exact.
+    """
+    quotient = op.Div(extent, number(size))
+    coarse = op.Mul(op.Floor(op.Mul(quotient, number(64))), number(1 / 64))
+    left = op.Sub(extent, op.Mul(coarse, number(size)))
+    left = op.Sub(left, op.Mul(op.Sub(quotient, coarse), number(size)))
+    return op.Add(quotient, op.Mul(left, number(1 / size)))
 
 
 def _in_range(cells: Any, length: Any) -> Any:
