@@ -16,7 +16,7 @@ from refinemask.export.options import ExportOptions
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.models import Detector
 from tests.export.graphs import TARGETS, Load, copied, load
-from tests.export.small import calibrated, sampled_as
+from tests.export.small import calibrated, limited_as, sampled_as
 from tests.plugins.hosts import HOSTS
 
 
@@ -60,8 +60,8 @@ def model() -> Detector:
 
 @pytest.fixture(scope="session")
 def sampled(model: Detector, target: Target) -> Detector:
-    """Return that model with as many samples of RoIAlign as the target's artifacts have."""
-    return sampled_as(model, target.form)
+    """Return what the target's artifact was exported from, with as many samples of RoIAlign."""
+    return sampled_as(limited_as(model, target.form), target.form)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,10 @@ def fused_graph(model: Detector) -> onnx.ModelProto:
 def exported_as(
     model: Detector, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Callable[[str], Exported]:
-    """Return a function that exports that model in a form, once, with everything dynamic."""
+    """Return a function that exports that model in a form, once, with everything dynamic.
+
+    In the static form it has lower limits.
+    """
 
     @cache
     def export(form: str) -> Exported:
@@ -92,7 +95,11 @@ def exported_as(
                 graph = request.getfixturevalue("fused_graph")
                 patch.setattr(artifact, "export_graph", lambda model, **options: copied(graph))
             metadata = export_model(
-                model, path, ExportOptions(form=form), weights="synthetic", progress=lines.append
+                limited_as(model, form),
+                path,
+                ExportOptions(form=form),
+                weights="synthetic",
+                progress=lines.append,
             )
         return Exported(path, metadata, tuple(lines))
 

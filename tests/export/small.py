@@ -1,5 +1,8 @@
 """Small models, images they see objects in, and the gate for batches of these."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -45,6 +48,16 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
     coarse = torch.from_numpy(rng.uniform(0, 255, (1, 3, height // 16, width // 16)))
     smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
     return smooth[0].clamp(0, 255).byte().permute(1, 2, 0).numpy()
+
+
+def limited_as(model: Detector, form: str) -> Detector:
+    """Return a model with lower limits if the form is static, which computes up to them always."""
+    if form != "static":
+        return model
+    conventions = replace(model.config.conventions, level_proposals=300, max_proposals=300)
+    limited = copy.copy(model)
+    limited.config = replace(model.config, conventions=conventions, max_detections=50)
+    return limited
 
 
 def sampled_as(model: Detector, form: str) -> Detector:

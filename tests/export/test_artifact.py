@@ -232,11 +232,11 @@ def test_images_are_read_before_anything_is_traced(model, tmp_path, monkeypatch)
     assert not (tmp_path / "out").exists()
 
 
-def test_verify_compares_every_image(exported_as, model, target):
+def test_verify_compares_every_image(exported_as, sampled, target):
     done = []
     report = verify_artifact(
         exported_as(target.form).path,
-        model,
+        sampled,
         PAIR,
         runtime=target.runtime,
         progress=lambda *count: done.append(count),
