@@ -174,7 +174,7 @@ class Detector(nn.Module, ImagePredictor):
         rois: NDArray[np.float32],
         labels: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        """Predict the masks of given boxes, with NumPy arrays.
+        """Predict the masks of given boxes, with NumPy arrays and compiled operators.
 
         Raises:
             RefineMaskError: the RoIs or labels are not those of the images and the model, or the
@@ -185,8 +185,9 @@ class Detector(nn.Module, ImagePredictor):
             torch.from_numpy(values).to(self.device)
             for values in (images, image_sizes, rois, labels)
         )
-        features = self.features(normalise(pixels, sizes, self.config.input))
-        probabilities = self.segment_rois(features, boxes, classes).cpu().numpy()
+        with compiled_operators():
+            features = self.features(normalise(pixels, sizes, self.config.input))
+            probabilities = self.segment_rois(features, boxes, classes).cpu().numpy()
         check_masks(probabilities, len(rois), self.config, self.config.preset)
         return np.asarray(probabilities, np.float32)
 
