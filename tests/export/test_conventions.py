@@ -90,10 +90,14 @@ def own_model():
     return calibrated(config)
 
 
-def test_values_of_a_model_of_its_own_are_in_the_graph(own_model):
-    nodes = [
-        n for n in export_graph(own_model, form="fused").graph.node if n.domain == "refinemask"
-    ]
+@pytest.fixture(scope="module")
+def own_graph_as(own_model):
+    """Return a function that exports that model in a form, once."""
+    return cache(lambda form: export_graph(own_model, form=form))
+
+
+def test_values_of_a_model_of_its_own_are_in_the_graph(own_graph_as):
+    nodes = [node for node in own_graph_as("fused").graph.node if node.domain == "refinemask"]
     proposals, _, detections, _ = map(attributes, nodes)
     assert proposals["iou_threshold"] == pytest.approx(0.8)
     assert proposals["max_per_image"] == 500
@@ -102,8 +106,8 @@ def test_values_of_a_model_of_its_own_are_in_the_graph(own_model):
     assert detections["max_per_image"] == 130
 
 
-def test_parity_of_a_model_with_values_of_its_own(own_model, target):
-    session = target.load(export_graph(own_model, form=target.form))
+def test_parity_of_a_model_with_values_of_its_own(own_model, own_graph_as, target):
+    session = target.load(own_graph_as(target.form))
     images, sizes = photo(320, 416)[None], np.array([[310, 411]])
     found = flat(session(images=images, image_sizes=sizes), target.form)
     assert len(found.scores) > 100  # more than the default lets through
