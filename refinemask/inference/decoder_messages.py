@@ -18,7 +18,7 @@ _DAMAGE = re.compile(
     rb"(?:Corrupt JPEG data|Premature end of JPEG|Inconsistent progression|Invalid SOS)[^\n]*"
 )
 _FROM_DECODERS = re.compile(
-    rb"(?:%b|Warning: unknown JFIF[^\n]*|Unknown Adobe color[^\n]*|Premature end[^\n]*)\n"
+    rb"(?:%b|(?:Warning: unknown JFIF|Unknown Adobe color|Premature end|libpng )[^\n]*)\n"
     % _DAMAGE.pattern
 )
 _state = threading.Condition()
