@@ -28,6 +28,23 @@ class Exported(NamedTuple):
     lines: tuple[str, ...]
 
 
+_STATIC_IN_EVERY_RUN = (
+    "test_verify_compares_every_image",
+    "test_a_batch_with_and_without_detections",
+    "test_the_gate_compares_masks_of_the_boxes_of_the_model",
+)
+"""What is run of the static form in OpenVINO; it computes as much as it ever may, on any image."""
+_STATIC_SIZES = ("-size1", "-size2", "-size3", "-size4")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what the static form repeats of other runtimes and sizes."""
+    for item in items:
+        repeats = "static-openvino" in item.name and not item.name.startswith(_STATIC_IN_EVERY_RUN)
+        if repeats or ("static-" in item.name and item.name.rstrip("]").endswith(_STATIC_SIZES)):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def operators() -> Path:
     """Return ONNX Runtime's operator library, which every fused artifact is verified with."""
