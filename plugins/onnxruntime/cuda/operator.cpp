@@ -1,7 +1,5 @@
 #include "onnxruntime/cuda/operator.h"
 
-#include "operators/errors.h"
-
 namespace refinemask
 {
 
@@ -11,15 +9,6 @@ void addOperators(Ort::CustomOpDomain& domain)
     addBatchedNMS(domain);
     addBoundaryRefine(domain);
     addPasteMasks(domain);
-}
-
-void requireSuccess(char const* operatorName, cudaError_t status)
-{
-    if (status != cudaSuccess)
-    {
-        throw std::runtime_error(
-            concatenate(operatorName, ": CUDA error ", cudaGetErrorString(status)));
-    }
 }
 
 StreamMemory::StreamMemory(char const* operatorName, std::size_t bytes, cudaStream_t stream)

@@ -1,7 +1,7 @@
 // What the operators of the CUDA provider have in common.
 #pragma once
 
-#include "cuda/launch.h"
+#include "cuda/success.h"
 #include "onnxruntime/operator.h"
 
 namespace refinemask
@@ -30,9 +30,6 @@ inline cudaStream_t streamOf(Ort::KernelContext const& context)
 {
     return static_cast<cudaStream_t>(context.GetGPUComputeStream());
 }
-
-//! Throw std::runtime_error that names the operator, unless a call of CUDA succeeded.
-void requireSuccess(char const* operatorName, cudaError_t status);
 
 //! Memory on the GPU that is used by one stream, and returned to CUDA's pool in its order.
 class StreamMemory

@@ -1,7 +1,5 @@
 #include "torch/cuda/operator.h"
 
-#include "operators/errors.h"
-
 #include <dlfcn.h>
 #include <stdexcept>
 
@@ -47,15 +45,6 @@ cudaStream_t currentStream(Tensor const& tensor)
     void* stream = nullptr;
     STABLE_TORCH_ERROR_CODE_CHECK(function(tensor.get_device_index(), &stream));
     return static_cast<cudaStream_t>(stream);
-}
-
-void requireSuccess(char const* operatorName, cudaError_t status)
-{
-    if (status != cudaSuccess)
-    {
-        throw std::runtime_error(
-            concatenate(operatorName, ": CUDA error ", cudaGetErrorString(status)));
-    }
 }
 
 DeviceOf::DeviceOf(Tensor const& tensor)

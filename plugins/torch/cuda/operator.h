@@ -1,7 +1,7 @@
 // What the operators on CUDA devices have in common.
 #pragma once
 
-#include "cuda/launch.h"
+#include "cuda/success.h"
 #include "torch/operator.h"
 
 namespace refinemask
@@ -14,9 +14,6 @@ ElementType elementType(Tensor const& tensor);
 
 //! The stream that PyTorch uses on the device of a tensor.
 cudaStream_t currentStream(Tensor const& tensor);
-
-//! Throw std::runtime_error unless kernels were launched.
-void requireSuccess(char const* operatorName, cudaError_t status);
 
 //! Makes the device of a tensor the current one, as long as it lives.
 class DeviceOf
