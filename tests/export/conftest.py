@@ -35,13 +35,26 @@ _STATIC_IN_EVERY_RUN = (
 )
 """What is run of the static form in OpenVINO; it computes as much as it ever may, on any image."""
 _STATIC_SIZES = ("-size1", "-size2", "-size3", "-size4")
+_REPEATED_IN_OPENVINO = (
+    "test_a_batch_equals_its_single_images",
+    "test_each_mask_head",
+    "test_end_to_end[mask_rcnn_r50_coco-",
+    "test_end_to_end[refinemask_r50_coco_faster_better-",
+    "test_fixed_sizes",
+    "test_parity_at_any_size",
+    "test_parity_of_a_model_with_values_of_its_own",
+)
+"""What OpenVINO, which takes long to compile, repeats of ONNX Runtime with other models."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what the static form repeats of other runtimes and sizes."""
+    """Mark as slow what repeats the tests of other runtimes, forms and sizes."""
     for item in items:
-        repeats = "static-openvino" in item.name and not item.name.startswith(_STATIC_IN_EVERY_RUN)
-        if repeats or ("static-" in item.name and item.name.rstrip("]").endswith(_STATIC_SIZES)):
+        name = item.name
+        repeats = "openvino" in name and name.startswith(_REPEATED_IN_OPENVINO)
+        repeats |= "static-openvino" in name and not name.startswith(_STATIC_IN_EVERY_RUN)
+        repeats |= "static-" in name and name.rstrip("]").endswith(_STATIC_SIZES)
+        if repeats or name.startswith("test_fixed_sizes[fused-"):
             item.add_marker(pytest.mark.slow)
 
 
