@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from refinemask.engines.tensorrt.flavours import FLAVOURS
 from refinemask.errors import RefineMaskError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Runtime:
         module: the Python module that it is.
         extra: the extra of this package that installs it.
         forms: the forms of artifacts it runs; empty if it runs checkpoints instead.
+        needs_gpu: whether it runs on NVIDIA GPUs only.
     """
 
     name: str
@@ -27,12 +29,13 @@ class Runtime:
     module: str
     extra: str
     forms: tuple[str, ...] = ()
+    needs_gpu: bool = False
 
     def check_form(self, artifact: "Artifact") -> None:
         """Raise RefineMaskError unless the runtime runs the form of an artifact."""
         form = artifact.metadata.form
         if form not in self.forms:
-            others = [other.name for other in RUNTIMES.values() if form in other.forms]
+            others = [o.name for o in RUNTIMES.values() if form in o.forms and not o.needs_gpu]
             advice = f"run it with {' or '.join(others)}, or " if others else ""
             raise RefineMaskError(
                 f"{artifact.path} is an artifact of the form {form}, and {self.title} runs "
@@ -63,6 +66,10 @@ RUNTIMES = {
         Runtime("onnxruntime", "ONNX Runtime", "onnxruntime", "runtime", _FORMS),
         Runtime("openvino", "OpenVINO", "openvino", "openvino", _FORMS),
         Runtime("torch", "PyTorch", "torch", "torch"),
+        *(
+            Runtime(one.name, one.title, one.module, one.extra, ("fused", "static"), needs_gpu=True)
+            for one in FLAVOURS.values()
+        ),
     )
 }
 """Every runtime by its name; the first one is the default."""

@@ -1,1 +1,16 @@
-"""TensorRT engines: their profiles, and the process that builds them."""
+"""TensorRT engines: building them, in a process of its own, and running them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from refinemask.engines.tensorrt.flavours import TENSORRT
+
+if TYPE_CHECKING:
+    from refinemask.engines.base import Engine
+
+
+def open_engine(path: str | Path, device: str, threads: int | None) -> "Engine":
+    """Open an engine of TensorRT; see `runtime.open_with`."""
+    from refinemask.engines.tensorrt.runtime import open_with
+
+    return open_with(TENSORRT, path, device, threads)

@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.metadata import ArtifactMetadata
+from refinemask.inference.sizes import padded_side
 
 Shape = tuple[int, ...]
+Range = tuple[Shape, Shape, Shape]
+"""Minimum, optimum and maximum."""
+
+MAX_BATCH = 4
+"""Most images of a batch in the profile of an artifact whose batch is dynamic."""
+ROIS = (0, 100, 1000)
+"""How many boxes an artifact that is given boxes takes, at least, usually and at most."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +27,8 @@ class Profile:
             image size.
     """
 
-    shapes: Mapping[str, tuple[Shape, Shape, Shape]]
-    values: Mapping[str, tuple[Shape, Shape, Shape]] = field(default_factory=dict)
+    shapes: Mapping[str, Range]
+    values: Mapping[str, Range] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, triple in {**self.shapes, **self.values}.items():
@@ -31,3 +40,47 @@ class Profile:
                     f"the profile of input {name!r} must be a minimum, an optimum and a maximum "
                     f"shape of one rank, in this order in each dimension, got {triple}"
                 )
+
+    def check(self, name: str, shape: Shape) -> None:
+        """Raise RefineMaskError unless an input of a shape is within the profile."""
+        least, _, most = self.shapes.get(name, (shape, shape, shape))
+        if len(least) != len(shape) or not all(
+            low <= size <= high for low, size, high in zip(least, shape, most, strict=True)
+        ):
+            raise RefineMaskError(
+                f"the engine takes {name} from {spelled(least)} to {spelled(most)}, got "
+                f"{spelled(shape)}; build it again with --min-shapes or --max-shapes that contain "
+                "this shape"
+            )
+
+
+def spelled(shape: Shape) -> str:
+    """Return a shape as trtexec spells it."""
+    return "x".join(map(str, shape))
+
+
+def default_profile(metadata: ArtifactMetadata) -> Profile:
+    """Return a profile for the images that an artifact takes, whichever way they are turned.
+
+    It is tuned for one landscape image of the size that the model sees.
+    """
+    limits = metadata.input_limits
+    short, long = padded_side(limits.short_side), padded_side(limits.long_side)
+    batches = (1, 1, MAX_BATCH) if limits.batch is None else (limits.batch,) * 3
+    heights, widths = (
+        sizes if fixed is None else (fixed,) * 3
+        for fixed, sizes in (
+            (limits.height, (limits.min_size, short, long)),
+            (limits.width, (limits.min_size, long, long)),
+        )
+    )
+    images = [(b, h, w, 3) for b, h, w in zip(batches, heights, widths, strict=True)]
+    shapes: dict[str, list[Shape]] = {"images": [*images], "image_sizes": [(b, 2) for b in batches]}
+    if metadata.outputs == "masks":
+        shapes |= {"rois": [(count, 5) for count in ROIS], "labels": [(count,) for count in ROIS]}
+    return Profile({name: _range(found) for name, found in shapes.items() if len({*found}) > 1})
+
+
+def _range(shapes: list[Shape]) -> Range:
+    least, usual, most = shapes
+    return least, usual, most

@@ -1,7 +1,7 @@
-"""Description of a checkpoint or an artifact, as `refinemask info` shows it.
+"""Description of a checkpoint, an artifact or an engine, as `refinemask info` shows it.
 
-An artifact is described from its metadata alone. Without torch, the parameters and multiply-adds
-of its model are left out.
+Artifacts and engines are described from their metadata alone. Without torch, the parameters and
+multiply-adds of the model are left out.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from refinemask.configs.config import ModelConfig
+from refinemask.engines.tensorrt.profile import spelled
+from refinemask.engines.tensorrt.record import check_host, read_record
 from refinemask.errors import RefineMaskError
 from refinemask.files import sha256
 from refinemask.inference.artifact import Artifact
@@ -29,7 +31,8 @@ def describe_file(
     """Describe a file as JSON values.
 
     Args:
-        path: a checkpoint, the name of a shipped model, or an artifact (`.onnx`).
+        path: a checkpoint, the name of a shipped model, an artifact (`.onnx`), or an engine
+            (`.engine` or `.plan`), which is checked against its record.
         size: padded height and width, multiples of 32, to count multiply-adds for; by default
             those of a landscape photograph that fills the model's input.
         rois: detections whose masks are counted.
@@ -37,11 +40,10 @@ def describe_file(
 
     Returns:
         `file`, `format`, `bytes`, `sha256`, `preset`, `config`, `provenance`; `mismatch`: why a
-        recognised checkpoint cannot be loaded, else None; `settings`: names of the values given;
-        `recorded`: names of the values of `config` that the file records, the others being the
-        preset's, None if all. With torch also
-        `parameters` by part and `multiply_adds`: `size`, `proposals`, `rois`, `parts` and those
-        inside the `mask_head`.
+        recognised checkpoint or an engine cannot be loaded here, else None; `settings`: names of
+        the values given; `recorded`: names of the values of `config` that the file records, the
+        others being the preset's, None if all. With torch also `parameters` by part and
+        `multiply_adds`: `size`, `proposals`, `rois`, `parts` and those inside the `mask_head`.
 
     Raises:
         RefineMaskError: there is no such file, it is neither, or the size or a setting is not
@@ -52,12 +54,13 @@ def describe_file(
         raise RefineMaskError(
             f"a padded size must be multiples of {DIVISOR}, got {size[0]}x{size[1]}"
         )
-    if Path(path).suffix != ".onnx":
+    describe = _EXPORTED.get(Path(path).suffix)
+    if describe is None:
         file, config, found = _checkpoint(path, settings)
     elif settings:
         raise RefineMaskError(f"{path} has its values fixed; set them when you export its model")
     else:
-        file, config, found = _artifact(path)
+        file, config, found = describe(path)
     description = {
         "file": str(file),
         "bytes": file.stat().st_size,
@@ -68,7 +71,7 @@ def describe_file(
     }
     if not find_spec("torch"):
         return description | found
-    segments = found["format"] == "onnx" and found["provenance"]["outputs"] == "masks"
+    segments = describe is not None and found["provenance"]["outputs"] == "masks"
     return description | found | _costs(config, size, rois, *_DETECTOR if segments else ())
 
 
@@ -81,6 +84,34 @@ def _artifact(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
         "recorded": None,
     }
     return artifact.path, ModelConfig.from_dict(artifact.metadata.config), found
+
+
+def _engine(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
+    file = Path(path)
+    record = read_record(file)
+    try:
+        check_host(record, file)
+        mismatch = None
+    except RefineMaskError as error:
+        mismatch = str(error)
+    provenance: dict[str, Any] = {
+        "runtime_version": record.runtime_version,
+        "compute_capabilities": record.compute_capabilities or "all that the runtime supports",
+        "artifact": record.artifact,
+        "artifact_sha256": record.artifact_sha256,
+        "plugins_sha256": record.plugins_sha256,
+        "command": record.command(file),
+        **{name: getattr(record.metadata, name) for name in ("form", "precision", "weights")},
+        "outputs": record.metadata.outputs,
+    }
+    for name, (least, best, most) in record.profile.shapes.items():
+        provenance[name] = f"{spelled(least)} to {spelled(most)}, tuned for {spelled(best)}"
+    found = {"format": record.runtime, "mismatch": mismatch, "provenance": provenance}
+    return file, record.metadata.model, found | {"recorded": None}
+
+
+_EXPORTED = {".onnx": _artifact, ".engine": _engine, ".plan": _engine}
+"""What describes a file that was made of a checkpoint, by its suffix."""
 
 
 def _checkpoint(

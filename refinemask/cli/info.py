@@ -1,4 +1,4 @@
-"""`refinemask info`: describe a checkpoint or an artifact."""
+"""`refinemask info`: describe a checkpoint, an artifact or an engine."""
 
 import json as json_module
 import re
@@ -19,6 +19,8 @@ _FORMATS = {
     "torchvision": "checkpoint of torchvision",
     "detectron2": "checkpoint of detectron2",
     "onnx": "ONNX artifact",
+    "tensorrt": "engine of TensorRT",
+    "tensorrt_rtx": "engine of TensorRT-RTX",
 }
 _HEADS = {
     "fcn": "the mask head of Mask R-CNN",
@@ -57,7 +59,9 @@ def _read_size(text: str) -> tuple[int, int]:
 def info(
     file: Annotated[
         str,
-        typer.Argument(metavar="FILE|NAME", help="A checkpoint, a shipped model, or an artifact."),
+        typer.Argument(
+            metavar="FILE|NAME", help="A checkpoint, a shipped model, an artifact, or an engine."
+        ),
     ],
     size: Annotated[
         tuple[int, int] | None,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from refinemask.cli.bench import bench, report
+from refinemask.cli.build import build
 from refinemask.cli.data import data
 from refinemask.cli.evaluate import evaluate
 from refinemask.cli.export import export
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict,
     "segment": segment,
     "export": export,
+    "build": build,
     "verify": verify,
     "bench": bench,
     "report": report,

@@ -7,8 +7,12 @@ from typing import Any
 import onnx
 import pytest
 
+from refinemask.engines.runtimes import RUNTIMES
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
 from tests.artifact_bytes import make_metadata, sealed
+
+CPU_RUNTIMES = [one.name for one in RUNTIMES.values() if one.forms and not one.needs_gpu]
+"""Names of the runtimes that run artifacts here."""
 
 GRAPH = """
 <ir_version: 10, opset_import: ["" : 18]>

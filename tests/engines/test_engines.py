@@ -17,7 +17,7 @@ from refinemask.inference.artifact import Artifact
 from refinemask.inference.metadata import InputLimits
 from refinemask.inference.structures import RawOutputs
 from tests.artifact_bytes import make_metadata
-from tests.engines.conftest import GRAPH
+from tests.engines.conftest import CPU_RUNTIMES, GRAPH
 from tests.plugins.hosts import HOSTS
 
 WHITE, BLACK = np.uint8(255), np.uint8(0)
@@ -28,7 +28,7 @@ def batch(*colours: np.uint8, size=(64, 96)):
     return images, np.array([[60, 80]] * len(colours), np.int64)
 
 
-@pytest.fixture(params=refinemask.engines.ARTIFACT_RUNTIMES)
+@pytest.fixture(params=CPU_RUNTIMES)
 def runtime(request):
     pytest.importorskip(request.param)
     return request.param

@@ -7,6 +7,7 @@ import refinemask.engines
 from refinemask.engines.base import Engine
 from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import InputLimits
+from tests.engines.conftest import CPU_RUNTIMES
 
 GRAPH = """
 <ir_version: 10, opset_import: ["" : 18]>
@@ -33,7 +34,7 @@ brightness_in_boxes (
 """Masks filled with the brightness of the image of each box."""
 
 
-@pytest.fixture(params=refinemask.engines.ARTIFACT_RUNTIMES)
+@pytest.fixture(params=CPU_RUNTIMES)
 def engine(request, make_artifact):
     pytest.importorskip(request.param)
     path = make_artifact(graph=GRAPH, outputs="masks", class_names=("cat", "dog"))

@@ -16,7 +16,7 @@ from refinemask.inference.outputs import check_outputs
 from refinemask.inference.padded_outputs import PaddedArrays, PaddedOutputs
 from refinemask.inference.structures import RawArrays
 from tests.artifact_bytes import make_metadata
-from tests.engines.conftest import GRAPH
+from tests.engines.conftest import CPU_RUNTIMES, GRAPH
 
 METADATA = make_metadata(class_names=("person", "cat"))
 IMAGES = np.full((2, 64, 96, 3), 255, np.uint8)
@@ -124,7 +124,7 @@ def test_what_a_runtime_raises_is_one_line(error, message):
 
 def test_every_engine_checks(make_artifact):
     wrong = GRAPH.replace("float[1] one = {1.0}", "float[1] one = {1.5}")
-    for runtime in refinemask.engines.ARTIFACT_RUNTIMES:
+    for runtime in CPU_RUNTIMES:
         pytest.importorskip(runtime)
         engine = refinemask.engines.open(make_artifact(graph=wrong), runtime)
         with pytest.raises(RefineMaskError, match=r"toy.onnx returned masks from 1.5 to 1.5"):
@@ -133,7 +133,7 @@ def test_every_engine_checks(make_artifact):
 
 def test_masks_of_another_size_than_declared(make_artifact):
     large = GRAPH.replace("int64[2] sides = {28, 28}", "int64[2] sides = {2000, 2000}")
-    for runtime in refinemask.engines.ARTIFACT_RUNTIMES:
+    for runtime in CPU_RUNTIMES:
         pytest.importorskip(runtime)
         with pytest.raises(RefineMaskError, match=r"toy.onnx"):
             engine = refinemask.engines.open(make_artifact(graph=large), runtime)

@@ -2,36 +2,30 @@
 
 from pathlib import Path
 
-import onnx
 import pytest
 
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.presets import PRESETS, preset
-from refinemask.engines.tensorrt.build import build_engine
-from refinemask.engines.tensorrt.profile import Profile
-from refinemask.export import export_graph
+from refinemask.engines.tensorrt.engine_file import build_artifact
+from refinemask.engines.tensorrt.options import BuildOptions
+from tests.tensorrt.artifacts import write_artifact
 from tests.tensorrt.conftest import require_rtx
 
 pytestmark = pytest.mark.tensorrt
 
-PROFILE = Profile(
-    {
-        "images": ((1, 320, 320, 3), (1, 800, 1344, 3), (2, 1344, 1344, 3)),
-        "image_sizes": ((1, 2), (1, 2), (2, 2)),
-    }
-)
+OPTIONS = BuildOptions("tensorrt_rtx", min_shapes=(("images", (1, 320, 320, 3)),))
 
 
 def check(name: str, folder: Path) -> None:
     """Build a preset with its dynamic batch and sizes, and check what the engine returns."""
     require_rtx()
     model = synthetic_model(preset(name))
-    path = folder / "model.onnx"
-    onnx.save(export_graph(model, form="static"), path)
-    engine = build_engine(path, PROFILE)
-    assert not [layer for layer in engine.layers if layer.kind.startswith("PLUGIN")]
+    artifact = write_artifact(model, "static", folder / "model.onnx")
+    built, record = build_artifact(artifact, folder / "model.engine", OPTIONS)
+    assert record.plugins_sha256 is None
+    assert not [layer for layer in built.layers if layer.kind.startswith("PLUGIN")]
     most, side = model.config.max_detections, model.config.mask_head.mask_size
-    assert {tensor.name: (tensor.dtype, tensor.shape) for tensor in engine.outputs} == {
+    assert {tensor.name: (tensor.dtype, tensor.shape) for tensor in built.outputs} == {
         "boxes": ("FLOAT", (-1, most, 4)),
         "scores": ("FLOAT", (-1, most)),
         "labels": ("INT64", (-1, most)),
@@ -41,11 +35,15 @@ def check(name: str, folder: Path) -> None:
     }
 
 
-def test_small_network(tmp_path):
-    check("maskrcnn_small", tmp_path)
+FAST = ("maskrcnn_r50", "refinemask_r50")
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_network(tmp_path, name):
+    check(name, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"maskrcnn_small"}))
-def test_network(tmp_path, name):
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - {*FAST}))
+def test_network_of_another_preset(tmp_path, name):
     check(name, tmp_path)
