@@ -14,6 +14,7 @@ import typer
 from refinemask.cli.bench import bench, report
 from refinemask.cli.build import build
 from refinemask.cli.data import data
+from refinemask.cli.doctor import doctor
 from refinemask.cli.evaluate import evaluate
 from refinemask.cli.export import export
 from refinemask.cli.figure1 import figure1
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "info": info,
     "figure1": figure1,
     "data": data,
+    "doctor": doctor,
 }
 
 

@@ -34,16 +34,22 @@ STEMS: dict[Kind, str] = {
 }
 """What the names of a library and of its version function begin with, after "lib"."""
 
+BUILD_COMMAND = "REFINEMASK_NATIVE=1 pip install --no-build-isolation -e ."
 BUILD = (
-    "build it in a checkout with: REFINEMASK_NATIVE=1 pip install --no-build-isolation -e . "
+    f"build it in a checkout with: {BUILD_COMMAND} "
     "(or: cmake -S plugins --preset release && cmake --build build/release)"
 )
 
 
+def folder() -> Path:
+    """Return the folder in which libraries are looked for."""
+    named = os.environ.get("REFINEMASK_LIBRARY_DIR")
+    return Path(named) if named else Path(__file__).resolve().parents[1] / "lib"
+
+
 def library(kind: Kind) -> Path | None:
     """Return the path of a library, or None where it was not built."""
-    folder = os.environ.get("REFINEMASK_LIBRARY_DIR") or Path(__file__).resolve().parents[1] / "lib"
-    path = Path(folder, f"lib{STEMS[kind]}.so")
+    path = folder() / f"lib{STEMS[kind]}.so"
     return path if path.is_file() else None
 
 

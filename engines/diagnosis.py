@@ -1,0 +1,239 @@
+"""What runs here: every runtime and native library, each tried in a process of its own."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from refinemask.engines.runtimes import RUNTIMES, Runtime
+from refinemask.engines.trial import Trial, try_runtime
+from refinemask.inference import native
+
+_TENSORRTS = (
+    Runtime("tensorrt", "TensorRT", "tensorrt", "gpu"),
+    Runtime("tensorrt_rtx", "TensorRT-RTX", "tensorrt_rtx_bindings", "tensorrt-rtx"),
+)
+
+HOSTS: dict[native.Kind, tuple[str, ...]] = {
+    "runtime": ("python",),
+    "ort": ("onnxruntime",),
+    "ort_cuda": ("onnxruntime",),
+    "openvino": ("openvino",),
+    "torch": ("torch",),
+    "trt": ("tensorrt", "tensorrt_rtx"),
+    "trt_auto": ("tensorrt", "tensorrt_rtx"),
+}
+"""What loads each library."""
+
+_FUSED: dict[tuple[str, str], native.Kind] = {
+    ("onnxruntime", "cpu"): "ort",
+    ("onnxruntime", "cuda"): "ort_cuda",
+    ("openvino", "cpu"): "openvino",
+    ("tensorrt_rtx", "build"): "trt",
+}
+"""The library that the fused form needs, by runtime and place."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """NVIDIA's driver: the newest CUDA that it runs, and its GPUs; or why there is none."""
+
+    problem: str | None
+    cuda: str | None = None
+    gpus: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class RuntimeState:
+    """A runtime, as it is installed here.
+
+    Attributes:
+        title: its name in prose.
+        install: the command that installs it.
+        installed: whether it is there; whether it works is for `problem` to say.
+        version: of what is installed.
+        problem: why it does not load, or not as it could; None if all is well.
+        details: what it says of itself, see `refinemask.engines.probes`.
+        forms: the forms of artifacts that it takes, by place: "cpu", "cuda", or "build" where it
+            builds engines; "checkpoint" stands for what PyTorch runs instead.
+    """
+
+    title: str
+    install: str
+    installed: bool
+    version: str | None = None
+    problem: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LibraryState:
+    """A native library, as it was found here.
+
+    Attributes:
+        path: where it is; None if it is missing.
+        loads: for each runtime that is installed here and loads it, whether it does.
+        problems: the reason where it does not.
+    """
+
+    path: str | None
+    loads: Mapping[str, bool] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What runs here; runtimes by their names, libraries by their kinds."""
+
+    driver: Driver
+    runtimes: dict[str, RuntimeState]
+    libraries: dict[native.Kind, LibraryState]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+def diagnose() -> Diagnosis:
+    """Try what is installed, several things at a time; what is missing or broken is no error."""
+    runtimes = {runtime.name: runtime for runtime in (*RUNTIMES.values(), *_TENSORRTS)}
+    hosts = {"python", *(name for name, one in runtimes.items() if is_installed(one.module))}
+    paths = {kind: native.library(kind) for kind in native.STEMS}
+    found: list[_Job] = [
+        (host, kind, path)
+        for kind, path in paths.items()
+        for host in HOSTS[kind]
+        if path is not None and host in hosts
+    ]
+    alone = (hosts | {"driver"}) - {"python"} - {host for host, _, _ in found}
+    jobs: list[_Job] = [*((host, None, None) for host in sorted(alone)), *found]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        trials = dict(zip([job[:2] for job in jobs], pool.map(_try, jobs), strict=True))
+    libraries = {kind: _library_state(path, kind, trials) for kind, path in paths.items()}
+    driver = _driver_state(trials["driver", None])
+    states = {
+        name: _runtime_state(one, name in hosts, trials, libraries, driver)
+        for name, one in runtimes.items()
+    }
+    return Diagnosis(driver, states, libraries)
+
+
+def is_installed(module: str) -> bool:
+    """Return whether a module is there, without importing it."""
+    with suppress(ImportError, ValueError):
+        return find_spec(module) is not None
+    return False
+
+
+_Job = tuple[str, native.Kind | None, Path | None]
+"""A runtime, a library and its path."""
+
+_Trials = Mapping[tuple[str, native.Kind | None], Trial]
+"""By runtime and library."""
+
+
+def _try(job: _Job) -> Trial:
+    return try_runtime(*job)
+
+
+def _library_state(path: Path | None, kind: native.Kind, trials: _Trials) -> LibraryState:
+    if path is None:
+        return LibraryState(None)
+    # Where the runtime itself does not load, nothing is known of the library.
+    tried = {
+        host: trials[host, kind]
+        for host in HOSTS[kind]
+        if (host, kind) in trials and trials[host, kind].replies
+    }
+    return LibraryState(
+        str(path),
+        {host: trial.problem is None for host, trial in tried.items()},
+        {host: trial.problem for host, trial in tried.items() if trial.problem is not None},
+    )
+
+
+def _driver_state(trial: Trial) -> Driver:
+    if trial.problem is not None:
+        return Driver(trial.problem)
+    (said,) = trial.replies
+    return Driver(None, said["cuda"], tuple(said["gpus"]))
+
+
+def _runtime_state(
+    runtime: Runtime,
+    installed: bool,
+    trials: _Trials,
+    libraries: Mapping[native.Kind, LibraryState],
+    driver: Driver,
+) -> RuntimeState:
+    name = runtime.title, _install(runtime)
+    if not installed:
+        return RuntimeState(*name, False)
+    own = [trial for (host, _), trial in trials.items() if host == runtime.name]
+    alive = next((trial for trial in own if trial.replies), None)
+    if alive is None:
+        return RuntimeState(*name, True, _version(runtime.module), own[0].problem)
+    details = dict(alive.replies[0])
+    places = _places(runtime.name, details, driver)
+    forms = {place: _forms(runtime, place, libraries) for place in places}
+    return RuntimeState(
+        *name,
+        True,
+        details.pop("version"),
+        _shortcoming(runtime.name, details, alive, driver),
+        details,
+        forms,
+    )
+
+
+def _install(runtime: Runtime) -> str:
+    if runtime.name == "tensorrt":  # no extra brings it
+        return "pip install tensorrt"
+    return f"pip install 'refinemask[{runtime.extra}]'"
+
+
+def _places(name: str, details: Mapping[str, Any], driver: Driver) -> list[str]:
+    if name == "tensorrt":
+        return []
+    if name == "tensorrt_rtx":
+        return ["build"]
+    on_gpu = bool(driver.gpus) and (details.get("cuda_starts") or details.get("gpus", 0) > 0)
+    return ["cpu", "cuda"] if on_gpu else ["cpu"]
+
+
+def _forms(
+    runtime: Runtime, place: str, libraries: Mapping[native.Kind, LibraryState]
+) -> tuple[str, ...]:
+    """Return the forms that a runtime takes: the fused one with a library that loads only."""
+    forms = ("fused", "static") if place == "build" else runtime.forms or ("checkpoint",)
+    needed = _FUSED.get((runtime.name, place))
+    if needed is None or libraries[needed].loads.get(runtime.name):
+        return forms
+    return tuple(form for form in forms if form != "fused")
+
+
+def _shortcoming(name: str, details: Mapping[str, Any], trial: Trial, driver: Driver) -> str | None:
+    """Return what is wrong with a runtime that loads."""
+    if name == "onnxruntime" and _version("onnxruntime") and _version("onnxruntime-gpu"):
+        return (
+            "onnxruntime and onnxruntime-gpu overwrite each other's files; uninstall both, and "
+            "install one"
+        )
+    provider = "CUDAExecutionProvider" in details.get("providers", ())
+    if driver.gpus and provider and not details["cuda_starts"]:
+        return f"its CUDA provider does not start: {trial.stderr or 'it gives no reason'}"
+    if driver.gpus and details.get("cuda") and not details["gpus"]:
+        return f"it is built for CUDA {details['cuda']} and sees none of the GPUs"
+    return None
+
+
+def _version(package: str) -> str | None:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    return None
