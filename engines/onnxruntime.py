@@ -26,8 +26,13 @@ def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
 class OnnxRuntimeEngine(Engine):
     """An `onnxruntime.InferenceSession`; safe to use from several threads."""
 
-    def __init__(self, artifact: Artifact, device: str, threads: int | None) -> None:
-        """Load `artifact`; see `refinemask.engines.open`."""
+    def __init__(
+        self, artifact: Artifact, device: str, threads: int | None, trace: Path | None = None
+    ) -> None:
+        """Load `artifact`; see `refinemask.engines.open`.
+
+        With `trace`, the times of all layers are written to a file whose path begins so.
+        """
         super().__init__(artifact.metadata, str(artifact.path))
         providers = _providers(device)
         options = onnxruntime.SessionOptions()
@@ -36,6 +41,9 @@ class OnnxRuntimeEngine(Engine):
         options.add_session_config_entry("session.load_model_format", "ONNX")
         if threads is not None:
             options.intra_op_num_threads = threads
+        if trace is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(trace)
         if artifact.metadata.form == "fused":
             kind: native.Kind = "ort" if device == "cpu" else "ort_cuda"
             where = "" if device == "cpu" else f" on {device}"
@@ -52,6 +60,10 @@ class OnnxRuntimeEngine(Engine):
             )
         self._session = session
         self._outputs = output_type(artifact.metadata)
+
+    def end_trace(self) -> Path:
+        """Stop timing layers; return the file of all times until now."""
+        return Path(self._session.end_profiling())
 
     def _run(
         self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]

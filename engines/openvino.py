@@ -61,8 +61,10 @@ def read_onnx(path: Path, operators: Path | None = None) -> openvino.Model:
 class OpenVinoEngine(Engine):
     """A compiled OpenVINO model; safe to use from several threads: each has its own request."""
 
-    def __init__(self, artifact: Artifact, device: str, threads: int | None) -> None:
-        """Load `artifact`; see `refinemask.engines.open`."""
+    def __init__(
+        self, artifact: Artifact, device: str, threads: int | None, count: bool = False
+    ) -> None:
+        """Load `artifact`; see `refinemask.engines.open`. With `count`, its layers are timed."""
         super().__init__(artifact.metadata, str(artifact.path))
         if device != "cpu":
             raise RefineMaskError(
@@ -73,6 +75,7 @@ class OpenVinoEngine(Engine):
             # Otherwise OpenVINO computes in bfloat16 on CPUs that have it, boxes included.
             "INFERENCE_PRECISION_HINT": "f32",
             "CPU_RUNTIME_CACHE_CAPACITY": CACHE_CAPACITY,
+            "PERF_COUNT": count,
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
@@ -87,6 +90,11 @@ class OpenVinoEngine(Engine):
             raise artifact.load_error(error) from error
         self._local = threading.local()
         self._outputs = output_type(artifact.metadata)
+
+    def layer_counts(self) -> list[tuple[str, str, float]]:
+        """Return name, kind and seconds of each layer in the last run of this thread."""
+        found = self._local.request.get_profiling_info()
+        return [(one.node_name, one.node_type, one.real_time.total_seconds()) for one in found]
 
     def _run(
         self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]

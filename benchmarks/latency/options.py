@@ -1,4 +1,4 @@
-"""The options of a latency measurement."""
+"""The options of a latency measurement, with the spellings of trtexec."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 from refinemask.configs.options import Option, check_options
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import WrongUsage
+from refinemask.files import check_destination
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,13 @@ class BenchOptions:
     runtime: Annotated[str, Option(choices=tuple(RUNTIMES))] = next(iter(RUNTIMES))
     """What runs an artifact that names no runtime."""
     warm_up: Annotated[int | None, Option(min=0)] = None
-    """Runs before measuring, per target; default: one of each image."""
+    """Iterations before measuring, per target; default: one of each image."""
     iterations: Annotated[int, Option(min=1)] = 20
-    """Measured runs per target."""
+    """Measured iterations per target, at least."""
+    duration: Annotated[float, Option(metavar="SECONDS", min=0)] = 0.0
+    """Seconds that the measured iterations of each target take, at least."""
+    streams: Annotated[int, Option(min=1, max=256)] = 1
+    """Threads that run a target on one image each, at the same time; targets still take turns."""
     device: Annotated[str, Option(metavar="cpu|cuda:N")] = "cpu"
     """Where all targets run."""
     threads: Annotated[int | None, Option(min=1)] = None
@@ -42,3 +47,17 @@ class BenchOptions:
     def targets(self) -> tuple[str, ...]:
         """Everything that is measured, as `FILE[@RUNTIME]`."""
         return (*self.artifacts, *(f"{model}@torch" for model in self.models))
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """What is recorded beside the figures."""
+
+    export_times: Annotated[Path | None, Option(metavar="FILE")] = None
+    """Write the seconds of each phase of every measured run as JSON."""
+    dump_profile: bool = False
+    """Also time the layers of each artifact, in runs of their own."""
+
+    def __post_init__(self) -> None:
+        if self.export_times is not None:
+            check_destination(self.export_times)

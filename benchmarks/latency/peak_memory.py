@@ -8,6 +8,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 from pathlib import Path
 
 from refinemask.benchmarks.latency.targets import Target
@@ -16,13 +18,17 @@ from refinemask.inference.images import load_image
 
 
 def peak_memory(
-    target: Target, images: Sequence[Path], device: str = "cpu", threads: int | None = None
+    target: Target,
+    images: Sequence[Path],
+    device: str = "cpu",
+    threads: int | None = None,
+    streams: int = 1,
 ) -> int:
     """Return the peak resident memory of a process that loads `target` and predicts `images`.
 
     It includes everything in the process: Python, NumPy, OpenCV, the runtime's libraries, the
-    model, one decoded image at a time, and the masks as run-length encodings, but not the memory
-    of a GPU.
+    model, one decoded image at a time in each of `streams` threads, and the masks as run-length
+    encodings, but not the memory of a GPU.
 
     Returns:
         bytes.
@@ -33,9 +39,10 @@ def peak_memory(
     work = {
         "path": target.path,
         "runtime": target.runtime,
-        "images": [str(path) for path in images],
+        "images": [str(path) for path in islice(cycle(images), max(len(images), streams))],
         "device": device,
         "threads": threads,
+        "streams": streams,
     }
     command = [sys.executable, "-m", "refinemask.benchmarks.latency.peak_memory"]
     done = subprocess.run(command, input=json.dumps(work), capture_output=True, text=True)
@@ -51,8 +58,13 @@ def peak_memory(
 def _main() -> None:
     work = json.load(sys.stdin)
     engine = Target(work["path"], work["runtime"]).open(work["device"], work["threads"])
-    for path in work["images"]:
+
+    def predict(path: str) -> None:
         engine.predict(load_image(path), masks="rle")
+
+    with ThreadPoolExecutor(work["streams"]) as pool:
+        for _ in pool.map(predict, work["images"]):
+            pass
     sys.stdout.write(str(peak_resident()))
 
 

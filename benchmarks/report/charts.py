@@ -12,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from refinemask.benchmarks.latency.bench import PHASES
+from refinemask.benchmarks.latency.interleave import PHASES
 from refinemask.evaluation.metric_names import KINDS
 
 COLOURS = ("#3b78c9", "#e0a030", "#4f9d76", "#b5568f", "#7a6fd0", "#8a8f98")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from refinemask.benchmarks.latency.bench import STATISTICS
+from refinemask.benchmarks.latency.figures import STATISTICS
 from refinemask.benchmarks.report.agreement import MATCH_IOU
 from refinemask.benchmarks.report.charts import accuracy_chart, latency_chart
 from refinemask.benchmarks.report.comparison import Comparison

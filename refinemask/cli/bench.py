@@ -4,20 +4,23 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-from refinemask.benchmarks.latency.options import BenchOptions
+from refinemask.benchmarks.latency.options import BenchOptions, RecordOptions
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
 from refinemask.console import current_setup, note, refuse_to_overwrite, say, write_result
+from refinemask.errors import WrongUsage
 from refinemask.models.device import engine_device, torch_device
 
 
-def bench(options: BenchOptions, json: Json = None) -> None:
+def bench(options: BenchOptions, record: RecordOptions, json: Json = None) -> None:
     """Measure latency, throughput and memory, interleaving what is compared."""
     from refinemask.benchmarks.latency.bench import bench as measure
-    from refinemask.benchmarks.latency.bench import format_table
+    from refinemask.benchmarks.latency.table import format_table
 
-    _refuse_inputs(options, (), json)
-    result = measure(_with_device(options), note)
+    if json is not None and record.export_times == Path(json):
+        raise WrongUsage(f"--json and --export-times are both {json}; write to two files")
+    _refuse_inputs(options, (), json, record.export_times)
+    result = measure(_with_device(options), note, record)
     write_result(format_table(result), result, json)
 
 
@@ -58,14 +61,14 @@ def report(
 
 
 def _refuse_inputs(
-    options: BenchOptions, read: tuple[Path, ...], output: str | Path | None
+    options: BenchOptions, read: tuple[Path, ...], *outputs: str | Path | None
 ) -> None:
-    """Check that the output is not one of the files that are read."""
+    """Check that no output is one of the files that are read."""
     from refinemask.benchmarks.latency.targets import parse_target
     from refinemask.inference.images import list_images
 
     targets = [parse_target(target, options.runtime).path for target in options.targets]
-    refuse_to_overwrite([*read, *targets, *list_images(options.images)], [output])
+    refuse_to_overwrite([*read, *targets, *list_images(options.images)], outputs)
 
 
 def _named(files: tuple[Path, ...]) -> dict[str, Path]:

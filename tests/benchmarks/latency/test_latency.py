@@ -1,79 +1,19 @@
-"""The arithmetic of the measurement, its order, and its result."""
+"""The result of the measurement, and what it refuses."""
 
-import itertools
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from refinemask.benchmarks.latency.bench import (
-    PHASES,
-    STATISTICS,
-    bench,
-    format_table,
-    interleave,
-    summarise,
-)
-from refinemask.benchmarks.latency.options import BenchOptions
+from refinemask.benchmarks.latency.bench import bench
+from refinemask.benchmarks.latency.figures import STATISTICS
+from refinemask.benchmarks.latency.interleave import PHASES
+from refinemask.benchmarks.latency.options import BenchOptions, RecordOptions
+from refinemask.benchmarks.latency.table import format_table
 from refinemask.cli.main import app
-from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError
-from refinemask.inference.metadata import ArtifactMetadata
-from refinemask.inference.structures import RawArrays
-
-
-class Recorder(Engine):
-    """An engine that detects nothing and notes the brightness of each image it is given."""
-
-    def __init__(self, metadata: ArtifactMetadata, log: list[tuple[str, int]], name: str) -> None:
-        """Note runs in `log` under `name`."""
-        super().__init__(metadata, name)
-        self.log, self.name = log, name
-
-    def _run(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> RawArrays:
-        self.log.append((self.name, int(images.max())))
-        none = np.zeros(0, np.float32)
-        return RawArrays(
-            boxes=np.zeros((0, 4), np.float32),
-            scores=none,
-            labels=none.astype(np.int64),
-            image_index=none.astype(np.int64),
-            masks=np.zeros((0, 28, 28), np.float32),
-        )
-
-
-def test_statistics_of_known_samples() -> None:
-    figures = summarise([0.001 * value for value in (4, 1, 3, 2, 5)])
-    expected = {"min": 1, "mean": 3, "median": 3, "p90": 4.6, "p95": 4.8, "p99": 4.96}
-    assert figures == pytest.approx(expected)
-    assert tuple(figures) == STATISTICS
-
-
-def test_statistics_of_one_sample() -> None:
-    assert set(summarise([0.25]).values()) == {250.0}
-
-
-def test_engines_take_turns_image_by_image(metadata) -> None:
-    log: list[tuple[str, int]] = []
-    engines = [Recorder(metadata(), log, name) for name in "ab"]
-    images = [np.full((64, 96, 3), value, np.uint8) for value in (10, 20, 30)]
-    interleave(engines, images, warm_up=2, iterations=4)
-    values = [10, 20, 10, 20, 30, 10]
-    assert log == [(name, value) for value in values for name in "ab"]
-
-
-def test_phases_lie_between_the_readings_of_the_clock(metadata) -> None:
-    # Readings of one run: its start, and the ends of its three phases.
-    readings = itertools.accumulate(itertools.cycle((1.0, 2.0, 4.0, 8.0)))
-    engine = Recorder(metadata(), [], "a")
-    image = np.zeros((64, 96, 3), np.uint8)
-    [times] = interleave([engine], [image], 0, 2, clock=lambda: next(readings))
-    expected = ([2.0] * 2, [4.0] * 2, [8.0] * 2, [14.0] * 2)
-    assert times == dict(zip(PHASES, expected, strict=True))
 
 
 def measured(targets: list[str], images: list[Path], **changes: Any) -> BenchOptions:
@@ -103,7 +43,10 @@ def test_the_result_is_as_documented(artifacts: list[str], photographs: list[Pat
         assert entry["throughput"] == pytest.approx(1e3 / entry["end_to_end"]["mean"])
         assert entry["peak_memory_bytes"] > 1 << 20
     assert len(lines) == 3
+    assert (result["streams"], result["transfers"]) == (1, "none")
+    assert [entry["mask_rcnn"] for entry in (first, second)] == [None, None]
     table = format_table(result)
+    assert "Transfers: none, everything runs on the CPU" in table
     assert table.count("Throughput: ") == 2
     assert artifacts[1] in table
 
@@ -129,6 +72,8 @@ def test_images_beyond_the_iterations_are_left_out(
         ({"warm_up": -1}, "--warm-up must be >= 0, got -1"),
         ({"runtime": "caffe"}, "--runtime must be onnxruntime or openvino or torch, got 'caffe'"),
         ({"threads": 0}, "--threads must be >= 1, got 0"),
+        ({"duration": -1.0}, "--duration must be >= 0, got -1"),
+        ({"streams": 0}, "--streams must be between 1 and 256, got 0"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"targets": ["nowhere.onnx"]}, "nowhere.onnx does not exist"),
         ({"targets": ["m.onnx@caffe"]}, "unknown runtime 'caffe'"),
@@ -152,3 +97,43 @@ def test_the_command_writes_json(artifacts: list[str], photographs: list[Path]) 
     assert result["threads"] == 1
     assert result["setup"].keys() == {"command", "versions", "machine"}
     assert "measuring" in done.stderr
+
+
+def test_times_and_layers_are_recorded(
+    artifacts: list[str], photographs: list[Path], tmp_path: Path
+) -> None:
+    times = tmp_path / "times.json"
+    targets = [artifacts[0], artifacts[0].replace("@onnxruntime", "@openvino")]
+    options = measured(targets, photographs, iterations=2, streams=2, threads=1)
+    result = bench(options, record=RecordOptions(times, dump_profile=True))
+    for entry, exported in zip(
+        result["artifacts"], json.loads(times.read_text())["artifacts"], strict=True
+    ):
+        assert exported["name"] == entry["name"]
+        runs = exported["runs"]
+        assert [run["stream"] for run in runs] == [0, 1, 0, 1]
+        assert [Path(run["image"]).name for run in runs] == [p.name for p in photographs] * 2
+        for phase in PHASES:
+            mean = 1e3 * sum(run[phase] for run in runs) / len(runs)
+            assert mean == pytest.approx(entry[phase]["mean"])
+        layers = entry["profile"]["layers"]
+        assert any("ReduceMean" in layer["kind"] for layer in layers)
+        slowest = [layer["milliseconds"] for layer in layers]
+        assert slowest == sorted(slowest, reverse=True)
+        assert 0 < sum(slowest) < entry["profile"]["inference"]
+    table = format_table(result)
+    assert "An iteration is 2 images at the same time" in table
+    assert table.count("in a run of their own") == 2
+    assert "share  layer" in table
+
+
+def test_files_that_would_overwrite_each_other_are_refused(
+    artifacts: list[str], photographs: list[Path], tmp_path: Path
+) -> None:
+    path = artifacts[0].removesuffix("@onnxruntime")
+    arguments = ["bench", "--artifact", path, "--images", str(photographs[0])]
+    for files in (["--export-times", path], ["--json", "x", "--export-times", "x"]):
+        done = CliRunner().invoke(app, [*arguments, *files])
+        assert done.exit_code == 2, done.output
+    missing = ["--export-times", str(photographs[0] / "x.json")]
+    assert CliRunner().invoke(app, [*arguments, *missing]).exit_code == 1

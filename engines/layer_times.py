@@ -1,0 +1,118 @@
+"""Time of each layer of an artifact, where its runtime measures it."""
+
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from refinemask.engines.base import Engine
+from refinemask.inference.artifact import Artifact
+from refinemask.inference.processing import Prepared
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as the runtime executes it, often several nodes of the graph in one.
+
+    Attributes:
+        name: the runtime's, mostly that of a node of the graph.
+        kind: its operator.
+        seconds: mean of an image.
+    """
+
+    name: str
+    kind: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """The layers of a network, slowest first, and the mean seconds of its whole inference.
+
+    A loop is a layer, and what it repeats are others.
+    """
+
+    layers: tuple[Layer, ...]
+    seconds: float
+
+
+def layer_times(
+    path: str | Path,
+    runtime: str,
+    images: Sequence[Prepared],
+    device: str = "cpu",
+    threads: int | None = None,
+) -> LayerTimes | None:
+    """Run an artifact on images while its runtime times each layer, which slows it down.
+
+    Every image runs once before. Arguments are those of `refinemask.engines.open`.
+
+    Returns:
+        None if the runtime does not time layers.
+
+    Raises:
+        RefineMaskError: as `refinemask.engines.open` and `Engine.run`.
+    """
+    measure = _MEASURES.get(runtime)
+    return None if measure is None else measure(Artifact.open(path), images, device, threads)
+
+
+def _onnxruntime(
+    artifact: Artifact, images: Sequence[Prepared], device: str, threads: int | None
+) -> LayerTimes:
+    from refinemask.engines.onnxruntime import OnnxRuntimeEngine
+
+    with tempfile.TemporaryDirectory() as folder:
+        engine = OnnxRuntimeEngine(artifact, device, threads, trace=Path(folder) / "trace")
+        seconds = _run(engine, [*images, *images])[len(images) :]
+        events = json.loads(engine.end_trace().read_text(encoding="utf-8"))
+    runs = sorted(event["ts"] for event in events if event["name"] == "model_run")
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    for event in events:
+        name, _, suffix = event["name"].rpartition("_kernel_time")
+        if name and not suffix and event["ts"] >= runs[len(images)]:
+            sums[name, event["args"]["op_name"]] += event["dur"] / 1e6
+    return _mean(sums, seconds)
+
+
+def _openvino(
+    artifact: Artifact, images: Sequence[Prepared], device: str, threads: int | None
+) -> LayerTimes:
+    from refinemask.engines.openvino import OpenVinoEngine
+
+    engine = OpenVinoEngine(artifact, device, threads, count=True)
+    _run(engine, images)
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    seconds = []
+    for image in images:
+        seconds += _run(engine, [image])
+        for name, kind, duration in engine.layer_counts():
+            sums[name, kind] += duration
+    return _mean(sums, seconds)
+
+
+_MEASURES: dict[str, Callable[..., LayerTimes]] = {
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+}
+
+
+def _run(engine: Engine, images: Sequence[Prepared]) -> list[float]:
+    """Run images; return the seconds that each took."""
+    seconds = []
+    for image in images:
+        start = time.perf_counter()
+        engine.run(image.image[None], np.array([image.size], np.int64))
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def _mean(sums: dict[tuple[str, str], float], seconds: list[float]) -> LayerTimes:
+    layers = [Layer(*name, total / len(seconds)) for name, total in sums.items()]
+    layers.sort(key=lambda layer: -layer.seconds)
+    return LayerTimes(tuple(layers), sum(seconds) / len(seconds))
