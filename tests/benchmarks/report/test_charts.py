@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from refinemask.benchmarks.latency.bench import PHASES
+from refinemask.benchmarks.latency.interleave import PHASES
 from refinemask.benchmarks.report.charts import Bar, accuracy_chart, draw_bars, latency_chart
 from refinemask.evaluation.metric_names import KINDS
 
