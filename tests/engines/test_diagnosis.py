@@ -13,6 +13,7 @@ from refinemask.engines.diagnosis import Driver, LibraryState, _forms, _places, 
 from refinemask.engines.probes import identity_graph
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.engines.trial import Trial, try_runtime
+from refinemask.inference import native
 
 GPU = {"name": "NVIDIA L4", "compute_capability": "8.9", "memory_bytes": 24 << 30}
 DRIVER = """
@@ -81,7 +82,11 @@ def test_the_graph_that_sessions_start_with():
 def test_the_fused_form_needs_the_library_of_the_place():
     loads = LibraryState("x", {"onnxruntime": True})
     fails = LibraryState("x", {"onnxruntime": False}, {"onnxruntime": "broken"})
-    libraries = {"ort": loads, "ort_cuda": fails, "openvino": LibraryState(None)}
+    libraries: dict[native.Kind, LibraryState] = {
+        "ort": loads,
+        "ort_cuda": fails,
+        "openvino": LibraryState(None),
+    }
     every = ("portable", "fused", "static")
     assert _forms(RUNTIMES["onnxruntime"], "cpu", libraries) == every
     assert _forms(RUNTIMES["onnxruntime"], "cuda", libraries) == ("portable", "static")
@@ -112,7 +117,8 @@ def test_a_gpu_that_a_runtime_cannot_use_is_a_problem(name, details, gpus, place
     driver = Driver(None, "13.0", (GPU,) * gpus)
     assert _places(name, details, driver) == places
     trial = Trial(({"version": "1", **details},), None, "libcudnn.so.9: no such file")
-    libraries = {"ort": LibraryState(None), "ort_cuda": LibraryState(None)}
+    libraries = dict.fromkeys(native.STEMS, LibraryState(None))
     state = _runtime_state(RUNTIMES[name], True, {(name, None): trial}, libraries, driver)
     assert list(state.forms) == places
-    assert (state.problem is None) if problem is None else (problem in state.problem)
+    assert (state.problem is None) is (problem is None)
+    assert (problem or "") in (state.problem or "")
