@@ -1,7 +1,6 @@
 """Verify an artifact: run it and its model on photographs, and compare."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +12,12 @@ from refinemask.engines import Engine
 from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export.comparison import Comparison, compare
 from refinemask.export.parity import ParityReport, check_decision, summarise
-from refinemask.export.reference import Reference, run_reference
 from refinemask.export.sampling import with_sampling_ratio
-from refinemask.inference.images import load_image
-from refinemask.inference.photographs import verification_photos
-from refinemask.inference.processing import Prepared, prepare
+from refinemask.export.subjects import Progress, Subject, default_subjects, photographs
+from refinemask.inference.metadata import ArtifactMetadata
+from refinemask.inference.processing import Prepared
 from refinemask.inference.structures import RawArrays
 from refinemask.models import Detector
-
-Progress = Callable[[int, int], None]
-
-_LARGE = 640
-"""Shorter side of a model's input, in pixels."""
 
 
 def verify_artifact(
@@ -58,13 +51,7 @@ def verify_artifact(
             too much of what it detects hangs on near ties.
     """
     engine = engines.open(artifact, runtime, device)
-    if ModelConfig.from_dict(engine.metadata.config) != model.config:
-        raise RefineMaskError(
-            f"{artifact} was exported from a {engine.metadata.preset} of "
-            f"{len(engine.class_names)} classes, and its configuration differs from that of the "
-            f"model, a {model.config.preset} of {model.config.num_classes}; verify it against its "
-            "own model"
-        )
+    check_model(artifact, engine.metadata, model)
     model = with_sampling_ratio(model, engine.metadata.sampling_ratio)
     if images is None:
         subjects = default_subjects(model, engine, progress)
@@ -76,94 +63,45 @@ def verify_artifact(
     return report
 
 
-@dataclass(frozen=True)
-class Subject:
-    """An image to compare on, and what the model returned for it."""
-
-    name: str
-    prepared: Prepared
-    reference: Reference
-
-
-def photographs(
-    model: Detector, engine: Engine, paths: Sequence[Path], progress: Progress | None = None
-) -> Iterator[Subject]:
-    """Yield image files, resized as an engine takes them; call `progress` when each is done."""
-    for done, path in enumerate(paths, 1):
-        yield _subject(model, path.name, engine.prepare(load_image(path)))
-        if progress is not None:
-            progress(done, len(paths))
-
-
-def default_subjects(
-    model: Detector, engine: Engine, progress: Progress | None = None
-) -> Iterator[Subject]:
-    """Yield the photographs that installed packages ship, and an image without detections.
-
-    Where the model's input is large, they are smaller, which takes a fraction of the time: three
-    quarters of its size for the first, in which RoIs still reach every pyramid level, and three
-    eighths for the others. These share one canvas, so that they make a batch. The last is grey, and
-    left out where the model detects something in it, as random weights may.
-    """
-    photos = verification_photos()
-    first, *others = (load_image(photo.path) for photo in photos)
-    large = engine.metadata.input_limits.short_side >= _LARGE
-    size, smaller = (3 / 4, 3 / 8) if large else (1, 1)
-    alone = [_prepare(engine, image, smaller) for image in others]
-    height, width = (max(one.image.shape[axis] for one in alone) for axis in (0, 1))
-    images = [_prepare(engine, first, size)]
-    images += [_prepare(engine, image, smaller, (height, width)) for image in others]
-    for done, (photo, prepared) in enumerate(zip(photos, images, strict=True), 1):
-        yield _subject(model, photo.path.name, prepared)
-        if progress is not None:
-            progress(done, len(photos))
-    grey = _subject(model, "a grey image", _grey(engine))
-    if not len(grey.reference.outputs.scores):
-        yield grey
-
-
-def _prepare(
-    engine: Engine,
-    image: NDArray[np.uint8],
-    share: float,
-    canvas: tuple[int | None, int | None] = (None, None),
-) -> Prepared:
-    """Resize to a share of the model's input size, and pad to a canvas if one is given."""
-    limits = engine.metadata.input_limits
-    sides = int(share * limits.short_side), int(share * limits.long_side)
-    canvas = limits.height or canvas[0], limits.width or canvas[1]
-    return prepare(image, *sides, limits.divisor, canvas)
-
-
-def _grey(engine: Engine) -> Prepared:
-    limits = engine.metadata.input_limits
-    image = np.full((64, 64, 3), 127, np.uint8)
-    return prepare(image, 64, 64, limits.divisor, (limits.height, limits.width))
-
-
-def _subject(model: Detector, name: str, prepared: Prepared) -> Subject:
-    return Subject(name, prepared, run_reference(model, prepared.image, prepared.size))
+def check_model(artifact: Path, metadata: ArtifactMetadata, model: Detector) -> None:
+    """Raise RefineMaskError unless an artifact has the configuration of a model."""
+    if ModelConfig.from_dict(metadata.config) != model.config:
+        raise RefineMaskError(
+            f"{artifact} was exported from a {metadata.preset} of {len(metadata.class_names)} "
+            f"classes, and its configuration differs from that of the model, a "
+            f"{model.config.preset} of {model.config.num_classes}; verify it against its own model"
+        )
 
 
 def compare_subjects(engine: Engine, subjects: Iterable[Subject]) -> Iterator[Comparison]:
     """Compare each image, and the first two of equal padded size as a batch as well."""
+    for batch in batches(subjects, engine.metadata.input_limits.batch):
+        for one, outputs in zip(batch, run_subjects(engine, batch), strict=True):
+            yield compare(one.reference, outputs, one.prepared, one.name, batched=len(batch) > 1)
+
+
+def batches(subjects: Iterable[Subject], limit: int | None) -> Iterator[list[Subject]]:
+    """Yield each image alone, and the first two of equal padded size once more together.
+
+    Args:
+        subjects: the images.
+        limit: the fixed batch size of the artifact, None if it is dynamic.
+    """
     waiting: dict[tuple[int, ...], Subject] = {}
-    batched = engine.metadata.input_limits.batch == 1  # no room for two
+    batched = limit == 1  # no room for two
     for subject in subjects:
-        yield from _compare_batch(engine, [subject])
+        yield [subject]
         other = waiting.setdefault(subject.prepared.image.shape, subject)
         if other is not subject and not batched:
             batched = True
-            yield from _compare_batch(engine, [other, subject])
+            yield [other, subject]
 
 
-def _compare_batch(engine: Engine, subjects: list[Subject]) -> Iterator[Comparison]:
+def run_subjects(engine: Engine, subjects: list[Subject]) -> list[RawArrays]:
+    """Run images of equal padded size as one batch, and return what the engine returns of each."""
     if "masks" in engine.outputs:
-        found = run_boxes(engine, subjects)
-    else:
-        found = run_batch(engine, [subject.prepared for subject in subjects])
-    for one, outputs in zip(subjects, found, strict=True):
-        yield compare(one.reference, outputs, one.prepared, one.name, batched=len(subjects) > 1)
+        return run_boxes(engine, subjects)
+    return run_batch(engine, [subject.prepared for subject in subjects])
 
 
 def run_batch(engine: Engine, images: list[Prepared]) -> list[RawArrays]:

@@ -21,7 +21,8 @@ from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export import artifact, export_model, verify_artifact
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import ParityReport
-from refinemask.export.verify import compare_subjects, default_subjects, photographs
+from refinemask.export.subjects import default_subjects, photographs
+from refinemask.export.verify import compare_subjects
 from refinemask.files import atomic_path
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.metadata import METADATA_KEY, sidecar_path

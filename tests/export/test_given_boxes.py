@@ -15,8 +15,9 @@ from refinemask.engines import Engine
 from refinemask.export import export_graph, export_model, verify_artifact
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import summarise
+from refinemask.export.subjects import photographs
 from refinemask.export.tolerances import PROBABILITY_SHARE, PROBABILITY_TOLERANCE
-from refinemask.export.verify import compare_subjects, photographs
+from refinemask.export.verify import compare_subjects
 from refinemask.inference.images import load_image
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.inference.photographs import verification_photos

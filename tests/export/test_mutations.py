@@ -9,7 +9,7 @@ import pytest
 from refinemask import engines
 from refinemask.checkpoints import load_model
 from refinemask.errors import RefineMaskError
-from refinemask.export import export_model, verify
+from refinemask.export import export_model, subjects, verify
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import check_decision, summarise
 from tests.artifact_bytes import sealed
@@ -36,7 +36,7 @@ class Subject(NamedTuple):
     """A sound graph, and the images that exports are verified on with their references."""
 
     graph: onnx.ModelProto
-    images: list[verify.Subject]
+    images: list[subjects.Subject]
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def subject(tmp_path_factory, request):
         else:
             model, path = load_model("refinemask_small"), tmp_path_factory.mktemp(form) / "m.onnx"
             export_model(model, path, ExportOptions(form=form))
-        images = verify.default_subjects(sampled_as(model, form), engines.open(path))
+        images = subjects.default_subjects(sampled_as(model, form), engines.open(path))
         return Subject(onnx.load(path), list(images))
 
     return prepare

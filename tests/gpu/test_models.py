@@ -15,7 +15,8 @@ from refinemask.engines.base import Engine
 from refinemask.export import export_model
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import check_decision, summarise
-from refinemask.export.verify import compare_subjects, default_subjects
+from refinemask.export.subjects import default_subjects
+from refinemask.export.verify import compare_subjects
 from refinemask.models import Detector
 from refinemask.ops import compiled
 from tests.gpu.results import microseconds, report

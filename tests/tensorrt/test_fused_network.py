@@ -16,7 +16,8 @@ from refinemask.engines.torch import TorchEngine
 from refinemask.export import export_graph, export_model
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import check_decision, summarise
-from refinemask.export.verify import compare_subjects, default_subjects
+from refinemask.export.subjects import default_subjects
+from refinemask.export.verify import compare_subjects
 from refinemask.inference.artifact import Artifact
 from tests.plugins.hosts import HOSTS
 from tests.plugins.torch_host import TORCH_HOSTS
