@@ -18,6 +18,7 @@ from refinemask.configs.output_kinds import OutputKind
 from refinemask.errors import RefineMaskError
 from refinemask.export.fold_norms import fold_norms
 from refinemask.export.forms.form import Detect, detect_flat
+from refinemask.export.layers import MODULES
 from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
 from refinemask.models import Detector
 from refinemask.models.detector import normalise
@@ -85,6 +86,7 @@ def capture(
             graph(fold_norms(model), detect, normalized_input, row_axis),
             tuple(values.to(model.device) for values in inputs.values()),
             dynamic_shapes=dynamic,
+            preserve_module_call_signature=tuple(f"detector.{name}" for name in MODULES),
         )
     _take_grid_out(program.graph, row_axis)
     return program

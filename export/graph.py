@@ -13,6 +13,7 @@ from refinemask.export.forms import FORMS
 from refinemask.export.forms.form import Shape
 from refinemask.export.forms.portable.operators import OPSET
 from refinemask.export.functional import make_functional
+from refinemask.export.layers import name_values, traced_layers
 from refinemask.export.sampling import fixed_sampling_ratio, with_sampling_ratio
 from refinemask.export.simplify import simplify
 from refinemask.models import Detector
@@ -69,6 +70,7 @@ def export_graph(
         inputs |= {"rois": ("rois", 5), "labels": ("rois",)}
         results = {"masks": ("rois", side, side)}
     program = capture(model, normalized_input, batch, height, width, FORMS[form].detect, outputs)
+    layers = traced_layers(program)
     exported = torch.onnx.export(
         make_functional(program),
         dynamo=True,
@@ -81,6 +83,7 @@ def export_graph(
     )
     assert exported is not None
     simplify(exported.model)
+    name_values(exported.model.graph, layers)
     graph = exported.model.graph
     _set_shapes(graph.inputs, inputs)
     _set_shapes(graph.outputs, results)

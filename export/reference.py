@@ -1,16 +1,16 @@
 """Run a model as the reference of the parity gate: its detections, and what rounding may change."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from refinemask.configs.config import Conventions, ModelConfig
+from refinemask.export.calls import calls_of
 from refinemask.export.near_ties import Candidates, best, joined, score_margin, select
 from refinemask.export.tolerances import BOX_TOLERANCE
 from refinemask.inference.structures import RawArrays
@@ -55,7 +55,7 @@ def run_reference(model: Detector, image: NDArray[np.uint8], size: tuple[int, in
 @torch.inference_mode()
 def run_normalised(model: Detector, images: Tensor, sizes: Tensor) -> Reference:
     """Do so for a normalised image, float32 (1, 3, H, W), and its size, int64 (1, 2)."""
-    with _calls(model.rpn_head, model.roi_head.bbox_head, model.roi_head.mask_head) as calls:
+    with calls_of(model.rpn_head, model.roi_head.bbox_head, model.roi_head.mask_head) as calls:
         raw = model(images, sizes)
     (features,), (logits, deltas) = calls[0]
     (_, rois), (class_logits, class_deltas) = calls[1]
@@ -77,27 +77,6 @@ def run_normalised(model: Detector, images: Tensor, sizes: Tensor) -> Reference:
         [stage[:, 0].cpu().numpy() for stage in stages],
         _level_ties(raw.boxes).cpu().numpy(),
     )
-
-
-Call = tuple[tuple[Any, ...], Any]
-
-
-@contextmanager
-def _calls(*modules: nn.Module) -> Iterator[list[Call]]:
-    """Collect the arguments and the result of one call of each module, in their order."""
-    calls: list[Call] = [((), None)] * len(modules)
-
-    def keep(place: int) -> Any:
-        def hook(module: nn.Module, arguments: tuple[Any, ...], result: Any) -> None:
-            calls[place] = arguments, result
-
-        return hook
-
-    with ExitStack() as stack:
-        for place, module in enumerate(modules):
-            handle = module.register_forward_hook(keep(place))
-            stack.callback(handle.remove)
-        yield calls
 
 
 def _stages(result: Any) -> Sequence[Tensor]:
