@@ -1,4 +1,4 @@
-"""Compare what an artifact returned for one image with what its model returned."""
+"""Compare what two runs of a model returned for one image, of which one may be the reference."""
 
 from dataclasses import dataclass
 
@@ -44,17 +44,22 @@ def compare(
     prepared: Prepared,
     name: str = "the image",
     batched: bool = False,
+    expected: RawArrays | None = None,
 ) -> Comparison:
-    """Compare the outputs of an artifact for one image with those of the model.
+    """Compare the outputs of an artifact for one image with those of the model, or of another run.
 
     Args:
-        reference: what the model returned for the image.
+        reference: what the model returned for the image; its near ties excuse either side.
         outputs: what the artifact returned for it.
         prepared: the image that both got.
         name: of the image, for messages.
         batched: whether the artifact ran it as part of a batch.
+        expected: what another runtime returned for it, to compare with instead of the model.
     """
-    expected = reference.outputs
+    if expected is None:
+        expected, known = reference.outputs, reference
+    else:
+        known = _reordered(reference, expected)
     matching = match(expected, outputs, reference.undecided)
     mine, theirs = matching.pairs[:, 0], matching.pairs[:, 1]
 
@@ -62,11 +67,11 @@ def compare(
         return np.abs(ours[mine].astype(np.float64) - others[theirs])
 
     masks = outputs.masks[theirs]
-    near_ties = _near_ties(reference, mine, masks)
+    near_ties = _near_ties(known, mine, expected.masks[mine], masks)
     masks = np.where(near_ties, expected.masks[mine], masks)
     differences = np.abs(expected.masks[mine].astype(np.float64) - masks)
     within = differences <= PROBABILITY_TOLERANCE
-    moved = reference.level_ties[mine] & ~within.all((1, 2))
+    moved = known.level_ties[mine] & ~within.all((1, 2))
     settled = np.flatnonzero(~moved)
     return Comparison(
         name=name,
@@ -91,24 +96,43 @@ def compare(
     )
 
 
+def _reordered(reference: Reference, found: RawArrays) -> Reference:
+    """Return the reference with the stages and ties of its detections in the order of another run.
+
+    Nothing excuses the masks of detections that the reference lacks: their stages are NaN.
+    """
+    pairs = match(reference.outputs, found, reference.undecided).pairs
+    count = len(found.scores)
+    level_ties = np.zeros(count, bool)
+    level_ties[pairs[:, 1]] = reference.level_ties[pairs[:, 0]]
+    stages = [np.full((count, *stage.shape[1:]), np.nan, np.float32) for stage in reference.stages]
+    for stage, source in zip(stages, reference.stages, strict=True):
+        stage[pairs[:, 1]] = source[pairs[:, 0]]
+    return Reference(found, reference.undecided, stages, level_ties)
+
+
 def _near_ties(
-    reference: Reference, rows: NDArray[np.int64], masks: NDArray[np.float32]
+    reference: Reference,
+    rows: NDArray[np.int64],
+    masks: NDArray[np.float32],
+    others: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    """Find the pixels of masks (N, M, M) that differ from those of the reference by a near tie.
+    """Find the pixels of two runs' masks (N, M, M) that differ by a near tie of the reference.
 
     Args:
         reference: what the model returned.
         rows: int64 (N,) which detection of the reference each mask is of.
-        masks: of the artifact.
+        masks: of one run.
+        others: of the other one.
     """
-    difference = np.abs(reference.outputs.masks[rows] - masks)
-    differs = ~(difference <= PROBABILITY_TOLERANCE)
+    differs = ~(np.abs(masks - others) <= PROBABILITY_TOLERANCE)
     if len(reference.stages) < 2:  # no refinement, no decisions
         return np.zeros_like(differs)
     some = np.flatnonzero(differs.any((1, 2)))
     stages = [torch.from_numpy(stage[rows[some]])[:, None] for stage in reference.stages]
-    explained = explained_by_near_ties(stages, torch.from_numpy(masks[some])[:, None])
-    differs[some] &= explained[:, 0].numpy()
+    for values in (masks, others):
+        explained = explained_by_near_ties(stages, torch.from_numpy(values[some])[:, None])
+        differs[some] &= explained[:, 0].numpy()
     return differs
 
 

@@ -295,3 +295,43 @@ def test_table_and_json():
     assert (values["near_tie_detections"], values["near_tie_pixels"]) == (0, 0)
     assert (values["probability_difference"], values["smallest_mask_iou"]) == (0, 1)
     assert (values["images"], values["detections"], values["unmatched"]) == (1, 5, 0)
+
+
+def test_two_runs_are_compared_with_each_other():
+    second = changed("scores", 2, 4e-5)
+    third = changed("scores", 2, -4e-5)
+    for found in (second, third):
+        assert summarise([compare(reference(outputs()), found, PREPARED)]).passed
+    apart = summarise([compare(reference(outputs()), third, PREPARED, expected=second)])
+    assert failures(apart) == ["score_difference"]
+    assert apart.score_difference == pytest.approx(8e-5, rel=0.02)
+
+
+def test_near_ties_of_the_reference_excuse_either_of_two_runs():
+    fewer = outputs().map(lambda values: values[[0, 1, 2, 4]])
+    for found, expected in ((fewer, outputs()), (outputs(), fewer)):
+        result = summarise([compare(reference(outputs(), 3), found, PREPARED, expected=expected)])
+        assert (result.unmatched, result.near_tie_detections) == (0, 1)
+        result = summarise([compare(reference(outputs()), found, PREPARED, expected=expected)])
+        assert (result.unmatched, result.near_tie_detections) == (1, 0)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
+def test_pixels_of_two_runs_are_excused_where_both_are_outcomes_of_the_reference(order):
+    expected, other = refined(0.9 * LOGIT_MARGIN)
+    other = other.map(lambda values: values[order])
+    for pair in ((other, expected.outputs), (expected.outputs, other)):
+        result = summarise([compare(expected, pair[0], PREPARED, expected=pair[1])])
+        assert result.passed and result.near_tie_pixels > 10
+        wrong = pair[1]._replace(masks=np.where(pair[1].masks > 0.5, 0.0, pair[1].masks))
+        result = summarise([compare(expected, pair[0], PREPARED, expected=wrong)])
+        assert "probability_share" in failures(result)
+
+
+def test_masks_of_another_pyramid_level_are_excused_in_either_run():
+    ties = np.array([False, True, False, False, False])
+    known = dataclasses.replace(reference(outputs()), level_ties=ties)
+    backwards = changed("masks", (1, slice(None), 14), 1.0).map(lambda values: values[::-1])
+    for pair in ((backwards, outputs()), (outputs(), backwards)):
+        result = summarise([compare(known, pair[0], PREPARED, expected=pair[1])])
+        assert (result.passed, result.near_tie_detections) == (True, 1)
