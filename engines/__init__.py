@@ -14,6 +14,7 @@ from refinemask.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from refinemask.engines.base import Engine
+    from refinemask.inference.artifact import Artifact
 
 __all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Runtime", "open"]
 
@@ -21,7 +22,7 @@ __getattr__ = lazy_attributes(__name__, {"Engine": "base"})
 
 
 def open(
-    path: str | Path,
+    path: "str | Path | Artifact",
     runtime: str = "onnxruntime",
     device: str = "cpu",
     threads: int | None = None,
@@ -29,8 +30,8 @@ def open(
     """Open an artifact or, with the runtime "torch", a checkpoint.
 
     Args:
-        path: an ONNX file written by `refinemask-export`; for "torch" a checkpoint or the name of
-            a shipped model.
+        path: an ONNX file written by `refinemask-export`, or what `Artifact.open` made of it; for
+            "torch" a checkpoint or the name of a shipped model.
         runtime: one of `RUNTIMES`.
         device: "cpu", "cuda" or "cuda:N".
         threads: CPU threads for one inference; None leaves the number to the runtime.

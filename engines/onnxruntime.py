@@ -1,5 +1,6 @@
 """Run artifacts with ONNX Runtime, on the CPU or with its CUDA provider."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from refinemask.engines.base import Engine
+from refinemask.engines.base import Engine, Inputs
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
@@ -16,7 +17,7 @@ from refinemask.inference.padded_outputs import PaddedArrays
 from refinemask.inference.structures import RawArrays
 
 
-def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
+def open_engine(path: str | Path | Artifact, device: str, threads: int | None) -> Engine:
     """Open an artifact; see `refinemask.engines.open`."""
     artifact = Artifact.open(path)
     RUNTIMES["onnxruntime"].check_form(artifact)
@@ -68,8 +69,8 @@ class OnnxRuntimeEngine(Engine):
     def _run(
         self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
     ) -> RawArrays | PaddedArrays:
-        feeds = {"images": images, "image_sizes": image_sizes}
-        return self._outputs(*self._session.run(self._outputs._fields, feeds))
+        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
+        return self._outputs(*self._fetch(self._outputs._fields, inputs))
 
     def _run_rois(
         self,
@@ -78,10 +79,13 @@ class OnnxRuntimeEngine(Engine):
         rois: NDArray[np.float32],
         labels: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        feeds = {"images": images, "image_sizes": image_sizes, "rois": rois, "labels": labels}
-        masks: NDArray[np.float32]
-        (masks,) = self._session.run(["masks"], feeds)
-        return masks
+        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
+        inputs = {**inputs, "rois": rois, "labels": labels}
+        return self._fetch(["masks"], inputs)[0]
+
+    def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
+        outputs: list[NDArray[Any]] = self._session.run(names, inputs)
+        return outputs
 
 
 def _providers(device: str) -> list[Any]:

@@ -1,6 +1,7 @@
 """Run artifacts with OpenVINO on the CPU."""
 
 import threading
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import openvino
 from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 
-from refinemask.engines.base import Engine
+from refinemask.engines.base import Engine, Inputs
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
@@ -24,7 +25,7 @@ and memory grows by 7 MB for each new shape until it is reached; with this one i
 after a few shapes, and the small model is as fast."""
 
 
-def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
+def open_engine(path: str | Path | Artifact, device: str, threads: int | None) -> Engine:
     """Open an artifact; see `refinemask.engines.open`."""
     artifact = Artifact.open(path)
     # Before OpenVINO reads the file: operators that it does not have can end the process.
@@ -99,8 +100,8 @@ class OpenVinoEngine(Engine):
     def _run(
         self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
     ) -> RawArrays | PaddedArrays:
-        results = self._infer({"images": images, "image_sizes": image_sizes})
-        return self._outputs(*(results[name] for name in self._outputs._fields))
+        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
+        return self._outputs(*self._fetch(self._outputs._fields, inputs))
 
     def _run_rois(
         self,
@@ -109,12 +110,12 @@ class OpenVinoEngine(Engine):
         rois: NDArray[np.float32],
         labels: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        feeds: dict[str, NDArray[Any]] = {"images": images, "image_sizes": image_sizes}
-        feeds |= {"rois": rois, "labels": labels}
-        masks: NDArray[np.float32] = self._infer(feeds)["masks"]
-        return masks
+        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
+        inputs = {**inputs, "rois": rois, "labels": labels}
+        return self._fetch(["masks"], inputs)[0]
 
-    def _infer(self, feeds: dict[str, NDArray[Any]]) -> Any:
+    def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
-        return self._local.request.infer(feeds)
+        results = self._local.request.infer(dict(inputs))
+        return [results[name] for name in names]

@@ -44,8 +44,10 @@ class Artifact:
     sha256: str
 
     @staticmethod
-    def open(path: str | Path) -> "Artifact":
+    def open(path: "str | Path | Artifact") -> "Artifact":
         """Read the metadata of an ONNX file, and check all that a runtime would take on trust.
+
+        What has been opened already is returned as it is.
 
         The content is that which was exported (architecture 7), the metadata are within their
         limits, the graph has the inputs and outputs of artifacts (architecture 5), it consists of
@@ -54,6 +56,8 @@ class Artifact:
         Raises:
             RefineMaskError: there is no such file, or it is not such an artifact.
         """
+        if isinstance(path, Artifact):
+            return path
         path = Path(path)
         data = _read(path)
         try:
