@@ -17,6 +17,7 @@ from refinemask.export.tolerances import (
     PROBABILITY_SHARE,
     SCORE_TOLERANCE,
 )
+from refinemask.printable import aligned
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,11 @@ class ParityReport:
             measured = getattr(self, figure.name)
             verdict = ("passed" if figure.holds(measured) else "FAILED") if figure.limit else ""
             rows.append((figure.title, f"{measured:.6g}", figure.limit, verdict))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
-        return "\n".join([*lines, f"compared with PyTorch: {_counted(self)}"])
+        return "\n".join([*aligned(rows), f"compared with PyTorch: {counted_detections(self)}"])
 
 
-def _counted(report: ParityReport) -> str:
+def counted_detections(report: ParityReport) -> str:
+    """Say in how many images how many detections were compared."""
     plural = "" if report.images == 1 else "s"
     empty = f", {report.empty_images} without any" if report.empty_images else ""
     batched = f", {report.batched_images} also as a batch" if report.batched_images else ""
@@ -162,8 +159,8 @@ def check_decision(report: ParityReport, parts: Sequence[Comparison]) -> None:
     """
     if report.detections < MIN_DETECTIONS:
         raise RefineMaskError(
-            f"{_counted(report)} of the model, and parity needs at least {MIN_DETECTIONS}; give "
-            f"photographs that show its classes ({_OPTIONS})"
+            f"{counted_detections(report)} of the model, and parity needs at least "
+            f"{MIN_DETECTIONS}; give photographs that show its classes ({_OPTIONS})"
         )
     for part in parts if report.passed else ():
         for kind, ties, total, allowed in (

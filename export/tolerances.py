@@ -13,6 +13,10 @@ BOX_TOLERANCE = 2e-3
 SCORE_TOLERANCE = 5e-5
 STAGE_LOGIT_TOLERANCE = 1e-4
 """Logits of the unrefined stages, where they are visible."""
+MAP_TOLERANCE = 1e-4
+"""Of feature maps and RPN outputs inside two runs, as a share of their largest magnitude."""
+ROI_TOLERANCE = 1e-3
+"""Of what is computed of RoIs, likewise: the rounding of their coordinates adds to it."""
 PROBABILITY_TOLERANCE = 1e-3
 PROBABILITY_SHARE = 0.9999
 """Share of the mask pixels, of all detections together, within that tolerance."""

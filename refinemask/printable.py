@@ -77,6 +77,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else plural}"
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines whose columns are aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Return names with commas, on one line; of more than `most` the first, and their number."""
     names, more = names[:most], f", ... ({len(names)})" if len(names) > most else ""
