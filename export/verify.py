@@ -14,6 +14,7 @@ from refinemask.export.comparison import Comparison, compare
 from refinemask.export.parity import ParityReport, check_decision, summarise
 from refinemask.export.sampling import with_sampling_ratio
 from refinemask.export.subjects import Progress, Subject, default_subjects, photographs
+from refinemask.export.tensor_files import saved
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.inference.processing import Prepared
 from refinemask.inference.structures import RawArrays
@@ -28,6 +29,7 @@ def verify_artifact(
     runtime: str = "onnxruntime",
     device: str = "cpu",
     progress: Progress | None = None,
+    save_tensors: Path | None = None,
 ) -> ParityReport:
     """Compare the detections of an artifact with those of the model it was exported from.
 
@@ -43,6 +45,8 @@ def verify_artifact(
         runtime: what runs the artifact, see `refinemask.engines.open`.
         device: where that runs; the model stays where it is.
         progress: called with the number of images done and their total.
+        save_tensors: a folder to write the inputs and reference outputs of each image to, see
+            `refinemask.export.tensor_files`; None writes nothing.
 
     Raises:
         GateFailed: the artifact returned images or an order that its contract does not allow.
@@ -57,6 +61,8 @@ def verify_artifact(
         subjects = default_subjects(model, engine, progress)
     else:
         subjects = photographs(model, engine, list(images), progress)
+    if save_tensors is not None:
+        subjects = saved(subjects, save_tensors, model, engine.metadata)
     comparisons = list(compare_subjects(engine, subjects))
     report = summarise(comparisons)
     check_decision(report, comparisons)
