@@ -1,11 +1,12 @@
 """The table of runtimes, which needs neither a runtime nor NumPy (standard library only)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from refinemask.engines.tensorrt.flavours import FLAVOURS
-from refinemask.errors import RefineMaskError
+from refinemask.errors import RefineMaskError, WrongUsage
 
 if TYPE_CHECKING:
     from refinemask.inference.artifact import Artifact
@@ -87,3 +88,21 @@ def find_runtime(name: str) -> Runtime:
     if name not in RUNTIMES:
         raise RefineMaskError(f"unknown runtime {name!r}; choose one of {', '.join(RUNTIMES)}")
     return RUNTIMES[name]
+
+
+def check_comparable(names: Sequence[str]) -> None:
+    """Check the names of runtimes that are to be compared with each other.
+
+    Raises:
+        WrongUsage: one is unknown or given twice, or there are fewer than two.
+    """
+    for name in names:
+        if name not in RUNTIMES:
+            raise WrongUsage(f"unknown runtime {name!r}; choose from {', '.join(RUNTIMES)}")
+        if names.count(name) > 1:
+            raise WrongUsage(f"the runtime {name} is given twice; give each one once")
+    if len(names) < 2:
+        raise WrongUsage(
+            f"two or more runtimes can be compared, got {' '.join(names) or 'none'}; give their "
+            "names with commas, such as torch,onnxruntime"
+        )

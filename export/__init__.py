@@ -9,9 +9,18 @@ if TYPE_CHECKING:
     from refinemask.export.graph import export_graph
     from refinemask.export.options import ExportOptions
     from refinemask.export.parity import ParityReport
+    from refinemask.export.runtime_matrix import RuntimeMatrix, verify_runtimes
     from refinemask.export.verify import verify_artifact
 
-__all__ = ["ExportOptions", "ParityReport", "export_graph", "export_model", "verify_artifact"]
+__all__ = [
+    "ExportOptions",
+    "ParityReport",
+    "RuntimeMatrix",
+    "export_graph",
+    "export_model",
+    "verify_artifact",
+    "verify_runtimes",
+]
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -20,6 +29,8 @@ __getattr__ = lazy_attributes(
         "export_graph": "graph",
         "ExportOptions": "options",
         "ParityReport": "parity",
+        "RuntimeMatrix": "runtime_matrix",
+        "verify_runtimes": "runtime_matrix",
         "verify_artifact": "verify",
     },
 )

@@ -69,6 +69,17 @@ def test_refinemask_export_is_refinemask_export() -> None:
         ("eval --dataset shapes:1 --artifact a --runtime pytorch", "pytorch"),
         ("eval --model a", "--dataset"),
         ("verify --artifact a --images .", "give exactly one of --model"),
+        ("verify --artifact a --images . --model a --layers", "--layers requires --runtimes"),
+        (
+            "verify --artifact a --images . --model a --runtimes torch,openvino --runtime openvino",
+            "give --runtime or --runtimes, not both",
+        ),
+        (
+            "verify --artifact a --images . --model a --runtimes torch,caffe",
+            "unknown runtime 'caffe'; choose from onnxruntime, openvino, torch",
+        ),
+        ("verify --artifact a --images . --model a --runtimes torch,torch", "torch is given twice"),
+        ("verify --artifact a --images . --model a --runtimes torch", "two or more runtimes"),
         ("bench --images .", "give at least one --artifact FILE or --model"),
         ("report --images . --output x.html", "give at least one --artifact FILE or --model"),
         ("info", "FILE|NAME"),
@@ -185,6 +196,29 @@ def test_verify_shows_the_report_and_exits_by_it(
     done = invoke("verify", *SYNTHETIC, *options)
     assert (done.exit_code, done.stdout) == (code, "the table\n"), done.output
     assert json.loads(written.read_text())["passed"] is passed
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 3)])
+def test_verify_shows_the_matrix_of_runtimes_and_exits_by_it(
+    passed: bool, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: dict[str, object] = {}
+
+    def verify_runtimes(*arguments: object, **options: object) -> object:
+        given.update(options, runtimes=arguments[2])
+        return SimpleNamespace(
+            passed=passed, table=lambda: "the matrix", to_dict=lambda: {"passed": passed}
+        )
+
+    monkeypatch.setattr("refinemask.export.runtime_matrix.verify_runtimes", verify_runtimes)
+    monkeypatch.setattr(refinemask.checkpoints, "synthetic_model", lambda _: _Model())
+    (tmp_path / "image.png").touch()
+    options = ("--artifact", "m.onnx", "--images", tmp_path, "--runtimes", "torch, openvino")
+    done = invoke("verify", *SYNTHETIC, *options, "--layers", "--save-tensors", tmp_path / "saved")
+    assert (done.exit_code, done.stdout) == (code, "the matrix\n"), done.output
+    assert ("does not give the same numbers in every runtime" in done.stderr) != passed
+    assert given["runtimes"] == ("torch", "openvino")
+    assert (given["layers"], given["save_tensors"]) == (True, tmp_path / "saved")
 
 
 def test_predict_writes_pictures_and_results(photograph: Path, tmp_path: Path) -> None:
