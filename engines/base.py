@@ -60,6 +60,11 @@ class Engine(ImagePredictor):
         """The dataset's category id of each label."""
         return self.metadata.category_ids
 
+    @property
+    def fixed_batch(self) -> int | None:
+        """The number of images that every batch is filled up to; None if it may be any."""
+        return self.metadata.input_limits.batch
+
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
         """Resize and pad one uint8 RGB image (H, W, 3) to the size that the artifact takes."""
         limits = self.metadata.input_limits

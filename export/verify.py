@@ -16,7 +16,7 @@ from refinemask.export.sampling import with_sampling_ratio
 from refinemask.export.subjects import Progress, Subject, default_subjects, photographs
 from refinemask.export.tensor_files import saved
 from refinemask.inference.metadata import ArtifactMetadata
-from refinemask.inference.processing import Prepared
+from refinemask.inference.processing import Prepared, of_image
 from refinemask.inference.structures import RawArrays
 from refinemask.models import Detector
 
@@ -145,9 +145,4 @@ def split_batch(outputs: RawArrays, count: int) -> list[RawArrays]:
             f"score; it returned the images {sorted(set(index.tolist()))} of a batch of {count}, "
             "or another order; export it again"
         )
-    return [_of_image(outputs, image) for image in range(count)]
-
-
-def _of_image(outputs: RawArrays, image: int) -> RawArrays:
-    chosen = outputs.image_index == image
-    return outputs.map(lambda values: values[chosen])
+    return [of_image(outputs, image) for image in range(count)]

@@ -1,20 +1,25 @@
-"""Prediction for one image, shared by the model and every engine (NumPy and OpenCV only)."""
+"""Prediction for images, shared by the model and every engine (NumPy and OpenCV only)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refinemask.errors import RefineMaskError
-from refinemask.inference.processing import Prepared, postprocess, with_masks
+from refinemask.inference.pipeline import run_stages
+from refinemask.inference.processing import Prepared, of_image, postprocess, with_masks
 from refinemask.inference.rois import given_boxes
 from refinemask.inference.structures import Detections, Labels, MaskFormat, RawArrays
 
+DEFAULT_BATCH_SIZE = 8
+"""Most images of a batch where neither the caller nor the artifact says so."""
+
 
 class ImagePredictor(ABC):
-    """Adds `predict` and `segment` to a network that prepares images and runs batches.
+    """Adds `predict`, `segment` and others to a network that prepares images and runs batches.
 
     Attributes:
         max_detections: what `predict` keeps of an image at most; None keeps all.
@@ -26,6 +31,11 @@ class ImagePredictor(ABC):
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
         """Name of each label."""
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The number of images that every batch is filled up to; None if it may be any."""
+        return None
 
     @abstractmethod
     def prepare(self, image: NDArray[np.uint8]) -> Prepared:
@@ -78,11 +88,95 @@ class ImagePredictor(ABC):
         Raises:
             RefineMaskError: an argument is not as described, or memory runs out.
         """
-        with _memory_for(image):
+        most = self.max_detections if max_detections is None else max_detections
+        with _memory_for(f"an image of the shape {np.shape(image)}"):
             prepared = self.prepare(image)
-            outputs = self.run(prepared.image[None], np.array([prepared.size], np.int64))
-            most = self.max_detections if max_detections is None else max_detections
+            outputs = self._run_prepared([prepared])
             return postprocess(outputs, prepared, masks, score_threshold, most)
+
+    def predict_batch(
+        self,
+        images: Iterable[NDArray[np.uint8]],
+        masks: MaskFormat = "bitmap",
+        score_threshold: float = 0.0,
+        max_detections: int | None = None,
+        batch_size: int | None = None,
+    ) -> list[Detections]:
+        """Detect objects in several images; those of equal padded size run as batches.
+
+        No image is padded more than alone, as results depend on the padding (numerics 1.2). So the
+        detections are those of `predict`, but for the rounding of a batch.
+
+        Args:
+            images: uint8 RGB (H, W, 3) each, of any sizes.
+            masks: format of the masks, see `Detections`.
+            score_threshold: detections with lower scores are left out.
+            max_detections: as that of `predict`, for each image.
+            batch_size: most images of a batch; None for 8, or for the batch of an artifact with a
+                fixed one, which is never exceeded.
+
+        Returns:
+            The detections of each image, in the order given.
+
+        Raises:
+            RefineMaskError: there is no image, an argument is not as described (the error says
+                which image), or memory runs out.
+        """
+        most = self.max_detections if max_detections is None else max_detections
+        size = self._batch_size(batch_size)
+        with _memory_for("a batch of images"):
+            prepared = [self._prepare_numbered(*numbered) for numbered in enumerate(images)]
+            if not prepared:
+                raise RefineMaskError("there are no images to predict; give at least one")
+            found: dict[int, Detections] = {}
+            for indices in _batches(prepared, size):
+                outputs = self._run_prepared([prepared[index] for index in indices])
+                for position, index in enumerate(indices):
+                    own = of_image(outputs, position)
+                    found[index] = postprocess(own, prepared[index], masks, score_threshold, most)
+        return [found[index] for index in range(len(prepared))]
+
+    def predict_stream(
+        self,
+        images: Iterable[NDArray[np.uint8]],
+        masks: MaskFormat = "bitmap",
+        score_threshold: float = 0.0,
+        max_detections: int | None = None,
+    ) -> Generator[Detections, None, None]:
+        """Detect objects in one image after the other, preparing and postprocessing meanwhile.
+
+        Preparing, the network, and postprocessing each have a thread of their own. Up to
+        `pipeline.IN_FLIGHT` images are in work at a time, however many there are: detections of an
+        image are yielded when they are ready and the next image has been read. Closing the
+        generator, as leaving a loop over it does, ends the threads after what they are doing.
+
+        Args:
+            images: uint8 RGB (H, W, 3) each, of any sizes, read in the thread of the caller.
+            masks: format of the masks, see `Detections`.
+            score_threshold: detections with lower scores are left out.
+            max_detections: as that of `predict`, for each image.
+
+        Yields:
+            The detections of each image, in the order given; those of `predict`.
+
+        Raises:
+            RefineMaskError: an image or an argument is not as described (the error says which
+                image), or memory runs out. Whatever `images` raises is raised, too, after the
+                detections of the images before.
+        """
+        most = self.max_detections if max_detections is None else max_detections
+
+        def prepare(numbered: tuple[int, NDArray[np.uint8]]) -> Prepared:
+            return self._prepare_numbered(*numbered)
+
+        def run(prepared: Prepared) -> tuple[RawArrays, Prepared]:
+            return self._run_prepared([prepared]), prepared
+
+        def finish(ran: tuple[RawArrays, Prepared]) -> Detections:
+            return postprocess(*ran, masks, score_threshold, most)
+
+        with _memory_for("images of a stream"):
+            yield from run_stages(enumerate(images), (prepare, run, finish))
 
     def segment(
         self,
@@ -110,7 +204,7 @@ class ImagePredictor(ABC):
             RefineMaskError: an argument is not as described, the artifact does not take boxes, or
                 memory runs out.
         """
-        with _memory_for(image):
+        with _memory_for(f"an image of the shape {np.shape(image)}"):
             prepared = self.prepare(image)
             given = given_boxes(boxes, labels, scores, self.class_names, prepared.original_size)
             size = np.array([prepared.size], np.int64)
@@ -121,13 +215,42 @@ class ImagePredictor(ABC):
             )
             return with_masks(found, masks)
 
+    def _batch_size(self, given: int | None) -> int:
+        if given is not None and given < 1:
+            raise RefineMaskError(f"batch_size must be >= 1, got {given}")
+        if self.fixed_batch is None:
+            return given or DEFAULT_BATCH_SIZE
+        return min(given or self.fixed_batch, self.fixed_batch)
+
+    def _prepare_numbered(self, index: int, image: NDArray[np.uint8]) -> Prepared:
+        """Prepare an image of several, which errors number from 0."""
+        try:
+            return self.prepare(image)
+        except RefineMaskError as error:
+            raise RefineMaskError(f"image {index}: {error}") from error
+
+    def _run_prepared(self, prepared: Sequence[Prepared]) -> RawArrays:
+        """Run images of equal padded size as one batch."""
+        sizes = np.array([one.size for one in prepared], np.int64)
+        return self.run(np.stack([one.image for one in prepared]), sizes)
+
+
+def _batches(prepared: Sequence[Prepared], most: int) -> Iterator[list[int]]:
+    """Yield the indices of up to `most` images of equal padded size at a time."""
+    by_size: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index, one in enumerate(prepared):
+        by_size[one.image.shape].append(index)
+    for indices in by_size.values():
+        for start in range(0, len(indices), most):
+            yield indices[start : start + most]
+
 
 @contextmanager
-def _memory_for(image: NDArray[np.uint8]) -> Iterator[None]:
+def _memory_for(what: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
         raise RefineMaskError(
-            f"memory ran out on an image of the shape {np.shape(image)}; use a smaller one, "
-            "fewer detections, or masks as rle"
+            f"memory ran out on {what}; use smaller images or batches, fewer detections, or masks "
+            "as rle"
         ) from error

@@ -68,6 +68,12 @@ def prepare(
     return Prepared(padded, (new_height, new_width), np.array(factors, np.float32), (height, width))
 
 
+def of_image(outputs: RawArrays, index: int) -> RawArrays:
+    """Return the detections of one image of a batch."""
+    chosen = outputs.image_index == index
+    return outputs.map(lambda values: values[chosen])
+
+
 def postprocess(
     outputs: RawArrays,
     prepared: Prepared,

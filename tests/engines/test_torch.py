@@ -36,6 +36,20 @@ def test_predict_equals_the_model(model):
     np.testing.assert_array_equal(np.asarray(found.masks), np.asarray(expected.masks))
 
 
+def test_batches_and_streams_of_the_model(model):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (*size, 3), np.uint8) for size in ((90, 120), (120, 90)) * 2]
+    alone = [model.predict(image, masks="rle") for image in images]
+    for predictor in (model, TorchEngine(model)):
+        for found in (
+            predictor.predict_batch(images, masks="rle", batch_size=2),
+            list(predictor.predict_stream(images, masks="rle")),
+        ):
+            assert [one.image_size for one in found] == [one.image_size for one in alone]
+            for one, other in zip(found, alone, strict=True):
+                np.testing.assert_allclose(one.scores, other.scores, atol=1e-4)
+
+
 def test_segment_equals_the_model(model):
     image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
     boxes, labels = [[5, 5, 60, 60], [0, 0, 120, 90]], ["person"] * 2
