@@ -13,12 +13,13 @@ from refinemask.errors import RefineMaskError
 from refinemask.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from refinemask.engines.automatic import choose_runtime
     from refinemask.engines.base import Engine
     from refinemask.inference.artifact import Artifact
 
-__all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Runtime", "open"]
+__all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Runtime", "choose_runtime", "open"]
 
-__getattr__ = lazy_attributes(__name__, {"Engine": "base"})
+__getattr__ = lazy_attributes(__name__, {"Engine": "base", "choose_runtime": "automatic"})
 
 
 def open(
@@ -27,12 +28,13 @@ def open(
     device: str = "cpu",
     threads: int | None = None,
 ) -> "Engine":
-    """Open an artifact or, with the runtime "torch", a checkpoint.
+    """Open an artifact or, with the runtime "torch" or "auto", a checkpoint.
 
     Args:
         path: an ONNX file written by `refinemask-export`, or what `Artifact.open` made of it; for
-            "torch" a checkpoint or the name of a shipped model.
-        runtime: one of `RUNTIMES`.
+            "torch" a checkpoint or the name of a shipped model; for TensorRT also an engine.
+        runtime: one of `RUNTIMES`, or "auto" for the fastest that is installed and runs the file on
+            the device; which one and why is logged, see `choose_runtime`.
         device: "cpu", "cuda" or "cuda:N".
         threads: CPU threads for one inference; None leaves the number to the runtime.
 
@@ -40,9 +42,14 @@ def open(
         RefineMaskError: the runtime is unknown or not installed, the device is not available to
             it, or the file is missing, damaged or not an artifact.
     """
-    chosen = find_runtime(runtime)
     if threads is not None and threads < 1:
         raise RefineMaskError(f"threads must be >= 1, got {threads}")
+    if runtime == "auto":
+        from refinemask.engines.automatic import choose_runtime
+
+        chosen = choose_runtime(path, device)
+    else:
+        chosen = find_runtime(runtime)
     chosen.require()
     module = import_module(f"{__name__}.{chosen.name}")
     engine: Engine = module.open_engine(path, device, threads)

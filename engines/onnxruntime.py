@@ -46,7 +46,7 @@ class OnnxRuntimeEngine(Engine):
             options.enable_profiling = True
             options.profile_file_prefix = str(trace)
         if artifact.metadata.form == "fused":
-            kind: native.Kind = "ort" if device == "cpu" else "ort_cuda"
+            kind = RUNTIMES["onnxruntime"].libraries[device.partition(":")[0]]
             where = "" if device == "cpu" else f" on {device}"
             operators = native.require(kind, f"the fused artifact {artifact.path}{where}")
             options.register_custom_ops_library(str(operators))

@@ -1,6 +1,6 @@
 """The table of runtimes, which needs neither a runtime nor NumPy (standard library only)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from refinemask.errors import RefineMaskError, WrongUsage
 
 if TYPE_CHECKING:
     from refinemask.inference.artifact import Artifact
+    from refinemask.inference.native import Kind
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,21 @@ class Runtime:
         title: its name in prose.
         module: the Python module that it is.
         extra: the extra of this package that installs it.
+        libraries: the kinds of devices it runs on, each with the library of our operators there.
         forms: the forms of artifacts it runs; empty if it runs checkpoints instead.
-        needs_gpu: whether it runs on NVIDIA GPUs only.
     """
 
     name: str
     title: str
     module: str
     extra: str
+    libraries: "Mapping[str, Kind]"
     forms: tuple[str, ...] = ()
-    needs_gpu: bool = False
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it runs on NVIDIA GPUs only."""
+        return "cpu" not in self.libraries
 
     def check_form(self, artifact: "Artifact") -> None:
         """Raise RefineMaskError unless the runtime runs the form of an artifact."""
@@ -64,11 +70,18 @@ _FORMS = ("portable", "fused", "static")
 RUNTIMES = {
     runtime.name: runtime
     for runtime in (
-        Runtime("onnxruntime", "ONNX Runtime", "onnxruntime", "runtime", _FORMS),
-        Runtime("openvino", "OpenVINO", "openvino", "openvino", _FORMS),
-        Runtime("torch", "PyTorch", "torch", "torch"),
+        Runtime(
+            "onnxruntime",
+            "ONNX Runtime",
+            "onnxruntime",
+            "runtime",
+            {"cpu": "ort", "cuda": "ort_cuda"},
+            _FORMS,
+        ),
+        Runtime("openvino", "OpenVINO", "openvino", "openvino", {"cpu": "openvino"}, _FORMS),
+        Runtime("torch", "PyTorch", "torch", "torch", {"cpu": "torch", "cuda": "torch"}),
         *(
-            Runtime(one.name, one.title, one.module, one.extra, ("fused", "static"), needs_gpu=True)
+            Runtime(one.name, one.title, one.module, one.extra, {"cuda": "trt"}, ("fused", "static"))
             for one in FLAVOURS.values()
         ),
     )
@@ -86,7 +99,8 @@ def find_runtime(name: str) -> Runtime:
         RefineMaskError: there is none.
     """
     if name not in RUNTIMES:
-        raise RefineMaskError(f"unknown runtime {name!r}; choose one of {', '.join(RUNTIMES)}")
+        names = ", ".join(RUNTIMES)
+        raise RefineMaskError(f"unknown runtime {name!r}; choose one of {names} or auto")
     return RUNTIMES[name]
 
 

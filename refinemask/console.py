@@ -158,7 +158,7 @@ def _discard(stream: TextIO) -> None:
 
 
 class _Notes(logging.Handler):
-    """Prints this package's warnings as notes."""
+    """Prints this package's log as notes."""
 
     def emit(self, record: logging.LogRecord) -> None:
         note(one_line(record.getMessage()))
@@ -166,8 +166,10 @@ class _Notes(logging.Handler):
 
 @contextmanager
 def _standard_error() -> Iterator[None]:
-    """Print warnings as notes, and let no failure of standard error reach the command."""
+    """Print what is logged as notes, and let no failure of standard error reach the command."""
     logger, notes = logging.getLogger("refinemask"), _Notes()
+    level = logger.level
+    logger.setLevel(logging.INFO)
     logger.addHandler(notes)
     try:
         if sys.stderr is None:
@@ -177,6 +179,7 @@ def _standard_error() -> Iterator[None]:
                 yield
     finally:
         logger.removeHandler(notes)
+        logger.setLevel(level)
 
 
 def write_result(table: str, result: object, destination: str | None) -> None:

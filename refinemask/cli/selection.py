@@ -1,6 +1,7 @@
 """The model that a command works with: exactly one of a model, a preset and an artifact."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -118,8 +119,8 @@ class PredictorChoice(ModelChoice):
 
     artifact: Annotated[Path | None, Option(metavar="FILE")] = None
     """An exported model, instead of `model`."""
-    runtime: Annotated[str | None, Option(choices=tuple(RUNTIMES))] = None
-    """What runs `artifact`; default: onnxruntime."""
+    runtime: Annotated[str | None, Option(choices=(*RUNTIMES, "auto"))] = None
+    """What runs `artifact`; auto: the fastest that is installed and can; default: onnxruntime."""
     device: Device = "auto"
     threads: Annotated[int | None, Option(min=1)] = None
     """CPU threads for one image; default: those that the runtime chooses."""
@@ -148,12 +149,11 @@ class PredictorChoice(ModelChoice):
 
                 torch.set_num_threads(self.threads)
             return self.load(self.device)
-        runtime = self.runtime or _DEFAULT_RUNTIME
-        on_torch = runtime == "torch"
+        on_torch = self._chosen_runtime == "torch"
         device = torch_device(self.device) if on_torch else engine_device(self.device)
         from refinemask import engines
 
-        engine = engines.open(self.artifact, runtime, device, self.threads)
+        engine = engines.open(self.artifact, self._chosen_runtime, device, self.threads)
         engine.require(outputs)
         engine.max_detections = self.max_detections
         most = engine.metadata.config.get("max_detections")
@@ -163,6 +163,16 @@ class PredictorChoice(ModelChoice):
                 f"for more, export its model again with --max-detections {self.max_detections}"
             )
         return engine
+
+    @cached_property
+    def _chosen_runtime(self) -> str:
+        """The name of what runs the artifact, also where the option is auto."""
+        if self.runtime != "auto":
+            return self.runtime or _DEFAULT_RUNTIME
+        from refinemask import engines
+
+        assert self.artifact is not None
+        return engines.choose_runtime(self.artifact, engine_device(self.device)).name
 
     def identity(self) -> dict[str, Any]:
         """Return what distinguishes the model or artifact, wherever its file is."""
@@ -174,7 +184,7 @@ class PredictorChoice(ModelChoice):
         checkpoint = self.checkpoint()
         if self.artifact is not None:
             origin = {"artifact": sha256(self.artifact)}
-            return origin | {"runtime": self.runtime or _DEFAULT_RUNTIME} | settings
+            return origin | {"runtime": self._chosen_runtime} | settings
         if checkpoint is not None:
             return {"checkpoint": sha256(checkpoint)} | settings
         preset = {"preset": self.preset, "weights": self.weights, "num_classes": self.num_classes}
