@@ -147,8 +147,8 @@ class ImagePredictor(ABC):
 
         Preparing, the network, and postprocessing each have a thread of their own. Up to
         `pipeline.IN_FLIGHT` images are in work at a time, however many there are: detections of an
-        image are yielded when they are ready and the next image has been read. Closing the
-        generator, as leaving a loop over it does, ends the threads after what they are doing.
+        image are yielded when they are ready and the next image has been read. The threads end with
+        the generator: after the last image, with an error, or where it is closed or forgotten.
 
         Args:
             images: uint8 RGB (H, W, 3) each, of any sizes, read in the thread of the caller.

@@ -39,6 +39,7 @@ def run(code):
 def test_prediction(code, exported, tmp_path, monkeypatch):
     pytest.importorskip(runtime_of(code))
     shutil.copy(exported.path, tmp_path / "refinemask.onnx")
-    shutil.copy(verification_photos()[0].path, tmp_path / "photo.jpg")
+    for photo, name in zip(verification_photos(), ("photo.jpg", "street.jpg"), strict=False):
+        shutil.copy(photo.path, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert isinstance(run(code)["detections"], Detections)
