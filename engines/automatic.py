@@ -5,6 +5,7 @@ from pathlib import Path
 
 from refinemask.checkpoints.shipped import shipped_models
 from refinemask.engines.runtimes import RUNTIMES, Runtime
+from refinemask.engines.tensorrt.record import read_record
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.artifact import Artifact
@@ -18,31 +19,38 @@ FASTEST_FIRST = {
 }
 """Runtimes of each form of artifacts, by the throughput that was measured on CPUs with AVX-512
 (docs/benchmarks.md, "Which runtime"): OpenVINO has the faster standard operators, and ONNX Runtime
-gains more from ours. No GPU has more than one of them."""
+gains more from ours. TensorRT, which no GPU has run yet, is taken for its engines only."""
+
+ENGINES = (".engine", ".plan")
+"""Names of engines of TensorRT end so."""
 
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".pkl")
 """Names of checkpoints end so; other files are taken for artifacts."""
 
 
-def choose_runtime(path: str | Path, device: str = "cpu") -> Runtime:
+def choose_runtime(path: str | Path | Artifact, device: str = "cpu") -> Runtime:
     """Return the runtime that `refinemask.engines.open` takes for "auto", and log why.
 
     For checkpoints, and names of shipped models, that is PyTorch; for artifacts, the first of
     `FASTEST_FIRST` that runs on the device and is installed, with the library of our operators if
-    the form is fused.
+    the form is fused. Engines run in the TensorRT that they were built for.
 
     Args:
-        path: an artifact, a checkpoint, or the name of a shipped model.
+        path: an artifact, an engine, a checkpoint, or the name of a shipped model.
         device: "cpu", "cuda" or "cuda:N".
 
     Raises:
         RefineMaskError: the file is not an artifact, or no runtime is installed that runs it on the
             device; the error says what each of them lacks.
     """
-    if str(path) in shipped_models() or Path(path).suffix in CHECKPOINTS:
-        logger.info("%s runs in PyTorch, as checkpoints do", path)
-        return RUNTIMES["torch"]
-    form = Artifact.open(path).metadata.form
+    if not isinstance(path, Artifact):
+        if path in shipped_models() or Path(path).suffix in CHECKPOINTS:
+            logger.info("%s runs in PyTorch, as checkpoints do", path)
+            return RUNTIMES["torch"]
+        if Path(path).suffix in ENGINES:
+            return RUNTIMES[read_record(Path(path)).runtime]
+        path = Artifact.open(path)
+    form, path = path.metadata.form, path.path
     lacking: list[str] = []
     for name in FASTEST_FIRST[form]:
         try:

@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from refinemask.engines.runtimes import RUNTIMES, Runtime
+from refinemask.engines.tensorrt.flavours import FLAVOURS
 from refinemask.engines.trial import Trial, try_runtime
 from refinemask.inference import native
-
-_TENSORRTS = (
-    Runtime("tensorrt", "TensorRT", "tensorrt", "gpu"),
-    Runtime("tensorrt_rtx", "TensorRT-RTX", "tensorrt_rtx_bindings", "tensorrt-rtx"),
-)
 
 HOSTS: dict[native.Kind, tuple[str, ...]] = {
     "runtime": ("python",),
@@ -29,14 +25,6 @@ HOSTS: dict[native.Kind, tuple[str, ...]] = {
     "trt_auto": ("tensorrt", "tensorrt_rtx"),
 }
 """What loads each library."""
-
-_FUSED: dict[tuple[str, str], native.Kind] = {
-    ("onnxruntime", "cpu"): "ort",
-    ("onnxruntime", "cuda"): "ort_cuda",
-    ("openvino", "cpu"): "openvino",
-    ("tensorrt_rtx", "build"): "trt",
-}
-"""The library that the fused form needs, by runtime and place."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +90,7 @@ class Diagnosis:
 
 def diagnose() -> Diagnosis:
     """Try what is installed, several things at a time; what is missing or broken is no error."""
-    runtimes = {runtime.name: runtime for runtime in (*RUNTIMES.values(), *_TENSORRTS)}
-    hosts = {"python", *(name for name, one in runtimes.items() if is_installed(one.module))}
+    hosts = {"python", *(name for name, one in RUNTIMES.items() if is_installed(one.module))}
     paths = {kind: native.library(kind) for kind in native.STEMS}
     found: list[_Job] = [
         (host, kind, path)
@@ -119,7 +106,7 @@ def diagnose() -> Diagnosis:
     driver = _driver_state(trials["driver", None])
     states = {
         name: _runtime_state(one, name in hosts, trials, libraries, driver)
-        for name, one in runtimes.items()
+        for name, one in RUNTIMES.items()
     }
     return Diagnosis(driver, states, libraries)
 
@@ -172,7 +159,7 @@ def _runtime_state(
     libraries: Mapping[native.Kind, LibraryState],
     driver: Driver,
 ) -> RuntimeState:
-    name = runtime.title, _install(runtime)
+    name = runtime.title, f"pip install 'refinemask[{runtime.extra}]'"
     if not installed:
         return RuntimeState(*name, False)
     own = [trial for (host, _), trial in trials.items() if host == runtime.name]
@@ -180,7 +167,7 @@ def _runtime_state(
     if alive is None:
         return RuntimeState(*name, True, _version(runtime.module), own[0].problem)
     details = dict(alive.replies[0])
-    places = _places(runtime.name, details, driver)
+    places = _places(runtime, details, driver)
     forms = {place: _forms(runtime, place, libraries) for place in places}
     return RuntimeState(
         *name,
@@ -192,17 +179,11 @@ def _runtime_state(
     )
 
 
-def _install(runtime: Runtime) -> str:
-    if runtime.name == "tensorrt":  # no extra brings it
-        return "pip install tensorrt"
-    return f"pip install 'refinemask[{runtime.extra}]'"
-
-
-def _places(name: str, details: Mapping[str, Any], driver: Driver) -> list[str]:
-    if name == "tensorrt":
-        return []
-    if name == "tensorrt_rtx":
-        return ["build"]
+def _places(runtime: Runtime, details: Mapping[str, Any], driver: Driver) -> list[str]:
+    """Return where a runtime runs here, and "build" where it builds engines without a GPU."""
+    if runtime.needs_gpu:
+        builds = ["build"] if FLAVOURS[runtime.name].portable or driver.gpus else []
+        return builds + ["cuda"] * bool(driver.gpus)
     on_gpu = bool(driver.gpus) and (details.get("cuda_starts") or details.get("gpus", 0) > 0)
     return ["cpu", "cuda"] if on_gpu else ["cpu"]
 
@@ -211,11 +192,12 @@ def _forms(
     runtime: Runtime, place: str, libraries: Mapping[native.Kind, LibraryState]
 ) -> tuple[str, ...]:
     """Return the forms that a runtime takes: the fused one with a library that loads only."""
-    forms = ("fused", "static") if place == "build" else runtime.forms or ("checkpoint",)
-    needed = _FUSED.get((runtime.name, place))
-    if needed is None or libraries[needed].loads.get(runtime.name):
-        return forms
-    return tuple(form for form in forms if form != "fused")
+    if not runtime.forms:
+        return ("checkpoint",)
+    needed = runtime.libraries["cuda" if place == "build" else place]
+    if libraries[needed].loads.get(runtime.name):
+        return runtime.forms
+    return tuple(form for form in runtime.forms if form != "fused")
 
 
 def _shortcoming(name: str, details: Mapping[str, Any], trial: Trial, driver: Driver) -> str | None:

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from refinemask.engines.base import Engine, Inputs
+from refinemask.engines.graph import GraphEngine
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
-from refinemask.inference.artifact import Artifact, output_type
-from refinemask.inference.padded_outputs import PaddedArrays
-from refinemask.inference.structures import RawArrays
+from refinemask.inference.artifact import Artifact
 
 
 def open_engine(path: str | Path | Artifact, device: str, threads: int | None) -> Engine:
@@ -24,7 +22,7 @@ def open_engine(path: str | Path | Artifact, device: str, threads: int | None) -
     return OnnxRuntimeEngine(artifact, device, threads)
 
 
-class OnnxRuntimeEngine(Engine):
+class OnnxRuntimeEngine(GraphEngine):
     """An `onnxruntime.InferenceSession`; safe to use from several threads."""
 
     def __init__(
@@ -60,28 +58,10 @@ class OnnxRuntimeEngine(Engine):
                 "with nvidia-smi, or use the device cpu"
             )
         self._session = session
-        self._outputs = output_type(artifact.metadata)
 
     def end_trace(self) -> Path:
         """Stop timing layers; return the file of all times until now."""
         return Path(self._session.end_profiling())
-
-    def _run(
-        self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
-    ) -> RawArrays | PaddedArrays:
-        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
-        return self._outputs(*self._fetch(self._outputs._fields, inputs))
-
-    def _run_rois(
-        self,
-        images: NDArray[np.uint8],
-        image_sizes: NDArray[np.int64],
-        rois: NDArray[np.float32],
-        labels: NDArray[np.int64],
-    ) -> NDArray[np.float32]:
-        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
-        inputs = {**inputs, "rois": rois, "labels": labels}
-        return self._fetch(["masks"], inputs)[0]
 
     def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
         outputs: list[NDArray[Any]] = self._session.run(names, inputs)

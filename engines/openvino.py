@@ -6,18 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 
 from refinemask.engines.base import Engine, Inputs
+from refinemask.engines.graph import GraphEngine
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
-from refinemask.inference.artifact import Artifact, output_type
-from refinemask.inference.padded_outputs import PaddedArrays
-from refinemask.inference.structures import RawArrays
+from refinemask.inference.artifact import Artifact
 
 CACHE_CAPACITY = 100
 """Most compiled layers that are kept for shapes of earlier images. OpenVINO's own limit is 5000,
@@ -59,7 +57,7 @@ def read_onnx(path: Path, operators: Path | None = None) -> openvino.Model:
     return reader.convert(reader.load(str(path)))
 
 
-class OpenVinoEngine(Engine):
+class OpenVinoEngine(GraphEngine):
     """A compiled OpenVINO model; safe to use from several threads: each has its own request."""
 
     def __init__(
@@ -90,29 +88,11 @@ class OpenVinoEngine(Engine):
         except RuntimeError as error:
             raise artifact.load_error(error) from error
         self._local = threading.local()
-        self._outputs = output_type(artifact.metadata)
 
     def layer_counts(self) -> list[tuple[str, str, float]]:
         """Return name, kind and seconds of each layer in the last run of this thread."""
         found = self._local.request.get_profiling_info()
         return [(one.node_name, one.node_type, one.real_time.total_seconds()) for one in found]
-
-    def _run(
-        self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
-    ) -> RawArrays | PaddedArrays:
-        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
-        return self._outputs(*self._fetch(self._outputs._fields, inputs))
-
-    def _run_rois(
-        self,
-        images: NDArray[np.uint8],
-        image_sizes: NDArray[np.int64],
-        rois: NDArray[np.float32],
-        labels: NDArray[np.int64],
-    ) -> NDArray[np.float32]:
-        inputs: Inputs = {"images": images, "image_sizes": image_sizes}
-        inputs = {**inputs, "rois": rois, "labels": labels}
-        return self._fetch(["masks"], inputs)[0]
 
     def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
         if not hasattr(self._local, "request"):

@@ -81,7 +81,9 @@ RUNTIMES = {
         Runtime("openvino", "OpenVINO", "openvino", "openvino", {"cpu": "openvino"}, _FORMS),
         Runtime("torch", "PyTorch", "torch", "torch", {"cpu": "torch", "cuda": "torch"}),
         *(
-            Runtime(one.name, one.title, one.module, one.extra, {"cuda": "trt"}, ("fused", "static"))
+            Runtime(
+                one.name, one.title, one.module, one.extra, {"cuda": "trt"}, ("fused", "static")
+            )
             for one in FLAVOURS.values()
         ),
     )

@@ -7,9 +7,10 @@ from refinemask.engines.tensorrt.flavours import TENSORRT
 
 if TYPE_CHECKING:
     from refinemask.engines.base import Engine
+    from refinemask.inference.artifact import Artifact
 
 
-def open_engine(path: str | Path, device: str, threads: int | None) -> "Engine":
+def open_engine(path: "str | Path | Artifact", device: str, threads: int | None) -> "Engine":
     """Open an engine of TensorRT; see `runtime.open_with`."""
     from refinemask.engines.tensorrt.runtime import open_with
 

@@ -27,26 +27,25 @@ def cache_folder() -> Path:
     return Path(own) if own else Path(base) / "refinemask"
 
 
-def cached_engine(artifact: Path, flavour: Flavour, index: int) -> Path:
+def cached_engine(artifact: Artifact, flavour: Flavour, index: int) -> Path:
     """Return the engine of an artifact for a GPU; build it if there is none yet, and say so.
 
     Raises:
         RefineMaskError: there is no such GPU, or as `build_artifact`.
     """
-    opened = Artifact.open(artifact)
-    check_form(opened, flavour.title)
+    check_form(artifact, flavour.title)
     gpu = current_gpu(index)
-    engine = engine_path(opened, flavour, f"{gpu.name} {gpu.capability}")
+    engine = engine_path(artifact, flavour, f"{gpu.name} {gpu.capability}")
     try:
         check_host(read_record(engine), engine)
     except RefineMaskError:  # there is none, or it does not fit what is installed now
         logger.warning(
             "building the engine of %s for %s, once: it is kept in %s",
-            artifact,
+            artifact.path,
             gpu.name,
             engine.parent,
         )
-        build_artifact(opened, engine, BuildOptions(flavour.name))
+        build_artifact(artifact, engine, BuildOptions(flavour.name))
     return engine
 
 

@@ -1,14 +1,15 @@
 """Run engines of TensorRT and TensorRT-RTX on an NVIDIA GPU."""
 
 import threading
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.engines.base import Engine
+from refinemask.engines.base import Engine, Inputs
+from refinemask.engines.graph import GraphEngine
 from refinemask.engines.tensorrt.cache import cached_engine
 from refinemask.engines.tensorrt.flavours import Flavour
 from refinemask.engines.tensorrt.gpu import check, cuda_runtime, current_gpu
@@ -16,21 +17,21 @@ from refinemask.engines.tensorrt.memory import Buffer, Stream
 from refinemask.engines.tensorrt.record import EngineRecord, check_gpu, check_host, read_record
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
-from refinemask.inference.artifact import output_type
-from refinemask.inference.padded_outputs import PaddedArrays
-from refinemask.inference.structures import RawArrays
+from refinemask.inference.artifact import Artifact
 
 
-def open_with(flavour: Flavour, path: str | Path, device: str, threads: int | None) -> Engine:
+def open_with(
+    flavour: Flavour, path: str | Path | Artifact, device: str, threads: int | None
+) -> Engine:
     """Open an engine, or that of an artifact (`.onnx`), which is built at its first use.
 
     See `refinemask.engines.open`; `threads` has no meaning on a GPU.
     """
     flavour.require()
     index = _device_index(device)
+    if isinstance(path, Artifact) or Path(path).suffix == ".onnx":
+        path = cached_engine(Artifact.open(path), flavour, index)
     path = Path(path)
-    if path.suffix == ".onnx":
-        path = cached_engine(path, flavour, index)
     record = read_record(path)
     if record.flavour is not flavour:
         raise RefineMaskError(
@@ -48,7 +49,7 @@ def _device_index(device: str) -> int:
     return int(index or 0)
 
 
-class TensorRtEngine(Engine):
+class TensorRtEngine(GraphEngine):
     """An engine with one context and one stream: calls from several threads take turns."""
 
     def __init__(self, path: Path, record: EngineRecord, index: int) -> None:
@@ -58,7 +59,6 @@ class TensorRtEngine(Engine):
         self._index = index
         self._lock = threading.Lock()
         self._record = record
-        self._outputs = output_type(record.metadata)
         self._use_gpu()
         self._trt = import_module(record.flavour.module)
         self._engine = self._load(path)
@@ -96,38 +96,21 @@ class TensorRtEngine(Engine):
         """Make the GPU the current one of this thread."""
         check(cuda_runtime().cudaSetDevice(self._index), f"the GPU cuda:{self._index}")
 
-    def _run(
-        self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]
-    ) -> RawArrays | PaddedArrays:
-        found = self._infer({"images": images, "image_sizes": image_sizes})
-        return self._outputs(*(found[name] for name in self._outputs._fields))
-
-    def _run_rois(
-        self,
-        images: NDArray[np.uint8],
-        image_sizes: NDArray[np.int64],
-        rois: NDArray[np.float32],
-        labels: NDArray[np.int64],
-    ) -> NDArray[np.float32]:
-        feeds: dict[str, NDArray[Any]] = {"images": images, "image_sizes": image_sizes}
-        masks: NDArray[np.float32] = self._infer(feeds | {"rois": rois, "labels": labels})["masks"]
-        return masks
-
-    def _infer(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        for name, array in feeds.items():
+    def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
+        for name, array in inputs.items():
             self._record.profile.check(name, array.shape)
         with self._lock:
             self._use_gpu()
-            for name, array in feeds.items():
+            for name, array in inputs.items():
                 self._feed(name, array)
             for name in self._found:
                 self._context.set_output_allocator(name, self._allocator)
             if not self._context.execute_async_v3(self._stream.handle):
                 raise RefineMaskError(f"{self.source} cannot be run: TensorRT refuses the inputs")
             self._stream.wait()
-            fetched = {name: self._fetch(name) for name in self._found}
+            received = [self._received(name) for name in names]
             self._stream.wait()
-            return {name: array.copy() for name, array in fetched.items()}
+            return [array.copy() for array in received]
 
     def _feed(self, name: str, array: NDArray[Any]) -> None:
         pinned, on_gpu = self._inputs[name]
@@ -141,7 +124,7 @@ class TensorRtEngine(Engine):
         self._stream.copy(address, pinned.address, array.nbytes)
         self._context.set_tensor_address(name, address)
 
-    def _fetch(self, name: str) -> NDArray[Any]:
+    def _received(self, name: str) -> NDArray[Any]:
         pinned, on_gpu = self._found[name]
         dtype = self._trt.nptype(self._engine.get_tensor_dtype(name))
         array = pinned.view(dtype, self._allocator.shapes[name])

@@ -13,6 +13,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.images import save_image
 from tests.cli.program import invoke
+from tests.engines.conftest import CPU_RUNTIMES
 from tests.engines.test_engines import FUSED_GRAPH, run_without
 
 
@@ -24,10 +25,15 @@ def logged(caplog):
 
 def test_every_runtime_has_a_place_in_each_of_its_forms():
     for form, names in FASTEST_FIRST.items():
-        runs = [name for name in ARTIFACT_RUNTIMES if form in RUNTIMES[name].forms]
+        runs = [name for name in CPU_RUNTIMES if form in RUNTIMES[name].forms]
         assert sorted(names) == sorted(runs)
     forms = {form for runtime in RUNTIMES.values() for form in runtime.forms}
     assert set(FASTEST_FIRST) == forms
+
+
+def test_an_engine_runs_in_what_it_was_built_for(tmp_path):
+    with pytest.raises(RefineMaskError, match="does not exist; build it with: refinemask build"):
+        choose_runtime(tmp_path / "model.engine")
 
 
 def test_the_fastest_runs_an_artifact(make_artifact, logged):

@@ -115,7 +115,7 @@ def test_a_gpu_that_a_runtime_cannot_use_is_a_problem(name, details, gpus, place
     if "providers" in details:
         details["providers"] = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     driver = Driver(None, "13.0", (GPU,) * gpus)
-    assert _places(name, details, driver) == places
+    assert _places(RUNTIMES[name], details, driver) == places
     trial = Trial(({"version": "1", **details},), None, "libcudnn.so.9: no such file")
     libraries = dict.fromkeys(native.STEMS, LibraryState(None))
     state = _runtime_state(RUNTIMES[name], True, {(name, None): trial}, libraries, driver)

@@ -11,7 +11,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference.metadata import InputLimits
 from refinemask.inference.pipeline import IN_FLIGHT
 from refinemask.inference.predictor import DEFAULT_BATCH_SIZE
-from tests.engines.conftest import GRAPH
+from tests.engines.conftest import CPU_RUNTIMES, GRAPH
 
 LANDSCAPE, PORTRAIT = (64, 96), (96, 64)
 SHAPES = (LANDSCAPE, PORTRAIT, (128, 192), (60, 90), PORTRAIT, LANDSCAPE, (96, 96))
@@ -28,7 +28,7 @@ def examples():
     return [grey(level, size) for level, size in zip(levels, SHAPES, strict=True)]
 
 
-@pytest.fixture(params=refinemask.engines.ARTIFACT_RUNTIMES)
+@pytest.fixture(params=CPU_RUNTIMES)
 def engine(request, make_artifact):
     pytest.importorskip(request.param)
     return refinemask.engines.open(make_artifact(), request.param)

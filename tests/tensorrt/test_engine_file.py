@@ -332,7 +332,7 @@ def test_cached_engines(artifact, tmp_path, monkeypatch):
     names = {first, engine_path(other, TENSORRT_RTX, "GPU 8.9")}
     assert len(names | {engine_path(artifact, TENSORRT_RTX, "GPU 8.6")}) == 3
     with pytest.raises(RefineMaskError, match="there is no GPU cuda:0"):
-        cached_engine(artifact.path, TENSORRT_RTX, 0)
+        cached_engine(artifact, TENSORRT_RTX, 0)
     assert not list(tmp_path.iterdir())
 
 
