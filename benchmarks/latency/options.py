@@ -18,8 +18,10 @@ class BenchOptions:
     """An image, or a folder of images; may be repeated."""
     artifacts: Annotated[tuple[str, ...], Option(flag="--artifact", metavar="FILE[@RUNTIME]")] = ()
     """What to measure; may be repeated. Ratios are to the first."""
+    engines: Annotated[tuple[str, ...], Option(flag="--engine", metavar="FILE.engine")] = ()
+    """An engine of TensorRT to measure on a GPU, after the artifacts; may be repeated."""
     models: Annotated[tuple[str, ...], Option(flag="--model", metavar="CHECKPOINT|NAME")] = ()
-    """A model to measure in PyTorch, after the artifacts; may be repeated. Export one that needs
+    """A model to measure in PyTorch, after the others; may be repeated. Export one that needs
     --bn-eps, and give it as an artifact."""
     runtime: Annotated[str, Option(choices=tuple(RUNTIMES))] = next(iter(RUNTIMES))
     """What runs an artifact that names no runtime."""
@@ -41,12 +43,14 @@ class BenchOptions:
         if not self.images:
             raise WrongUsage("no images to measure with; give at least one --images DIR")
         if not self.targets:
-            raise WrongUsage("give at least one --artifact FILE or --model CHECKPOINT|NAME")
+            raise WrongUsage(
+                "give at least one --artifact FILE, --engine FILE or --model CHECKPOINT|NAME"
+            )
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Everything that is measured, as `FILE[@RUNTIME]`."""
-        return (*self.artifacts, *(f"{model}@torch" for model in self.models))
+        return (*self.artifacts, *self.engines, *(f"{model}@torch" for model in self.models))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refinemask import engines
+from refinemask.engines.automatic import ENGINES
+from refinemask.engines.tensorrt.record import read_record
 from refinemask.errors import RefineMaskError
 from refinemask.printable import one_line
 
@@ -38,10 +40,10 @@ class Target:
 
 
 def parse_target(text: str, runtime: str) -> Target:
-    """Parse `FILE[@RUNTIME]`; `runtime` is the default.
+    """Parse `FILE[@RUNTIME]`; `runtime` is the default, but for engines, which have one.
 
     Raises:
-        RefineMaskError: the part after the @ is not a runtime.
+        RefineMaskError: the part after the @ is not a runtime, or an engine is not as it was built.
     """
     path, separator, suffix = text.rpartition("@")
     if separator and path and suffix in engines.RUNTIMES:
@@ -51,6 +53,8 @@ def parse_target(text: str, runtime: str) -> Target:
             f"unknown runtime {suffix!r} in {text!r}; write FILE@RUNTIME with one of "
             f"{', '.join(engines.RUNTIMES)}"
         )
+    if Path(text).suffix in ENGINES:
+        return Target(text, read_record(Path(text)).runtime)
     return Target(text, runtime)
 
 

@@ -80,8 +80,11 @@ def test_refinemask_export_is_refinemask_export() -> None:
         ),
         ("verify --artifact a --images . --model a --runtimes torch,torch", "torch is given twice"),
         ("verify --artifact a --images . --model a --runtimes torch", "two or more runtimes"),
-        ("bench --images .", "give at least one --artifact FILE or --model"),
-        ("report --images . --output x.html", "give at least one --artifact FILE or --model"),
+        ("bench --images .", "give at least one --artifact FILE, --engine FILE or --model"),
+        (
+            "report --images . --output x.html",
+            "give at least one --artifact FILE, --engine FILE or --model",
+        ),
         ("info", "FILE|NAME"),
         ("info a.onnx --size 800", "--size must be HEIGHTxWIDTH"),
         ("data cityscapes --source . --output out", "cityscapes"),

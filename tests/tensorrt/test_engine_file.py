@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from refinemask import engines
@@ -25,6 +26,7 @@ from refinemask.engines.tensorrt.profile import default_profile
 from refinemask.engines.tensorrt.record import EngineRecord, check_gpu, check_host, read_record
 from refinemask.errors import RefineMaskError
 from refinemask.inference.artifact import Artifact
+from refinemask.inference.images import save_image
 from refinemask.inference.metadata import InputLimits, sidecar_path
 from tests.artifact_bytes import make_metadata, model_bytes
 from tests.cli.program import invoke
@@ -106,6 +108,18 @@ def test_info_describes_it(engine):
 def test_running_it_needs_a_gpu(engine):
     with pytest.raises(RefineMaskError, match=r"there is no GPU cuda:0.*nvidia-smi"):
         engines.open(engine, "tensorrt_rtx")
+
+
+def test_bench_takes_engines(engine, tmp_path):
+    photo = tmp_path / "photo.png"
+    save_image(photo, np.zeros((64, 96, 3), np.uint8))
+    done = invoke("bench", "--engine", engine, "--images", photo)
+    assert done.exit_code == 1
+    assert "there is no GPU cuda:0" in done.stderr
+    sidecar_path(engine).unlink()
+    done = invoke("bench", "--engine", engine, "--images", photo)
+    assert done.exit_code == 1
+    assert "engines are code: only those that refinemask build wrote" in done.stderr
 
 
 @pytest.mark.parametrize("length", [0, 100, -1])
