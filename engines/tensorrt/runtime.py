@@ -39,6 +39,11 @@ def open_with(
             f"{record.runtime}"
         )
     check_host(record, path)
+    if "--strip-weights" in record.options:
+        raise RefineMaskError(
+            f"{path} has no weights, for programs that refit it from {record.artifact}; build it "
+            "again without --strip-weights to open it here"
+        )
     return TensorRtEngine(path, record, index)
 
 

@@ -162,6 +162,7 @@ def test_no_engine(tmp_path):
         ({"artifact": "model\x1b[2J.onnx"}, "it is damaged"),
         ({"options": ["x" * 5000]}, "it is damaged"),
         ({"more": 1}, "it is damaged"),
+        ({"options": ["--strip-weights"]}, "has no weights.*build it again without"),
         ({"metadata": {}}, "not the metadata of an artifact"),
     ],
 )
