@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from refinemask.engines.tensorrt.build import build_engine
+from refinemask.engines.tensorrt.flavours import FLAVOURS
 from refinemask.engines.tensorrt.profile import Profile
 
 RTX_CAPABILITIES = {(7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1)}
@@ -18,43 +19,16 @@ RTX_CAPABILITIES = {(7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1)}
 
 def build(onnx_file: Path, profile: Profile, libraries: Sequence[Path]) -> "Runner":
     """Build an engine with TensorRT or else TensorRT-RTX; skip the test where there is neither."""
-    if find_spec("tensorrt") is not None:
-        trt = import_module("tensorrt")
-        return Runner(trt, _build_with_tensorrt(trt, onnx_file, profile, libraries), libraries)
-    if find_spec("tensorrt_rtx_bindings") is None:
+    installed = [one for one in FLAVOURS.values() if find_spec(one.module) is not None]
+    if not installed:
         pytest.skip("neither TensorRT nor TensorRT-RTX is installed")
-    if torch.cuda.get_device_capability() not in RTX_CAPABILITIES:
+    flavour = installed[0]
+    if flavour.portable and torch.cuda.get_device_capability() not in RTX_CAPABILITIES:
         pytest.skip(
             f"TensorRT-RTX does not run on {torch.cuda.get_device_name()}; install TensorRT"
         )
-    engine = build_engine(onnx_file, profile, libraries)
-    return Runner(import_module("tensorrt_rtx_bindings"), engine.data, libraries)
-
-
-def _build_with_tensorrt(
-    trt: Any, onnx_file: Path, profile: Profile, libraries: Sequence[Path]
-) -> bytes:
-    logger = trt.Logger(trt.Logger.WARNING)
-    builder = trt.Builder(logger)
-    _load(trt, libraries)
-    # TensorRT 11 has strongly typed networks only, and no flag for them.
-    typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    network = builder.create_network(0 if typed is None else 1 << int(typed))
-    parser = trt.OnnxParser(network, logger)
-    parsed = parser.parse_from_file(str(onnx_file))
-    assert parsed, [parser.get_error(i).desc() for i in range(parser.num_errors)]
-    config = builder.create_builder_config()
-    if hasattr(trt.BuilderFlag, "TF32"):
-        config.clear_flag(trt.BuilderFlag.TF32)
-    made = builder.create_optimization_profile()
-    for name, shapes in profile.shapes.items():
-        made.set_shape(name, *shapes)
-    for name, values in profile.values.items():
-        made.set_shape_input(name, *values)
-    config.add_optimization_profile(made)
-    engine = builder.build_serialized_network(network, config)
-    assert engine is not None, "the builder refuses the model"
-    return bytes(engine)
+    engine = build_engine(onnx_file, profile, libraries, flavour=flavour)
+    return Runner(import_module(flavour.module), engine.data, libraries)
 
 
 def _load(trt: Any, libraries: Sequence[Path]) -> None:
