@@ -16,7 +16,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.files import sha256
 from refinemask.inference import native
 from refinemask.inference.metadata import MAX_BYTES, ArtifactMetadata, sidecar_path
-from refinemask.printable import is_clean, shown
+from refinemask.printable import is_clean, last_line, shown
 
 SCHEMA_VERSION = 1
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -86,7 +86,7 @@ class EngineRecord:
             record = EngineRecord(**values)
             _check(record)
         except _DAMAGED as error:
-            raise RefineMaskError("it is damaged") from error
+            raise RefineMaskError(f"it is damaged ({last_line(error)})") from error
         return record
 
 
@@ -165,19 +165,19 @@ def _profile(values: dict[str, Any]) -> Profile:
 def _range(triple: Any) -> Range:
     least, usual, most = (tuple(shape) for shape in triple)
     if not all(type(size) is int and size >= 0 for size in (*least, *usual, *most)):
-        raise ValueError(triple)
+        raise ValueError(f"the profile has the shapes {shown(triple)}")
     return least, usual, most
 
 
 def _check(record: EngineRecord) -> None:
     """Raise an error of `_DAMAGED` unless all values are as they are written."""
+    if record.runtime not in FLAVOURS:
+        raise ValueError(f"the runtime is {shown(record.runtime)}")
     texts = [record.tool_version, record.runtime_version, record.artifact]
-    texts += [*record.compute_capabilities, *record.options]
-    digests = [record.engine_sha256, record.artifact_sha256]
-    digests += [] if record.plugins_sha256 is None else [record.plugins_sha256]
-    if not (
-        record.runtime in FLAVOURS
-        and all(len(text) <= _MAX_LENGTH and is_clean(text) for text in texts)
-        and all(_DIGEST.fullmatch(digest) for digest in digests)
-    ):
-        raise ValueError(record)
+    for text in (*texts, *record.compute_capabilities, *record.options):
+        if type(text) is not str or len(text) > _MAX_LENGTH or not is_clean(text):
+            raise ValueError(f"a text is {shown(text)}")
+    plugins = [] if record.plugins_sha256 is None else [record.plugins_sha256]
+    for digest in (record.engine_sha256, record.artifact_sha256, *plugins):
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"a hash is {shown(digest)}")

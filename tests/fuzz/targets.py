@@ -16,6 +16,7 @@ import torch
 from refinemask import engines
 from refinemask.checkpoints import load_model
 from refinemask.checkpoints.shipped import find_checkpoint
+from refinemask.cli.file_description import describe_file
 from refinemask.configs.presets import maskrcnn_r50
 from refinemask.data.boxes_file import read_boxes
 from refinemask.data.dataset import InstanceDataset
@@ -25,7 +26,7 @@ from refinemask.evaluation.measure import check_masks, measure_file
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.drawing import draw
 from refinemask.inference.images import load_image
-from refinemask.inference.metadata import METADATA_KEY
+from refinemask.inference.metadata import METADATA_KEY, sidecar_path
 from refinemask.inference.prediction import file_sources
 from refinemask.inference.results import to_coco_results
 from refinemask.inference.rois import given_boxes
@@ -49,6 +50,9 @@ from tests.fuzz.formats import (
     mutate_safetensors,
 )
 from tests.fuzz.mutations import Mutation, mutate_bytes, mutate_json, mutate_text
+
+ENGINE = b"an engine"
+"""What the records in the corpus are about."""
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -91,6 +95,13 @@ def _read_artifact(data: bytes, folder: Path) -> None:
     detections = engine.predict(image)
     to_coco_results(detections, "a.png", engine.category_ids)
     draw(image, detections, engine.class_names)
+
+
+def _read_engine(data: bytes, folder: Path) -> None:
+    engine = folder / "a.engine"
+    engine.write_bytes(ENGINE)
+    sidecar_path(engine).write_bytes(data)
+    describe_file(engine)
 
 
 def _read_safetensors(data: bytes, folder: Path) -> None:
@@ -210,6 +221,7 @@ TARGETS = {
     target.name: target
     for target in (
         Target("artifact", _read_artifact, mutate_artifact, _artifact_seeds),
+        Target("engine", _read_engine, mutate_json),
         Target("safetensors", _read_safetensors, mutate_safetensors, _safetensors_seeds),
         Target("pickle", _read_pickle, mutate_checkpoint, _pickle_seeds),
         Target("coco", _read_coco, mutate_parts(mutate_json, mutate_json)),
