@@ -45,7 +45,7 @@ def cached_engine(artifact: Artifact, flavour: Flavour, index: int) -> Path:
             gpu.name,
             engine.parent,
         )
-        build_artifact(artifact, engine, BuildOptions(flavour.name))
+        build_artifact(artifact, engine, BuildOptions(flavour.name), gpu=index)
     return engine
 
 

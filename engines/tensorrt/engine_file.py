@@ -32,6 +32,7 @@ def build_artifact(
     output: Path,
     options: BuildOptions,
     *,
+    gpu: int = 0,
     timeout: float = 7200.0,
     progress: Progress | None = None,
 ) -> tuple[BuiltEngine, EngineRecord]:
@@ -43,6 +44,7 @@ def build_artifact(
         artifact: of the form fused or static.
         output: the engine, a plan that trtexec and Triton load as well.
         options: how it is built.
+        gpu: number of the GPU that TensorRT builds on, and for.
         timeout: seconds after which to give up.
         progress: called with the steps of the builder that are done, and their number.
 
@@ -58,8 +60,8 @@ def build_artifact(
     purpose = f"the engine of the fused artifact {artifact.path}"
     plugins = native.require("trt", purpose) if artifact.metadata.form == "fused" else None
     capabilities = options.compute_capabilities or ()
-    if not flavour.portable:  # the engine fits the GPU that it is built on
-        capabilities = (current_gpu().capability,)
+    if not flavour.portable and options.hardware_compatibility != "ampere_plus":
+        capabilities = (current_gpu(gpu).capability,)
     beside = sidecar_path(output)
     with (
         _alone(output) as log,
@@ -73,7 +75,7 @@ def build_artifact(
             [plugins] if plugins else [],
             timeout,
             flavour=flavour,
-            settings=options.settings() | {"timing_cache": timing_cache},
+            settings=options.settings() | {"timing_cache": timing_cache, "gpu": gpu},
             log=log,
             progress=progress,
         )

@@ -33,6 +33,15 @@ def current_gpu(index: int = 0) -> Gpu:
     return Gpu(index, properties.name.decode(), f"{properties.major}.{properties.minor}")
 
 
+def use_gpu(index: int) -> None:
+    """Make a GPU the current one of this thread.
+
+    Raises:
+        RefineMaskError: as `current_gpu`.
+    """
+    check(cuda_runtime().cudaSetDevice(index), f"there is no GPU cuda:{index}")
+
+
 def cuda_runtime() -> Any:
     """Return the Python interface of the CUDA runtime.
 

@@ -12,7 +12,7 @@ from refinemask.engines.base import Engine, Inputs
 from refinemask.engines.graph import GraphEngine
 from refinemask.engines.tensorrt.cache import cached_engine
 from refinemask.engines.tensorrt.flavours import Flavour
-from refinemask.engines.tensorrt.gpu import check, cuda_runtime, current_gpu
+from refinemask.engines.tensorrt.gpu import current_gpu, use_gpu
 from refinemask.engines.tensorrt.memory import Buffer, Stream
 from refinemask.engines.tensorrt.record import EngineRecord, check_gpu, check_host, read_record
 from refinemask.errors import RefineMaskError
@@ -64,7 +64,7 @@ class TensorRtEngine(GraphEngine):
         self._index = index
         self._lock = threading.Lock()
         self._record = record
-        self._use_gpu()
+        use_gpu(self._index)
         self._trt = import_module(record.flavour.module)
         self._engine = self._load(path)
         self._context = self._engine.create_execution_context()
@@ -97,15 +97,11 @@ class TensorRtEngine(GraphEngine):
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         return [name for name in names if self._engine.get_tensor_mode(name).name == mode]
 
-    def _use_gpu(self) -> None:
-        """Make the GPU the current one of this thread."""
-        check(cuda_runtime().cudaSetDevice(self._index), f"the GPU cuda:{self._index}")
-
     def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
         for name, array in inputs.items():
             self._record.profile.check(name, array.shape)
         with self._lock:
-            self._use_gpu()
+            use_gpu(self._index)
             for name, array in inputs.items():
                 self._feed(name, array)
             for name in self._found:

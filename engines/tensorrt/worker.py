@@ -15,6 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from refinemask.engines.tensorrt.gpu import use_gpu
+from refinemask.errors import RefineMaskError
+
 trt: Any = import_module(sys.argv[1])
 
 Json = dict[str, Any]
@@ -62,6 +65,8 @@ class Progress(trt.IProgressMonitor):
 def build(request: Json, data_file: Path) -> Json:
     """Build an engine and write it to `data_file`; return its build time and its network."""
     log = Log()
+    if request["settings"].get("gpu"):
+        use_gpu(request["settings"]["gpu"])
     load_libraries(request["libraries"])
     builder = trt.Builder(log)
     # TensorRT 11 has strongly typed networks only, and no flag for them.
@@ -220,7 +225,7 @@ def main() -> int:
     task, data_file = sys.argv[2:]
     try:
         reply = TASKS[task](json.load(sys.stdin), Path(data_file))
-    except WorkerError as error:
+    except (WorkerError, RefineMaskError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     write({"reply": reply})
