@@ -216,7 +216,7 @@ def test_ctrl_c_ends_a_build(artifact, tmp_path):
         _, errors = program.communicate(timeout=60)
     assert program.returncode == 130
     assert "interrupted" in errors
-    assert not Path(f"/proc/{child}").exists()
+    assert _ends(child)
     assert {path.name for path in tmp_path.iterdir()} <= {"model.engine.log"}
 
 
@@ -369,10 +369,15 @@ def test_the_worker_ends_when_nobody_waits(artifact, tmp_path):
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as program:
         child = _first_child(program.pid)
         program.kill()
+    assert _ends(child)
+
+
+def _ends(process: int) -> bool:
+    """Wait until a process is gone."""
     until = time.monotonic() + 120
-    while _alive(child) and time.monotonic() < until:
+    while _alive(process) and time.monotonic() < until:
         time.sleep(0.1)
-    assert not _alive(child)
+    return not _alive(process)
 
 
 def _alive(process: int) -> bool:
