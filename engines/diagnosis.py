@@ -21,8 +21,8 @@ HOSTS: dict[native.Kind, tuple[str, ...]] = {
     "ort_cuda": ("onnxruntime",),
     "openvino": ("openvino",),
     "torch": ("torch",),
-    "trt": ("tensorrt", "tensorrt_rtx"),
-    "trt_auto": ("tensorrt", "tensorrt_rtx"),
+    "trt": tuple(FLAVOURS),
+    "trt_auto": tuple(FLAVOURS),
 }
 """What loads each library."""
 
@@ -89,7 +89,7 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Try what is installed, several things at a time; what is missing or broken is no error."""
+    """Try what is installed, several things at a time; nothing missing or broken is an error."""
     hosts = {"python", *(name for name, one in RUNTIMES.items() if is_installed(one.module))}
     paths = {kind: native.library(kind) for kind in native.STEMS}
     found: list[_Job] = [

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from refinemask.engines.tensorrt.flavours import FLAVOURS
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.printable import last_line
@@ -98,9 +99,8 @@ TRIALS: dict[str, Callable[[], Json]] = {
     "onnxruntime": try_onnxruntime,
     "openvino": try_openvino,
     "python": dict,
-    "tensorrt": partial(try_tensorrt, "tensorrt"),
-    "tensorrt_rtx": partial(try_tensorrt, "tensorrt_rtx_bindings"),
     "torch": try_torch,
+    **{one.name: partial(try_tensorrt, one.module) for one in FLAVOURS.values()},
 }
 """What may be tried; "python" is where librefinemask.so runs."""
 
@@ -124,8 +124,8 @@ def load_library(runtime: str, kind: native.Kind, path: Path) -> None:
         from refinemask.ops.compiled import operators
 
         operators()
-    elif runtime in ("tensorrt", "tensorrt_rtx"):
-        _load_plugins("tensorrt" if runtime == "tensorrt" else "tensorrt_rtx_bindings", kind, path)
+    elif runtime in FLAVOURS:
+        _load_plugins(FLAVOURS[runtime].module, kind, path)
 
 
 def _load_plugins(module: str, kind: native.Kind, path: Path) -> None:
@@ -153,7 +153,7 @@ def main() -> int:
     """Try a runtime, and a library in it."""
     runtime, *library = sys.argv[1:]
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # What others print on standard output is no reply.
+    os.dup2(2, 1)  # What others print on standard output is not a reply.
 
     def reply(values: Json) -> None:
         replies.write(f"{json.dumps(values)}\n")

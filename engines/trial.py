@@ -1,15 +1,13 @@
 """Trying a runtime, and a library in it, in a process that may fail or crash."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import refinemask
+from refinemask.child_process import module_command, module_environment
 from refinemask.inference import native
 from refinemask.printable import one_line
 
@@ -40,13 +38,10 @@ def try_runtime(
 ) -> Trial:
     """Import a runtime in a new process, and load a library into it."""
     library = [] if kind is None else [kind, str(path)]
-    command = [sys.executable, "-P", "-m", "refinemask.engines.probes", runtime, *library]
-    python_path = [str(Path(refinemask.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, python_path))}
     try:
         done = subprocess.run(
-            command,
-            env=environment,
+            module_command("refinemask.engines.probes", runtime, *library),
+            env=module_environment(),
             capture_output=True,
             text=True,
             errors="replace",

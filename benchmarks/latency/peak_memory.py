@@ -13,6 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from refinemask.benchmarks.latency.targets import Target
+from refinemask.child_process import module_command, module_environment
 from refinemask.errors import RefineMaskError
 from refinemask.inference.images import load_image
 
@@ -44,8 +45,13 @@ def peak_memory(
         "threads": threads,
         "streams": streams,
     }
-    command = [sys.executable, "-m", "refinemask.benchmarks.latency.peak_memory"]
-    done = subprocess.run(command, input=json.dumps(work), capture_output=True, text=True)
+    done = subprocess.run(
+        module_command("refinemask.benchmarks.latency.peak_memory"),
+        env=module_environment(),
+        input=json.dumps(work),
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise RefineMaskError(

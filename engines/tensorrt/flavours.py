@@ -55,18 +55,18 @@ class Flavour:
         )
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """Return the environment for a process that loads it.
+        """Return what the environment of a process that loads it needs.
 
         The ONNX parser of TensorRT-RTX looks for libtensorrt_rtx.so, while the package has only
         libtensorrt_rtx.so.1. A link of the first name, which is made in `folder`, makes up for it.
         """
         found = find_spec("tensorrt_rtx_libs") if self.portable else None
         if found is None or found.origin is None:
-            return dict(os.environ)
+            return {}
         link = folder / "libtensorrt_rtx.so"
         link.symlink_to(Path(found.origin).parent / f"{link.name}.1")
         places = [str(folder), os.environ.get("LD_LIBRARY_PATH", "")]
-        return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(filter(None, places))}
+        return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, places))}
 
 
 TENSORRT = Flavour(

@@ -1,10 +1,8 @@
 """Run a task of `worker` in a process of its own: what NVIDIA's libraries refuse may end it."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import refinemask
+from refinemask.child_process import module_command, module_environment
 from refinemask.engines.tensorrt.flavours import Flavour
 from refinemask.errors import RefineMaskError
 
@@ -54,14 +52,12 @@ def run_worker(
     flavour.require()
     with tempfile.TemporaryDirectory() as folder:
         data_file, log = Path(folder) / "data", log or Path(folder) / "log"
-        command = [sys.executable, "-P", "-m", f"{__package__}.worker"]
-        command += [flavour.module, task, str(data_file)]
+        worker = f"{__package__}.worker"
+        command = module_command(worker, flavour.module, task, str(data_file))
+        environment = module_environment() | flavour.environment(Path(folder))
         with (
             log.open("wb") as errors,
-            _started(command, _environment(flavour, Path(folder)), errors, timeout) as (
-                child,
-                late,
-            ),
+            _started(command, environment, errors, timeout) as (child, late),
         ):
             reply = _converse(child, request, progress)
             code = child.wait()
@@ -73,13 +69,6 @@ def run_worker(
             )
         reason = _reason(code, log.read_text(encoding="utf-8", errors="replace"))
     raise RefineMaskError(f"{flavour.title} could not {purpose}:\n{reason}")
-
-
-def _environment(flavour: Flavour, folder: Path) -> dict[str, str]:
-    # This package, whatever is in the current folder.
-    places = [str(Path(refinemask.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    path = os.pathsep.join(filter(None, places))
-    return {**flavour.environment(folder), "PYTHONPATH": path}
 
 
 @contextmanager
