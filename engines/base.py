@@ -3,9 +3,8 @@
 import logging
 import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,6 @@ from refinemask.inference.structures import RawArrays
 from refinemask.printable import last_line
 
 logger = logging.getLogger(__name__)
-
-Inputs = Mapping[str, NDArray[Any]]
-"""Of a network, by the names that `Engine.run` and `Engine.run_rois` give them."""
 
 _TASKS: dict[OutputKind, str] = {
     "detections": "detects objects and takes no boxes: use it with predict",
@@ -130,22 +126,6 @@ class Engine(ImagePredictor):
         check_masks(masks, len(rois), self.metadata.model, self.source)
         return masks
 
-    def inspect(self, names: Sequence[str], inputs: Inputs) -> dict[str, NDArray[Any]]:
-        """Run the network, and return outputs of its graph as the runtime gives them.
-
-        For graphs with more outputs than an artifact has; nothing is checked.
-
-        Args:
-            names: of outputs of the graph.
-            inputs: by name, as `run` and `run_rois` take them; contiguous, and as many images as a
-                fixed batch has.
-
-        Raises:
-            RefineMaskError: the runtime fails, or does not run graphs.
-        """
-        with self._running(inputs["images"]):
-            return dict(zip(names, self._fetch(names, inputs), strict=True))
-
     @property
     def outputs(self) -> tuple[OutputKind, ...]:
         """What it can return: "detections" by `run` and `predict`, "masks" by the others."""
@@ -216,10 +196,6 @@ class Engine(ImagePredictor):
     ) -> NDArray[np.float32]:
         """Run contiguous inputs that satisfy the contract for given boxes."""
         raise RefineMaskError(f"{self.source}: this runtime does not take boxes; use another one")
-
-    def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
-        """Run inputs by name that satisfy the contract; return outputs of the graph by name."""
-        raise RefineMaskError(f"{self.source}: this runtime shows no layers; leave it out")
 
     def _check(self, images: NDArray[np.uint8], image_sizes: NDArray[np.int64]) -> None:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:

@@ -7,8 +7,8 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from refinemask.engines.base import Engine, Inputs
-from refinemask.engines.graph import GraphEngine
+from refinemask.engines.base import Engine
+from refinemask.engines.graph import GraphEngine, Inputs
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native

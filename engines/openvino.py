@@ -10,8 +10,8 @@ import openvino
 from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 
-from refinemask.engines.base import Engine, Inputs
-from refinemask.engines.graph import GraphEngine
+from refinemask.engines.base import Engine
+from refinemask.engines.graph import GraphEngine, Inputs
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from refinemask import engines
-from refinemask.engines import Engine
-from refinemask.engines.base import Inputs
+from refinemask.engines.graph import GraphEngine, Inputs
 from refinemask.errors import RefineMaskError
 from refinemask.export.calls import calls_of
 from refinemask.export.forms import FORMS
@@ -61,7 +60,7 @@ def layer_runs(
         RefineMaskError: the artifact does not name its layers, or a runtime does not show them.
     """
     with with_layers(Artifact.open(artifact)) as (copy, names):
-        opened = {name: engines.open(copy, name, device) for name in runtimes if name != "torch"}
+        opened = {name: _open(copy, name, device) for name in runtimes if name != "torch"}
 
         def run(subject: Subject) -> dict[str, Tensors]:
             inputs = graph_inputs(copy.metadata, subject)
@@ -71,6 +70,12 @@ def layer_runs(
             return found
 
         yield run
+
+
+def _open(artifact: Artifact, runtime: str, device: str) -> GraphEngine:
+    engine = engines.open(artifact, runtime, device)
+    assert isinstance(engine, GraphEngine)  # as those of artifacts are
+    return engine
 
 
 @torch.inference_mode()
@@ -124,7 +129,7 @@ def with_layers(artifact: Artifact) -> Iterator[tuple[Artifact, tuple[str, ...]]
         yield dataclasses.replace(artifact, path=path, sha256=sha256(path)), names
 
 
-def run_engine(engine: Engine, names: tuple[str, ...], inputs: Inputs) -> Tensors:
+def run_engine(engine: GraphEngine, names: tuple[str, ...], inputs: Inputs) -> Tensors:
     """Return the layers of an engine of an artifact of `with_layers`."""
     outputs = ("masks",) if "rois" in inputs else ("scores", "labels", "masks")
     found = engine.inspect([*(PREFIX + name for name in names), *outputs], inputs)

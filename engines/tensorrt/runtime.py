@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from refinemask.engines.base import Engine, Inputs
-from refinemask.engines.graph import GraphEngine
+from refinemask.engines.base import Engine
+from refinemask.engines.graph import GraphEngine, Inputs
 from refinemask.engines.tensorrt.cache import cached_engine
 from refinemask.engines.tensorrt.flavours import Flavour
 from refinemask.engines.tensorrt.gpu import current_gpu, use_gpu
@@ -145,7 +145,7 @@ def _load_plugins(trt: Any, library: Path) -> None:
 
 
 def _make_allocator(trt: Any, buffers: dict[str, Buffer]) -> Any:
-    """Return what gives TensorRT memory for outputs, whose sizes only a run tells."""
+    """Return what gives TensorRT memory for outputs, whose sizes are known after a run."""
 
     class Allocator(trt.IOutputAllocator):
         def __init__(self) -> None:

@@ -5,14 +5,12 @@ import json
 import sys
 from dataclasses import replace
 
-import numpy as np
 import onnx
 import pytest
 
 from refinemask import engines
-from refinemask.engines.torch import TorchEngine
 from refinemask.errors import RefineMaskError, WrongUsage
-from refinemask.export.layer_runs import run_engine, with_layers
+from refinemask.export.layer_runs import with_layers
 from refinemask.export.layers import LAYERS, PREFIX
 from refinemask.export.runtime_matrix import open_engines, verify_runtimes
 from refinemask.inference.artifact import Artifact
@@ -121,11 +119,6 @@ def test_an_artifact_that_does_not_name_its_layers(exported, tmp_path):
         with_layers(artifact),
     ):
         pass
-
-
-def test_a_runtime_that_shows_no_layers_says_so(exported, model):
-    with pytest.raises(RefineMaskError, match="this runtime shows no layers; leave it out"):
-        run_engine(TorchEngine(model), ("p2",), {"images": np.zeros((1, 32, 32, 3), np.uint8)})
 
 
 @pytest.mark.parametrize(
