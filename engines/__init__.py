@@ -35,7 +35,7 @@ def open(
             "torch" a checkpoint or the name of a shipped model; for TensorRT also an engine.
         runtime: one of `RUNTIMES`, or "auto" for the fastest that is installed and runs the file on
             the device; which one and why is logged, see `choose_runtime`.
-        device: "cpu", "cuda" or "cuda:N".
+        device: "cpu", "cuda" or "cuda:N"; TensorRT, which has GPUs only, takes "cpu" for the first.
         threads: CPU threads for one inference; None leaves the number to the runtime.
 
     Raises:

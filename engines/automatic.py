@@ -5,7 +5,7 @@ from pathlib import Path
 
 from refinemask.checkpoints.shipped import shipped_models
 from refinemask.engines.runtimes import RUNTIMES, Runtime
-from refinemask.engines.tensorrt.record import read_record
+from refinemask.engines.tensorrt.record import ENGINE_SUFFIXES, read_record
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.artifact import Artifact
@@ -20,9 +20,6 @@ FASTEST_FIRST = {
 """Runtimes of each form of artifacts, by the throughput that was measured on CPUs with AVX-512
 (docs/benchmarks.md, "Which runtime"): OpenVINO has the faster standard operators, and ONNX Runtime
 gains more from ours. TensorRT, which no GPU has run yet, is taken for its engines only."""
-
-ENGINES = (".engine", ".plan")
-"""Names of engines of TensorRT end so."""
 
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".pkl")
 """Names of checkpoints end so; other files are taken for artifacts."""
@@ -47,7 +44,7 @@ def choose_runtime(path: str | Path | Artifact, device: str = "cpu") -> Runtime:
         if path in shipped_models() or Path(path).suffix in CHECKPOINTS:
             logger.info("%s runs in PyTorch, as checkpoints do", path)
             return RUNTIMES["torch"]
-        if Path(path).suffix in ENGINES:
+        if Path(path).suffix in ENGINE_SUFFIXES:
             return RUNTIMES[read_record(Path(path)).runtime]
         path = Artifact.open(path)
     form, path = path.metadata.form, path.path

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before PyTorch: the workers share the processors
+if "PYTEST_XDIST_WORKER" in os.environ:  # before PyTorch: the workers share the CPU cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("tests", deadline=None)  # a slow machine is not an error

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refinemask import engines
-from refinemask.engines.automatic import ENGINES
-from refinemask.engines.tensorrt.record import read_record
+from refinemask.engines.tensorrt.record import ENGINE_SUFFIXES, read_record
 from refinemask.errors import RefineMaskError
 from refinemask.printable import one_line
 
@@ -53,7 +52,7 @@ def parse_target(text: str, runtime: str) -> Target:
             f"unknown runtime {suffix!r} in {text!r}; write FILE@RUNTIME with one of "
             f"{', '.join(engines.RUNTIMES)}"
         )
-    if Path(text).suffix in ENGINES:
+    if Path(text).suffix in ENGINE_SUFFIXES:
         return Target(text, read_record(Path(text)).runtime)
     return Target(text, runtime)
 

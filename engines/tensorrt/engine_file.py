@@ -130,24 +130,24 @@ def make_profile(artifact: Artifact, options: BuildOptions) -> Profile:
                     f"{flag} has the input {name} of {len(shape)} sizes, and the dynamic inputs "
                     f"of {artifact.path} are {dynamic or 'none'}"
                 )
-    ranges = {name: _merged(name, shapes[name], *given.values()) for name in shapes}
+    ranges = {name: _merged(name, default, *given.values()) for name, default in shapes.items()}
     named = {name for shapes in given.values() for name, _ in shapes}
     for name, other in (("image_sizes", "images"), ("labels", "rois")):
         if name in ranges and name not in named:  # as many as there are of the other
-            least, usual, most = (shape[0] for shape in ranges[other])
             rest = ranges[name][0][1:]
-            ranges[name] = (least, *rest), (usual, *rest), (most, *rest)
+            minimum, optimum, maximum = ((shape[0], *rest) for shape in ranges[other])
+            ranges[name] = minimum, optimum, maximum
     profile = Profile(ranges)
     _check_images(artifact, profile)
     return profile
 
 
-def _merged(name: str, usual: Range, *given: Shapes) -> Range:
-    """Return a range as given, and the usual one, moved to where it fits, for what is not."""
-    least, best, most = (dict(shapes).get(name) for shapes in given)
-    low = least or _pairwise(min, usual[0], *filter(None, (best, most)))
-    high = most or _pairwise(max, usual[2], *filter(None, (least, best)))
-    return low, best or _pairwise(min, high, _pairwise(max, low, usual[1])), high
+def _merged(name: str, default: Range, *given: Shapes) -> Range:
+    """Return a range as given, and the default, moved to where it fits, for what is not."""
+    minimum, optimum, maximum = (dict(shapes).get(name) for shapes in given)
+    low = minimum or _pairwise(min, default[0], *filter(None, (optimum, maximum)))
+    high = maximum or _pairwise(max, default[2], *filter(None, (minimum, optimum)))
+    return low, optimum or _pairwise(min, high, _pairwise(max, low, default[1])), high
 
 
 def _pairwise(choose: Callable[[Iterable[int]], int], *shapes: Shape) -> Shape:

@@ -14,7 +14,7 @@ Range = tuple[Shape, Shape, Shape]
 MAX_BATCH = 4
 """Most images of a batch in the profile of an artifact whose batch is dynamic."""
 ROIS = (0, 100, 1000)
-"""How many boxes an artifact that is given boxes takes, at least, usually and at most."""
+"""Minimum, optimum and maximum number of boxes of an artifact that is given boxes."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Profile:
 
     def check(self, name: str, shape: Shape) -> None:
         """Raise RefineMaskError unless an input of a shape is within the profile."""
-        least, _, most = self.shapes.get(name, (shape, shape, shape))
-        if len(least) != len(shape) or not all(
-            low <= size <= high for low, size, high in zip(least, shape, most, strict=True)
+        minimum, _, maximum = self.shapes.get(name, (shape, shape, shape))
+        if len(minimum) != len(shape) or not all(
+            low <= size <= high for low, size, high in zip(minimum, shape, maximum, strict=True)
         ):
             raise RefineMaskError(
-                f"the engine takes {name} from {spelled(least)} to {spelled(most)}, got "
+                f"the engine takes {name} from {spelled(minimum)} to {spelled(maximum)}, got "
                 f"{spelled(shape)}; build it again with --min-shapes or --max-shapes that contain "
                 "this shape"
             )
@@ -57,6 +57,12 @@ class Profile:
 def spelled(shape: Shape) -> str:
     """Return a shape as trtexec spells it."""
     return "x".join(map(str, shape))
+
+
+def described(shapes: Range) -> str:
+    """Return a range in words."""
+    minimum, optimum, maximum = map(spelled, shapes)
+    return f"{minimum} to {maximum}, tuned for {optimum}"
 
 
 def default_profile(metadata: ArtifactMetadata) -> Profile:
@@ -82,5 +88,5 @@ def default_profile(metadata: ArtifactMetadata) -> Profile:
 
 
 def _range(shapes: list[Shape]) -> Range:
-    least, usual, most = shapes
-    return least, usual, most
+    minimum, optimum, maximum = shapes
+    return minimum, optimum, maximum

@@ -19,6 +19,8 @@ from refinemask.inference.metadata import MAX_BYTES, ArtifactMetadata, sidecar_p
 from refinemask.printable import is_clean, last_line, shown
 
 SCHEMA_VERSION = 1
+ENGINE_SUFFIXES = (".engine", ".plan")
+"""Names of engines end so."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError)
 _MAX_LENGTH = 4096
@@ -163,10 +165,10 @@ def _profile(values: dict[str, Any]) -> Profile:
 
 
 def _range(triple: Any) -> Range:
-    least, usual, most = (tuple(shape) for shape in triple)
-    if not all(type(size) is int and size >= 0 for size in (*least, *usual, *most)):
+    minimum, optimum, maximum = (tuple(shape) for shape in triple)
+    if not all(type(size) is int and size >= 0 for size in (*minimum, *optimum, *maximum)):
         raise ValueError(f"the profile has the shapes {shown(triple)}")
-    return least, usual, most
+    return minimum, optimum, maximum
 
 
 def _check(record: EngineRecord) -> None:

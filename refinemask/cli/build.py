@@ -23,7 +23,7 @@ def build(
 ) -> None:
     """Build a TensorRT engine of an artifact."""
     from refinemask.engines.tensorrt.engine_file import build_artifact, log_path
-    from refinemask.engines.tensorrt.profile import spelled
+    from refinemask.engines.tensorrt.profile import described
     from refinemask.inference.artifact import Artifact
     from refinemask.inference.metadata import sidecar_path
 
@@ -41,8 +41,7 @@ def build(
     }
     title = f"{record.flavour.title} {record.runtime_version}"
     shapes = "".join(
-        f"\n  {name}: from {spelled(least)} to {spelled(most)}, tuned for {spelled(best)}"
-        for name, (least, best, most) in record.profile.shapes.items()
+        f"\n  {name}: {described(shapes)}" for name, shapes in record.profile.shapes.items()
     )
     write_result(
         f"wrote {output} ({len(built.data) / 1e6:.1f} MB) for {title} in {built.seconds:.1f} s, "

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from refinemask.configs.config import ModelConfig
-from refinemask.engines.tensorrt.profile import spelled
-from refinemask.engines.tensorrt.record import check_host, read_record
+from refinemask.engines.tensorrt.profile import described
+from refinemask.engines.tensorrt.record import ENGINE_SUFFIXES, check_host, read_record
 from refinemask.errors import RefineMaskError
 from refinemask.files import sha256
 from refinemask.inference.artifact import Artifact
@@ -104,13 +104,12 @@ def _engine(path: str | Path) -> tuple[Path, ModelConfig, dict[str, Any]]:
         **{name: getattr(record.metadata, name) for name in ("form", "precision", "weights")},
         "outputs": record.metadata.outputs,
     }
-    for name, (least, best, most) in record.profile.shapes.items():
-        provenance[name] = f"{spelled(least)} to {spelled(most)}, tuned for {spelled(best)}"
+    provenance |= {name: described(shapes) for name, shapes in record.profile.shapes.items()}
     found = {"format": record.runtime, "mismatch": mismatch, "provenance": provenance}
     return file, record.metadata.model, found | {"recorded": None}
 
 
-_EXPORTED = {".onnx": _artifact, ".engine": _engine, ".plan": _engine}
+_EXPORTED = {".onnx": _artifact} | dict.fromkeys(ENGINE_SUFFIXES, _engine)
 """What describes a file that was made of a checkpoint, by its suffix."""
 
 

@@ -119,7 +119,7 @@ class ImagePredictor(ABC):
             The detections of each image, in the order given.
 
         Raises:
-            RefineMaskError: there is no image, an argument is not as described (the error says
+            RefineMaskError: no image is given, an argument is not as described (the error says
                 which image), or memory runs out.
         """
         most = self.max_detections if max_detections is None else max_detections
