@@ -87,7 +87,7 @@ def test_each_preset(name, form, tmp_path, request):
     if form == "fused":
         request.getfixturevalue("operators")
     path = tmp_path / "model.onnx"
-    model = synthetic_model(preset(name))
+    model = gentle(preset(name))
     metadata = export_model(model, path, ExportOptions(form=form), weights="synthetic")
     assert metadata.parity["passed"]
     # A gate on a handful of detections would say little.
