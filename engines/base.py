@@ -5,6 +5,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,11 @@ from refinemask.inference.padded_outputs import MAX_CANDIDATES, PaddedArrays, Pa
 from refinemask.inference.predictor import ImagePredictor
 from refinemask.inference.processing import Prepared, prepare
 from refinemask.inference.rois import check_rois
-from refinemask.inference.structures import RawArrays
+from refinemask.inference.structures import RawArrays, RawOutputs
 from refinemask.printable import last_line
+
+if TYPE_CHECKING:
+    from refinemask.engines.tensorrt.gpu_array import GpuArray
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +129,62 @@ class Engine(ImagePredictor):
             masks = self._run_rois(filled, sizes, *given)
         check_masks(masks, len(rois), self.metadata.model, self.source)
         return masks
+
+    def run_on_gpu(
+        self, images: Any, image_sizes: NDArray[np.int64], stream: Any = None
+    ) -> "RawOutputs[GpuArray] | PaddedOutputs[GpuArray]":
+        """Run the network on images that are on the GPU, and leave there what it returns.
+
+        Nothing but `image_sizes` is copied between host and GPU, so the values of the other inputs
+        and of the outputs are not checked. See docs/python.md for streams and threads.
+
+        Args:
+            images: as those of `run`, contiguous and on the GPU of the engine, of a library with
+                DLPack (PyTorch, CuPy, JAX, ...) or the CUDA array interface (Numba, PyCUDA, ...).
+                A fixed batch must be full.
+            image_sizes: as those of `run`: a NumPy array, on the host.
+            stream: a CUDA stream, or its handle: the network runs in order with what is on it, and
+                the outputs are ready there. None returns when they are ready.
+
+        Returns:
+            The outputs of the artifact: of the form static, those with padding.
+
+        Raises:
+            RefineMaskError: as `run`; the runtime does not take arrays on the GPU, or an array is
+                not there or not contiguous.
+        """
+        raise self._not_on_gpu()
+
+    def run_rois_on_gpu(
+        self,
+        images: Any,
+        image_sizes: NDArray[np.int64],
+        rois: Any,
+        labels: Any,
+        stream: Any = None,
+    ) -> "GpuArray":
+        """Run the network on given boxes and images that are on the GPU, as `run_on_gpu` does.
+
+        Args:
+            images: as those of `run_on_gpu`.
+            image_sizes: likewise.
+            rois: as those of `run_rois`, on the GPU.
+            labels: likewise.
+            stream: as that of `run_on_gpu`.
+
+        Returns:
+            float32 (K, M, M), probabilities inside the boxes.
+
+        Raises:
+            RefineMaskError: as `run_on_gpu`.
+        """
+        raise self._not_on_gpu()
+
+    def _not_on_gpu(self) -> RefineMaskError:
+        return RefineMaskError(
+            f"{self.source}: this runtime does not take arrays on the GPU; run an engine of "
+            "TensorRT, or give NumPy arrays to run or run_rois"
+        )
 
     @property
     def outputs(self) -> tuple[OutputKind, ...]:

@@ -1,5 +1,7 @@
 """The NVIDIA GPU that engines are built on and run on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +42,23 @@ def use_gpu(index: int) -> None:
         RefineMaskError: as `current_gpu`.
     """
     check(cuda_runtime().cudaSetDevice(index), f"there is no GPU cuda:{index}")
+
+
+@contextmanager
+def on_gpu(index: int) -> Iterator[None]:
+    """Make a GPU the current one of this thread, and afterwards whatever was current before.
+
+    Raises:
+        RefineMaskError: as `current_gpu`.
+    """
+    from cuda.bindings import driver
+
+    _, before = driver.cuCtxGetCurrent()  # what another library uses, or none
+    use_gpu(index)
+    try:
+        yield
+    finally:
+        driver.cuCtxSetCurrent(before)
 
 
 def cuda_runtime() -> Any:

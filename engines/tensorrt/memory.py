@@ -1,4 +1,4 @@
-"""Memory of a GPU, and of the host where the GPU reads and writes it fast; freed by itself."""
+"""Memory and streams of a GPU, and memory of the host that the GPU reads and writes fast."""
 
 import ctypes
 import math
@@ -45,7 +45,7 @@ class Buffer:
         return np.ctypeslib.as_array(raw).view(dtype).reshape(shape)
 
     def free(self) -> None:
-        """Free the memory."""
+        """Free the memory; on the GPU, CUDA waits for what still uses it."""
         if self.address:
             (self._cuda.cudaFreeHost if self._pinned else self._cuda.cudaFree)(self.address)
         self.address = self.size = 0
@@ -54,18 +54,47 @@ class Buffer:
         self.free()
 
 
-class Stream:
-    """A CUDA stream."""
+class Event:
+    """A point on a stream, which other streams can wait for."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: "Stream") -> None:
         self._cuda = cuda_runtime()
-        self.handle = int(check(self._cuda.cudaStreamCreate(), "a CUDA stream"))
+        flags = self._cuda.cudaEventDisableTiming
+        created = self._cuda.cudaEventCreateWithFlags(flags)
+        self.handle = int(check(created, "a CUDA event"))
+        check(self._cuda.cudaEventRecord(self.handle, stream.handle), "a CUDA event on a stream")
+
+    def __del__(self) -> None:
+        if hasattr(self, "handle"):
+            self._cuda.cudaEventDestroy(self.handle)
+
+
+class Stream:
+    """A CUDA stream: a new one, or the one of a handle, which is another's to destroy."""
+
+    def __init__(self, handle: int | None = None) -> None:
+        self._cuda = cuda_runtime()
+        self._own = handle is None
+        if handle is None:
+            handle = int(check(self._cuda.cudaStreamCreate(), "a CUDA stream"))
+        self.handle = handle
 
     def copy(self, target: int, source: int, size: int) -> None:
-        """Copy bytes between two addresses, in order with what is on the stream."""
+        """Copy bytes between two addresses, in order with what is on the stream.
+
+        What comes from the host and is not pinned may change as soon as this returns.
+        """
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyDefault
         result = self._cuda.cudaMemcpyAsync(target, source, size, kind, self.handle)
         check(result, f"copying {size} bytes")
+
+    def record(self) -> Event:
+        """Return the point that what is on the stream now reaches when it is done."""
+        return Event(self)
+
+    def wait_for(self, event: Event) -> None:
+        """Let what comes next on the stream wait for an event of another."""
+        check(self._cuda.cudaStreamWaitEvent(self.handle, event.handle, 0), "waiting for a stream")
 
     def wait(self) -> None:
         """Wait until everything on the stream is done.
@@ -76,4 +105,5 @@ class Stream:
         check(self._cuda.cudaStreamSynchronize(self.handle), "running the engine")
 
     def __del__(self) -> None:
-        self._cuda.cudaStreamDestroy(self.handle)
+        if self._own and hasattr(self, "handle"):
+            self._cuda.cudaStreamDestroy(self.handle)

@@ -1,23 +1,30 @@
 """Run engines of TensorRT and TensorRT-RTX on an NVIDIA GPU."""
 
 import threading
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.engines.base import Engine
 from refinemask.engines.graph import GraphEngine, Inputs
 from refinemask.engines.tensorrt.cache import cached_engine
+from refinemask.engines.tensorrt.dlpack import CUDA, described
 from refinemask.engines.tensorrt.flavours import Flavour
-from refinemask.engines.tensorrt.gpu import current_gpu, use_gpu
-from refinemask.engines.tensorrt.memory import Buffer, Stream
+from refinemask.engines.tensorrt.gpu import current_gpu, on_gpu
+from refinemask.engines.tensorrt.gpu_array import GpuArray, borrow, stream_handle
+from refinemask.engines.tensorrt.loading import LoadedEngine
+from refinemask.engines.tensorrt.memory import ALIGNMENT, Buffer, Stream
+from refinemask.engines.tensorrt.profile import Shape
 from refinemask.engines.tensorrt.record import EngineRecord, check_gpu, check_host, read_record
 from refinemask.errors import RefineMaskError
-from refinemask.inference import native
 from refinemask.inference.artifact import Artifact
+from refinemask.inference.padded_outputs import PaddedOutputs
+from refinemask.inference.rois import check_roi_shapes
+from refinemask.inference.structures import RawOutputs
 
 
 def open_with(
@@ -55,7 +62,7 @@ def _device_index(device: str) -> int:
 
 
 class TensorRtEngine(GraphEngine):
-    """An engine with one context and one stream: calls from several threads take turns."""
+    """An engine that runs one batch at a time, whatever thread or stream it comes from."""
 
     def __init__(self, path: Path, record: EngineRecord, index: int) -> None:
         """Load the engine at `path`, which `record` is about, onto a GPU."""
@@ -64,103 +71,126 @@ class TensorRtEngine(GraphEngine):
         self._index = index
         self._lock = threading.Lock()
         self._record = record
-        use_gpu(self._index)
-        self._trt = import_module(record.flavour.module)
-        self._engine = self._load(path)
-        self._context = self._engine.create_execution_context()
-        if self._context is None:
-            raise RefineMaskError(
-                f"{path} cannot be run: there is no memory for it on the GPU; build it again with "
-                "smaller --max-shapes"
-            )
-        self._stream = Stream()
-        self._inputs = {name: (Buffer(pinned=True), Buffer()) for name in self._names("INPUT")}
-        self._found = {name: (Buffer(pinned=True), Buffer()) for name in self._names("OUTPUT")}
-        on_gpu = {name: buffer for name, (_, buffer) in self._found.items()}
-        self._allocator = _make_allocator(self._trt, on_gpu)
+        with on_gpu(index):
+            self._loaded = LoadedEngine(path, record)
+            self._execution = self._loaded.execution()
+            self._stream = Stream()
+            self._done = self._stream.record()
+        self._pinned = {name: Buffer(pinned=True) for name in self._tensors}
+        self._buffers = {name: Buffer() for name in self._tensors}
 
-    def _load(self, path: Path) -> Any:
-        trt = self._trt
-        self._logger = trt.Logger(trt.Logger.ERROR)
-        if self._record.plugins_sha256 is not None:
-            _load_plugins(trt, native.require("trt", f"the engine {path}"))
-        self._runtime = trt.Runtime(self._logger)  # code inside an engine is refused by default
-        engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
-        if engine is None:
-            raise RefineMaskError(
-                f"{self._record.flavour.title} does not load {path}; build it again with: "
-                f"{self._record.command(path)}"
-            )
-        return engine
+    @property
+    def _tensors(self) -> list[str]:
+        return [*self._loaded.inputs, *self._loaded.outputs]
 
-    def _names(self, mode: str) -> list[str]:
-        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
-        return [name for name in names if self._engine.get_tensor_mode(name).name == mode]
+    def run_on_gpu(
+        self, images: Any, image_sizes: NDArray[np.int64], stream: Any = None
+    ) -> RawOutputs[GpuArray] | PaddedOutputs[GpuArray]:
+        """Run the network on images on the GPU; see `Engine.run_on_gpu`."""
+        self.require("detections")
+        names = self._outputs._fields
+        return self._outputs(*self._lend(names, {"images": images}, image_sizes, stream))
+
+    def run_rois_on_gpu(
+        self,
+        images: Any,
+        image_sizes: NDArray[np.int64],
+        rois: Any,
+        labels: Any,
+        stream: Any = None,
+    ) -> GpuArray:
+        """Run the network on given boxes on the GPU; see `Engine.run_rois_on_gpu`."""
+        self.require("masks")
+        given = {"images": images, "rois": rois, "labels": labels}
+        return self._lend(["masks"], given, image_sizes, stream)[0]
 
     def _fetch(self, names: Sequence[str], inputs: Inputs) -> Sequence[NDArray[Any]]:
-        for name, array in inputs.items():
-            self._record.profile.check(name, array.shape)
-        with self._lock:
-            use_gpu(self._index)
-            for name, array in inputs.items():
-                self._feed(name, array)
-            for name in self._found:
-                self._context.set_output_allocator(name, self._allocator)
-            if not self._context.execute_async_v3(self._stream.handle):
-                raise RefineMaskError(f"{self.source} cannot be run: TensorRT refuses the inputs")
-            self._stream.wait()
-            received = [self._received(name) for name in names]
+        self._check_profile(inputs)
+        with self._turn(self._stream):
+            placed = {name: self._upload(name, array) for name, array in inputs.items()}
+            shapes = self._execution.run(placed, self._buffers, self._stream)
+            received = [self._download(name, shapes[name]) for name in names]
             self._stream.wait()
             return [array.copy() for array in received]
 
-    def _feed(self, name: str, array: NDArray[Any]) -> None:
-        pinned, on_gpu = self._inputs[name]
-        host = pinned.view(array.dtype, array.shape)
-        host[...] = array
-        self._context.set_input_shape(name, array.shape)
-        if self._engine.get_tensor_location(name) == self._trt.TensorLocation.HOST:
-            self._context.set_tensor_address(name, pinned.address)
-            return
-        address = on_gpu.reserve(array.nbytes)
-        self._stream.copy(address, pinned.address, array.nbytes)
-        self._context.set_tensor_address(name, address)
+    def _lend(
+        self,
+        names: Sequence[str],
+        given: Mapping[str, Any],
+        image_sizes: NDArray[np.int64],
+        stream: Any,
+    ) -> list[GpuArray]:
+        """Run arrays on the GPU; return outputs by name, each in memory of its own."""
+        on = self._stream if stream is None else Stream(stream_handle(stream))
+        with self._running(given["images"]), self._turn(on):
+            arrays = {name: borrow(name, array, self._index, on) for name, array in given.items()}
+            self._check_lent(arrays, image_sizes)
+            placed = {name: self._aligned(name, array, on) for name, array in arrays.items()}
+            sizes = np.ascontiguousarray(image_sizes)
+            placed["image_sizes"] = self._copied("image_sizes", sizes, on)
+            outputs = {name: Buffer() for name in self._loaded.outputs}
+            shapes = self._execution.run(placed, outputs, on)
+            if stream is None:
+                on.wait()
+            return [self._returned(name, outputs[name], shapes[name], on) for name in names]
 
-    def _received(self, name: str) -> NDArray[Any]:
-        pinned, on_gpu = self._found[name]
-        dtype = self._trt.nptype(self._engine.get_tensor_dtype(name))
-        array = pinned.view(dtype, self._allocator.shapes[name])
-        self._stream.copy(pinned.address, on_gpu.address, array.nbytes)
+    @contextmanager
+    def _turn(self, stream: Stream) -> Iterator[None]:
+        """Use a stream, after all that the engine has run before, whatever the stream of that."""
+        with self._lock, on_gpu(self._index):
+            stream.wait_for(self._done)
+            try:
+                yield
+            finally:
+                self._done = stream.record()
+
+    def _check_profile(self, inputs: Inputs) -> None:
+        for name, array in inputs.items():
+            self._record.profile.check(name, array.shape)
+
+    def _check_lent(self, arrays: Inputs, image_sizes: NDArray[np.int64]) -> None:
+        """Raise RefineMaskError unless inputs are of the types and shapes that the engine takes."""
+        images, limit = arrays["images"], self.metadata.input_limits.batch
+        self._check(images, image_sizes)
+        if limit not in (None, len(images)):
+            raise RefineMaskError(
+                f"this engine takes {limit} images at a time, got {len(images)}; add black ones"
+            )
+        if "rois" in arrays:
+            check_roi_shapes(arrays["rois"], arrays["labels"], len(images))
+        self._check_profile({**arrays, "image_sizes": image_sizes})
+
+    def _upload(self, name: str, array: NDArray[Any]) -> tuple[int, Shape]:
+        """Copy an input to the GPU, through memory from which that is fast."""
+        pinned = self._pinned[name].view(array.dtype, array.shape)
+        pinned[...] = array
+        return self._copied(name, pinned, self._stream)
+
+    def _download(self, name: str, shape: Shape) -> NDArray[Any]:
+        array = self._pinned[name].view(self._loaded.dtype(name), shape)
+        self._stream.copy(array.ctypes.data, self._buffers[name].address, array.nbytes)
         return array
 
+    def _copied(self, name: str, array: NDArray[Any], stream: Stream) -> tuple[int, Shape]:
+        """Copy an input to where the engine takes it; return its address there and its shape."""
+        source = array.ctypes.data
+        if self._loaded.is_on_host(name):
+            return source, array.shape
+        address = self._buffers[name].reserve(array.nbytes)
+        stream.copy(address, source, array.nbytes)
+        return address, array.shape
 
-def _load_plugins(trt: Any, library: Path) -> None:
-    """Load a plugin library, once in a process: a second copy is refused."""
-    registry = trt.get_plugin_registry()
-    if any(creator.plugin_namespace == "refinemask" for creator in registry.all_creators):
-        return
-    if registry.load_library(str(library)) is None:
-        raise RefineMaskError(
-            f"TensorRT does not load the plugin library {library}; {native.BUILD}"
-        )
+    def _aligned(self, name: str, array: NDArray[Any], stream: Stream) -> tuple[int, Shape]:
+        """Return address and shape of an array on the GPU, copied only where TensorRT needs it."""
+        address = array.ctypes.data
+        if array.size and address % ALIGNMENT == 0:
+            return address, array.shape
+        return self._copied(name, array, stream)
 
-
-def _make_allocator(trt: Any, buffers: dict[str, Buffer]) -> Any:
-    """Return what gives TensorRT memory for outputs, whose sizes are known after a run."""
-
-    class Allocator(trt.IOutputAllocator):
-        def __init__(self) -> None:
-            trt.IOutputAllocator.__init__(self)
-            self.shapes: dict[str, tuple[int, ...]] = {}
-
-        def reallocate_output(self, name: str, memory: int, size: int, alignment: int) -> int:
-            return buffers[name].reserve(size)
-
-        def reallocate_output_async(
-            self, name: str, memory: int, size: int, alignment: int, stream: int
-        ) -> int:
-            return buffers[name].reserve(size)
-
-        def notify_shape(self, name: str, shape: Any) -> None:
-            self.shapes[name] = tuple(shape)
-
-    return Allocator()
+    def _returned(self, name: str, buffer: Buffer, shape: Shape, stream: Stream) -> GpuArray:
+        address, dtype = buffer.reserve(0), self._loaded.dtype(name)
+        interface = {"data": (address, False), "shape": shape, "typestr": dtype.str}
+        memory, device = described(interface, buffer), (CUDA, self._index)
+        if stream is self._stream:  # which was waited for
+            return GpuArray(memory, device)
+        return GpuArray(memory, device, stream.handle, stream.record())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -162,19 +163,7 @@ def check_rois(
         RefineMaskError: they are not as described.
     """
     batch, height, width = images[:3]
-    if rois.dtype != np.float32 or rois.ndim != 2 or rois.shape[1] != 5:
-        raise RefineMaskError(
-            f"rois must be a float32 array of shape (number, 5), got {rois.dtype} {rois.shape}"
-        )
-    if labels.dtype != np.int64 or labels.shape != rois.shape[:1]:
-        raise RefineMaskError(
-            f"labels must be an int64 array of shape ({len(rois)},), got {labels.dtype} "
-            f"{labels.shape}"
-        )
-    if len(rois) > batch * MAX_BOXES:
-        raise RefineMaskError(
-            f"{batch} images may have up to {batch * MAX_BOXES} rois, got {len(rois)}"
-        )
+    check_roi_shapes(rois, labels, batch)
     index, low, high = rois[:, 0], rois[:, 1:3], rois[:, 3:]
     limits = np.array([width, height], np.float32) + 1  # rounding of what was clipped
     right = np.isin(index, np.arange(batch))
@@ -188,6 +177,27 @@ def check_rois(
         raise RefineMaskError(
             f"labels must be from 0 to {model.num_classes - 1}, got {labels.min()} to "
             f"{labels.max()}"
+        )
+
+
+def check_roi_shapes(rois: NDArray[Any], labels: NDArray[Any], batch: int) -> None:
+    """Check what can be seen of boxes without reading them, for a batch of so many images.
+
+    Raises:
+        RefineMaskError: they are not as `check_rois` describes them.
+    """
+    if rois.dtype != np.float32 or rois.ndim != 2 or rois.shape[1] != 5:
+        raise RefineMaskError(
+            f"rois must be a float32 array of shape (number, 5), got {rois.dtype} {rois.shape}"
+        )
+    if labels.dtype != np.int64 or labels.shape != rois.shape[:1]:
+        raise RefineMaskError(
+            f"labels must be an int64 array of shape ({len(rois)},), got {labels.dtype} "
+            f"{labels.shape}"
+        )
+    if len(rois) > batch * MAX_BOXES:
+        raise RefineMaskError(
+            f"{batch} images may have up to {batch * MAX_BOXES} rois, got {len(rois)}"
         )
 
 

@@ -6,14 +6,17 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from torch.utils.dlpack import from_dlpack
 
 from refinemask import engines
 from refinemask.configs.presets import refinemask_small
 from refinemask.engines.tensorrt.engine_file import build_artifact
 from refinemask.engines.tensorrt.flavours import FLAVOURS
+from refinemask.engines.tensorrt.gpu_array import GpuArray
 from refinemask.engines.tensorrt.options import BuildOptions
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
+from refinemask.inference.outputs import flat_outputs
 from tests.export.small import assert_parity, calibrated, photo, sampled_as
 from tests.gpu.runner import RTX_CAPABILITIES
 from tests.tensorrt.artifacts import write_artifact
@@ -21,6 +24,7 @@ from tests.tensorrt.artifacts import write_artifact
 pytestmark = [pytest.mark.gpu, pytest.mark.tensorrt]
 SIZES = np.array([[224, 288]] * 2, np.int64)
 MAX_SHAPES = (("images", (2, 512, 512, 3)),)
+ROIS = np.array([[0, 10, 10, 100, 90], [1, 0, 0, 288, 224], [0, 50, 60, 60, 70]], np.float32)
 
 
 @pytest.fixture(params=FLAVOURS.values(), ids=lambda flavour: flavour.name)
@@ -58,6 +62,65 @@ def test_an_engine_gives_the_numbers_of_the_model(flavour, model, tmp_path, form
     assert_parity(sampled, images, SIZES, again)
     with pytest.raises(RefineMaskError, match="build it again with --min-shapes or --max-shapes"):
         engine.run(np.zeros((3, 64, 64, 3), np.uint8), np.array([[64, 64]] * 3))
+
+
+def on_host(array: GpuArray) -> np.ndarray:
+    """Return a copy of an array on the GPU, which PyTorch takes."""
+    return from_dlpack(array).cpu().numpy()
+
+
+@pytest.mark.parametrize("form", ["fused", "static"])
+def test_arrays_on_the_gpu(flavour, model, tmp_path, form):
+    """They give the numbers of arrays on the host, on any stream and for any library."""
+    artifact = write_artifact(model, form, tmp_path / "model.onnx")
+    path = tmp_path / "model.engine"
+    build_artifact(artifact, path, BuildOptions(flavour.name, max_shapes=MAX_SHAPES))
+    engine = engines.open(path, flavour.name, "cuda")
+    images = np.stack([photo(224, 288, seed) for seed in (0, 1)])
+    expected = engine.run(images, SIZES)
+
+    def check(found):
+        arrays = found._make(map(on_host, found))
+        flat = flat_outputs(arrays, str(path))
+        for name, values in expected._asdict().items():
+            np.testing.assert_allclose(getattr(flat, name), values, rtol=1e-5, atol=1e-4)
+
+    on_gpu = torch.from_numpy(images).cuda()
+    first = engine.run_on_gpu(on_gpu, SIZES)
+    check(first)
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        flipped = on_gpu.flip(2).contiguous()
+        on_gpu = flipped.flip(2).contiguous()  # is ready on this stream alone
+        check(engine.run_on_gpu(on_gpu, SIZES, stream))
+        check(engine.run_on_gpu(on_gpu, SIZES, stream.cuda_stream))
+    taken = torch.as_tensor(first.boxes, device="cuda")  # by the CUDA array interface
+    assert taken.data_ptr() == first.boxes.__cuda_array_interface__["data"][0]
+    check(first)  # after other runs
+    before = torch.cuda.memory.mem_get_info()[0]
+    for _ in range(20):
+        engine.run_on_gpu(on_gpu, SIZES)
+    assert before - torch.cuda.memory.mem_get_info()[0] < 64 << 20
+    with pytest.raises(RefineMaskError, match="images is on the CPU, and the engine runs on"):
+        engine.run_on_gpu(torch.from_numpy(images), SIZES)
+
+
+def test_given_boxes_on_the_gpu(flavour, model, tmp_path):
+    artifact = write_artifact(model, "fused", tmp_path / "model.onnx", outputs="masks")
+    path = tmp_path / "model.engine"
+    build_artifact(artifact, path, BuildOptions(flavour.name, max_shapes=MAX_SHAPES))
+    engine = engines.open(path, flavour.name, "cuda")
+    images = np.stack([photo(224, 288, seed) for seed in (0, 1)])
+    rois, labels = ROIS, np.zeros(len(ROIS), np.int64)
+    expected = engine.run_rois(images, SIZES, rois, labels)
+    on_gpu = [torch.from_numpy(array).cuda() for array in (images, rois, labels)]
+    masks = engine.run_rois_on_gpu(on_gpu[0], SIZES, *on_gpu[1:])
+    np.testing.assert_allclose(on_host(masks), expected, rtol=1e-5, atol=1e-5)
+    rest = [array[1:] for array in on_gpu[1:]]  # not aligned as TensorRT wants it
+    masks = engine.run_rois_on_gpu(on_gpu[0], SIZES, *rest)
+    np.testing.assert_allclose(on_host(masks), expected[1:], rtol=1e-5, atol=1e-5)
+    none = [array[:0] for array in on_gpu[1:]]
+    assert engine.run_rois_on_gpu(on_gpu[0], SIZES, *none).shape[0] == 0
 
 
 def test_an_artifact_is_built_once(flavour, model, tmp_path, monkeypatch):

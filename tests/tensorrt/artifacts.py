@@ -4,6 +4,7 @@ from pathlib import Path
 
 import onnx
 
+from refinemask.configs.output_kinds import OutputKind
 from refinemask.export import export_graph
 from refinemask.export.sampling import fixed_sampling_ratio
 from refinemask.inference.artifact import Artifact
@@ -13,7 +14,9 @@ from refinemask.version import __version__
 from tests.artifact_bytes import sealed
 
 
-def write_artifact(model: Detector, form: str, path: Path) -> Artifact:
+def write_artifact(
+    model: Detector, form: str, path: Path, outputs: OutputKind = "detections"
+) -> Artifact:
     """Export a model with dynamic sizes and write it as an artifact."""
     config = model.config
     metadata = ArtifactMetadata(
@@ -29,8 +32,9 @@ def write_artifact(model: Detector, form: str, path: Path) -> Artifact:
         checkpoint_sha256=None,
         parity={},
         sampling_ratio=fixed_sampling_ratio(form, None),
+        outputs=outputs,
     )
-    graph = export_graph(model, form=form)
+    graph = export_graph(model, form=form, outputs=outputs)
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
     path.write_bytes(sealed(graph.SerializeToString()))
     return Artifact.open(path)

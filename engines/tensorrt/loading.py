@@ -1,0 +1,80 @@
+"""An engine in TensorRT: loaded onto the current GPU, and asked about its inputs and outputs."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinemask.engines.tensorrt.execution import Execution
+from refinemask.engines.tensorrt.record import EngineRecord
+from refinemask.errors import RefineMaskError
+from refinemask.inference import native
+
+
+class LoadedEngine:
+    """An engine that TensorRT has loaded.
+
+    Attributes:
+        inputs: names of its inputs.
+        outputs: names of its outputs.
+    """
+
+    def __init__(self, path: Path, record: EngineRecord) -> None:
+        """Load the engine at `path`, which `record` is about.
+
+        Raises:
+            RefineMaskError: TensorRT refuses the engine or the plugin library.
+        """
+        self._path = path
+        self._trt = trt = import_module(record.flavour.module)
+        if record.plugins_sha256 is not None:
+            _load_plugins(trt, native.require("trt", f"the engine {path}"))
+        self._logger = trt.Logger(trt.Logger.ERROR)
+        self._runtime = trt.Runtime(self._logger)  # code inside an engine is refused by default
+        self._engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
+        if self._engine is None:
+            raise RefineMaskError(
+                f"{record.flavour.title} does not load {path}; build it again with: "
+                f"{record.command(path)}"
+            )
+        self.inputs = self._names("INPUT")
+        self.outputs = self._names("OUTPUT")
+
+    def execution(self) -> Execution:
+        """Return a new context to run the engine in.
+
+        Raises:
+            RefineMaskError: memory of the GPU runs out.
+        """
+        context = self._engine.create_execution_context()
+        if context is None:
+            raise RefineMaskError(
+                f"{self._path} cannot be run: there is no memory for it on the GPU; build it again "
+                "with smaller --max-shapes"
+            )
+        return Execution(self._trt, context, self.outputs, str(self._path))
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Return the type of the elements of an input or output."""
+        return np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
+
+    def is_on_host(self, name: str) -> bool:
+        """Return whether TensorRT wants an input on the host."""
+        location = self._engine.get_tensor_location(name)
+        return bool(location == self._trt.TensorLocation.HOST)
+
+    def _names(self, mode: str) -> list[str]:
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        return [name for name in names if self._engine.get_tensor_mode(name).name == mode]
+
+
+def _load_plugins(trt: Any, library: Path) -> None:
+    """Load a plugin library, once in a process: a second copy is refused."""
+    registry = trt.get_plugin_registry()
+    if any(creator.plugin_namespace == "refinemask" for creator in registry.all_creators):
+        return
+    if registry.load_library(str(library)) is None:
+        raise RefineMaskError(
+            f"TensorRT does not load the plugin library {library}; {native.BUILD}"
+        )

@@ -1,0 +1,170 @@
+"""TensorRT without a GPU: its interface, around engines that compute something simple.
+
+A network of the form fused finds as many objects as the first byte of an image says, in each image;
+one of the form static has room for as many as the model may find. Masks of given boxes are filled
+with the number of the box and the first byte of its image.
+"""
+
+import time
+from collections.abc import Callable
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from refinemask.inference.artifact import interface
+from refinemask.inference.metadata import ArtifactMetadata
+from tests.tensorrt.simulated_cuda import SimulatedCuda
+
+Arrays = dict[str, np.ndarray]
+
+
+class TensorIOMode(Enum):
+    INPUT = 1
+    OUTPUT = 2
+
+
+class TensorLocation(Enum):
+    DEVICE = 0
+    HOST = 1
+
+
+class IOutputAllocator:
+    """Base class of what gives outputs memory."""
+
+
+class Logger:
+    ERROR = 1
+
+    def __init__(self, severity: int) -> None:
+        pass
+
+
+class SimulatedTensorRt:
+    """A module as `tensorrt`, whose engines are all of one network.
+
+    Attributes:
+        contexts: those that were made.
+    """
+
+    def __init__(self, cuda: SimulatedCuda, metadata: ArtifactMetadata) -> None:
+        self.TensorLocation = TensorLocation
+        self.IOutputAllocator = IOutputAllocator
+        self.Logger = Logger
+        self.cuda = cuda
+        self.metadata = metadata
+        self.contexts: list[SimulatedContext] = []
+        self.__spec__ = SimpleNamespace()
+
+    def Runtime(self, logger: Logger) -> Any:
+        return SimpleNamespace(deserialize_cuda_engine=lambda data: SimulatedEngine(self))
+
+    def nptype(self, dtype: str) -> np.dtype:
+        return np.dtype(dtype)
+
+
+class SimulatedEngine:
+    """An engine of the network."""
+
+    def __init__(self, trt: SimulatedTensorRt) -> None:
+        self._trt = trt
+        self.inputs, self.outputs = interface(trt.metadata)
+        self._tensors = [*self.inputs, *self.outputs]
+        self.num_io_tensors = len(self._tensors)
+
+    def get_tensor_name(self, index: int) -> str:
+        return self._tensors[index].name
+
+    def get_tensor_mode(self, name: str) -> TensorIOMode:
+        is_input = name in {tensor.name for tensor in self.inputs}
+        return TensorIOMode.INPUT if is_input else TensorIOMode.OUTPUT
+
+    def get_tensor_dtype(self, name: str) -> str:
+        (dtype,) = {tensor.dtype for tensor in self._tensors if tensor.name == name}
+        return dtype
+
+    def get_tensor_location(self, name: str) -> TensorLocation:
+        return TensorLocation.DEVICE
+
+    def create_execution_context(self) -> "SimulatedContext":
+        context = SimulatedContext(self._trt, self)
+        self._trt.contexts.append(context)
+        return context
+
+
+class SimulatedContext:
+    """A context of an engine."""
+
+    def __init__(self, trt: SimulatedTensorRt, engine: SimulatedEngine) -> None:
+        self._trt, self._engine = trt, engine
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.addresses: dict[str, int] = {}
+        self._allocators: dict[str, Any] = {}
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        time.sleep(1e-5)  # in which other threads run
+        self.shapes[name] = shape
+        return True
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        assert address % 256 == 0
+        self.addresses[name] = address
+        return True
+
+    def set_output_allocator(self, name: str, allocator: Any) -> bool:
+        self._allocators[name] = allocator
+        return True
+
+    def execute_async_v3(self, stream: int) -> bool:
+        cuda, metadata = self._trt.cuda, self._trt.metadata
+        placed = {
+            tensor.name: (self.addresses[tensor.name], tensor.dtype, self.shapes[tensor.name])
+            for tensor in self._engine.inputs
+        }
+
+        def outputs() -> Arrays:
+            return compute(metadata, {name: cuda.read(*place) for name, place in placed.items()})
+
+        if metadata.form == "static" or metadata.outputs == "masks":
+            shaped = {name: np.zeros(shape, dtype) for name, (_, dtype, shape) in placed.items()}
+            kinds = compute(metadata, shaped)
+        else:  # shapes depend on values, which TensorRT waits for
+            cuda.drain(stream)
+            kinds = outputs()
+        for name, values in kinds.items():
+            allocator = self._allocators[name]
+            address = allocator.reallocate_output_async(name, 0, values.nbytes, 256, stream)
+            allocator.notify_shape(name, values.shape)
+            cuda.enqueue(stream, self._writes(address, name, outputs))
+        return True
+
+    def _writes(self, address: int, name: str, outputs: Callable[[], Arrays]) -> Callable[[], None]:
+        def write() -> None:
+            values = outputs()[name]
+            self._trt.cuda.read(address, values.dtype, values.shape)[...] = values
+
+        return write
+
+
+def compute(metadata: ArtifactMetadata, inputs: Arrays) -> Arrays:
+    """Return the outputs of the network."""
+    images, side = inputs["images"], metadata.model.mask_head.mask_size
+    first = images[:, 0, 0, 0].astype(np.int64)
+    if metadata.outputs == "masks":
+        rois = inputs["rois"]
+        values = np.arange(len(rois)) / 1000 + first[rois[:, 0].astype(int)] / 256
+        return {"masks": np.tile(values[:, None, None], (1, side, side)).astype(np.float32)}
+    most = metadata.model.max_detections
+    found = np.arange(most) < first[:, None]
+    outputs = {
+        "boxes": found[..., None] * np.array([1, 2, 3, 4], np.float32),
+        "scores": np.where(found, np.float32(0.5), np.float32(0)),
+        "labels": np.where(found, 0, -1),
+        "masks": np.broadcast_to(found[..., None, None], (*found.shape, side, side))
+        * np.float32(1),
+    }
+    if metadata.form == "static":
+        return outputs | {"num_detections": first, "truncated": np.zeros(len(images), bool)}
+    flat = {name: values[found] for name, values in outputs.items()}
+    return flat | {"image_index": np.nonzero(found)[0]}
