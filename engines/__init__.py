@@ -9,17 +9,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refinemask.engines.runtimes import ARTIFACT_RUNTIMES, RUNTIMES, Runtime, find_runtime
+from refinemask.engines.tensorrt.flavours import FLAVOURS
 from refinemask.errors import RefineMaskError
 from refinemask.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from refinemask.engines.automatic import choose_runtime
     from refinemask.engines.base import Engine
+    from refinemask.engines.tensorrt.run_options import TensorRtOptions
     from refinemask.inference.artifact import Artifact
 
-__all__ = ["ARTIFACT_RUNTIMES", "RUNTIMES", "Engine", "Runtime", "choose_runtime", "open"]
+__all__ = [
+    "ARTIFACT_RUNTIMES",
+    "RUNTIMES",
+    "Engine",
+    "Runtime",
+    "TensorRtOptions",
+    "choose_runtime",
+    "open",
+]
 
-__getattr__ = lazy_attributes(__name__, {"Engine": "base", "choose_runtime": "automatic"})
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "Engine": "base",
+        "TensorRtOptions": "tensorrt.run_options",
+        "choose_runtime": "automatic",
+    },
+)
 
 
 def open(
@@ -27,6 +44,7 @@ def open(
     runtime: str = "onnxruntime",
     device: str = "cpu",
     threads: int | None = None,
+    tensorrt: "TensorRtOptions | None" = None,
 ) -> "Engine":
     """Open an artifact or, with the runtime "torch" or "auto", a checkpoint.
 
@@ -37,6 +55,7 @@ def open(
             the device; which one and why is logged, see `choose_runtime`.
         device: "cpu", "cuda" or "cuda:N"; TensorRT, which has GPUs only, takes "cpu" for the first.
         threads: CPU threads for one inference; None leaves the number to the runtime.
+        tensorrt: options of TensorRT; other runtimes refuse them.
 
     Raises:
         RefineMaskError: the runtime is unknown or not installed, the device is not available to
@@ -52,5 +71,12 @@ def open(
         chosen = find_runtime(runtime)
     chosen.require()
     module = import_module(f"{__name__}.{chosen.name}")
-    engine: Engine = module.open_engine(path, device, threads)
+    if tensorrt is None:
+        engine: Engine = module.open_engine(path, device, threads)
+    elif chosen.name in FLAVOURS:
+        engine = module.open_engine(path, device, threads, tensorrt)
+    else:
+        raise RefineMaskError(
+            f"there are options of TensorRT, and {path} is to run in {chosen.title}; leave them out"
+        )
     return engine

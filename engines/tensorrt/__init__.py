@@ -7,11 +7,18 @@ from refinemask.engines.tensorrt.flavours import TENSORRT
 
 if TYPE_CHECKING:
     from refinemask.engines.base import Engine
+    from refinemask.engines.tensorrt.run_options import TensorRtOptions
     from refinemask.inference.artifact import Artifact
 
 
-def open_engine(path: "str | Path | Artifact", device: str, threads: int | None) -> "Engine":
+def open_engine(
+    path: "str | Path | Artifact",
+    device: str,
+    threads: int | None,
+    options: "TensorRtOptions | None" = None,
+) -> "Engine":
     """Open an engine of TensorRT; see `runtime.open_with`."""
+    from refinemask.engines.tensorrt.run_options import TensorRtOptions
     from refinemask.engines.tensorrt.runtime import open_with
 
-    return open_with(TENSORRT, path, device, threads)
+    return open_with(TENSORRT, path, device, threads, options or TensorRtOptions())

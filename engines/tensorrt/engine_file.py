@@ -62,6 +62,9 @@ def build_artifact(
     capabilities = options.compute_capabilities or ()
     if not flavour.portable and options.hardware_compatibility != "ampere_plus":
         capabilities = (current_gpu(gpu).capability,)
+    settings = options.settings() | {"gpu": gpu}
+    if flavour.portable and artifact.metadata.outputs == "masks":
+        settings["flags"].append("REQUIRE_USER_ALLOCATION")  # else CUDA graphs cannot be captured
     beside = sidecar_path(output)
     with (
         _alone(output) as log,
@@ -75,7 +78,7 @@ def build_artifact(
             [plugins] if plugins else [],
             timeout,
             flavour=flavour,
-            settings=options.settings() | {"timing_cache": timing_cache, "gpu": gpu},
+            settings=settings | {"timing_cache": timing_cache},
             log=log,
             progress=progress,
         )

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from refinemask.engines.tensorrt.cuda_graphs import GraphExecution
 from refinemask.engines.tensorrt.execution import Execution
 from refinemask.engines.tensorrt.record import EngineRecord
+from refinemask.engines.tensorrt.run_options import TensorRtOptions
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 
@@ -20,13 +22,14 @@ class LoadedEngine:
         outputs: names of its outputs.
     """
 
-    def __init__(self, path: Path, record: EngineRecord) -> None:
+    def __init__(self, path: Path, record: EngineRecord, options: TensorRtOptions) -> None:
         """Load the engine at `path`, which `record` is about.
 
         Raises:
             RefineMaskError: TensorRT refuses the engine or the plugin library.
         """
         self._path = path
+        self._options = options
         self._trt = trt = import_module(record.flavour.module)
         if record.plugins_sha256 is not None:
             _load_plugins(trt, native.require("trt", f"the engine {path}"))
@@ -38,22 +41,39 @@ class LoadedEngine:
                 f"{record.flavour.title} does not load {path}; build it again with: "
                 f"{record.command(path)}"
             )
+        self._config = self._runtime_config() if record.flavour.portable else None
         self.inputs = self._names("INPUT")
         self.outputs = self._names("OUTPUT")
 
-    def execution(self) -> Execution:
-        """Return a new context to run the engine in.
+    def execution(self) -> Execution | GraphExecution:
+        """Return what runs the engine.
 
         Raises:
             RefineMaskError: memory of the GPU runs out.
         """
-        context = self._engine.create_execution_context()
+        source = str(self._path)
+        if self._options.cuda_graphs:
+            dtypes = {name: self.dtype(name) for name in (*self.inputs, *self.outputs)}
+            return GraphExecution(self._context, dtypes, self.outputs, source)
+        return Execution(self._trt, self._context(), self.outputs, source)
+
+    def _runtime_config(self) -> Any:
+        """Return how contexts of TensorRT-RTX run, which compiles kernels when it needs them."""
+        config = self._engine.create_runtime_config()
+        if self._options.cuda_graphs:  # which must not capture the slow kernels of the meantime
+            strategy = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            config.dynamic_shapes_kernel_specialization_strategy = strategy
+        return config
+
+    def _context(self) -> Any:
+        configured = () if self._config is None else (self._config,)
+        context = self._engine.create_execution_context(*configured)
         if context is None:
             raise RefineMaskError(
                 f"{self._path} cannot be run: there is no memory for it on the GPU; build it again "
                 "with smaller --max-shapes"
             )
-        return Execution(self._trt, context, self.outputs, str(self._path))
+        return context
 
     def dtype(self, name: str) -> np.dtype[Any]:
         """Return the type of the elements of an input or output."""

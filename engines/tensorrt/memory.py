@@ -70,13 +70,20 @@ class Event:
 
 
 class Stream:
-    """A CUDA stream: a new one, or the one of a handle, which is another's to destroy."""
+    """A CUDA stream."""
 
-    def __init__(self, handle: int | None = None) -> None:
-        self._cuda = cuda_runtime()
+    def __init__(self, handle: int | None = None, apart: bool = False) -> None:
+        """Make a stream.
+
+        Args:
+            handle: of one that exists, which is another's to destroy; None for a new one.
+            apart: whether the default stream and a new one do not wait for each other.
+        """
+        self._cuda = cuda = cuda_runtime()
         self._own = handle is None
         if handle is None:
-            handle = int(check(self._cuda.cudaStreamCreate(), "a CUDA stream"))
+            flags = cuda.cudaStreamNonBlocking if apart else cuda.cudaStreamDefault
+            handle = int(check(cuda.cudaStreamCreateWithFlags(flags), "a CUDA stream"))
         self.handle = handle
 
     def copy(self, target: int, source: int, size: int) -> None:

@@ -20,6 +20,7 @@ from refinemask.engines.tensorrt.loading import LoadedEngine
 from refinemask.engines.tensorrt.memory import ALIGNMENT, Buffer, Stream
 from refinemask.engines.tensorrt.profile import Shape
 from refinemask.engines.tensorrt.record import EngineRecord, check_gpu, check_host, read_record
+from refinemask.engines.tensorrt.run_options import TensorRtOptions, check_capturable
 from refinemask.errors import RefineMaskError
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.padded_outputs import PaddedOutputs
@@ -28,7 +29,11 @@ from refinemask.inference.structures import RawOutputs
 
 
 def open_with(
-    flavour: Flavour, path: str | Path | Artifact, device: str, threads: int | None
+    flavour: Flavour,
+    path: str | Path | Artifact,
+    device: str,
+    threads: int | None,
+    options: TensorRtOptions,
 ) -> Engine:
     """Open an engine, or that of an artifact (`.onnx`), which is built at its first use.
 
@@ -51,7 +56,9 @@ def open_with(
             f"{path} has no weights, for programs that refit it from {record.artifact}; build it "
             "again without --strip-weights to open it here"
         )
-    return TensorRtEngine(path, record, index)
+    if options.cuda_graphs:
+        check_capturable(record.metadata, str(path))
+    return TensorRtEngine(path, record, index, options)
 
 
 def _device_index(device: str) -> int:
@@ -64,7 +71,9 @@ def _device_index(device: str) -> int:
 class TensorRtEngine(GraphEngine):
     """An engine that runs one batch at a time, whatever thread or stream it comes from."""
 
-    def __init__(self, path: Path, record: EngineRecord, index: int) -> None:
+    def __init__(
+        self, path: Path, record: EngineRecord, index: int, options: TensorRtOptions
+    ) -> None:
         """Load the engine at `path`, which `record` is about, onto a GPU."""
         super().__init__(record.metadata, str(path))
         check_gpu(record, path, current_gpu(index).capability)
@@ -72,7 +81,7 @@ class TensorRtEngine(GraphEngine):
         self._lock = threading.Lock()
         self._record = record
         with on_gpu(index):
-            self._loaded = LoadedEngine(path, record)
+            self._loaded = LoadedEngine(path, record, options)
             self._execution = self._loaded.execution()
             self._stream = Stream()
             self._done = self._stream.record()

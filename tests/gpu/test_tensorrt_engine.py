@@ -1,6 +1,7 @@
 """`refinemask.engines` with TensorRT on a GPU: the same detections as PyTorch's."""
 
 import os
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -64,6 +65,11 @@ def test_an_engine_gives_the_numbers_of_the_model(flavour, model, tmp_path, form
         engine.run(np.zeros((3, 64, 64, 3), np.uint8), np.array([[64, 64]] * 3))
 
 
+def on_device(array: np.ndarray) -> torch.Tensor:
+    """Return a copy of an array on the GPU."""
+    return torch.from_numpy(array).cuda()
+
+
 def on_host(array: GpuArray) -> np.ndarray:
     """Return a copy of an array on the GPU, which PyTorch takes."""
     return from_dlpack(array).cpu().numpy()
@@ -85,7 +91,7 @@ def test_arrays_on_the_gpu(flavour, model, tmp_path, form):
         for name, values in expected._asdict().items():
             np.testing.assert_allclose(getattr(flat, name), values, rtol=1e-5, atol=1e-4)
 
-    on_gpu = torch.from_numpy(images).cuda()
+    on_gpu = on_device(images)
     first = engine.run_on_gpu(on_gpu, SIZES)
     check(first)
     stream = torch.cuda.Stream()
@@ -105,22 +111,28 @@ def test_arrays_on_the_gpu(flavour, model, tmp_path, form):
         engine.run_on_gpu(torch.from_numpy(images), SIZES)
 
 
-def test_given_boxes_on_the_gpu(flavour, model, tmp_path):
-    artifact = write_artifact(model, "fused", tmp_path / "model.onnx", outputs="masks")
+@pytest.mark.parametrize("form", ["fused", "static"])
+@pytest.mark.parametrize("cuda_graphs", [False, True])
+def test_given_boxes_on_the_gpu(flavour, model, tmp_path, form, cuda_graphs):
+    artifact = write_artifact(model, form, tmp_path / "model.onnx", outputs="masks")
     path = tmp_path / "model.engine"
     build_artifact(artifact, path, BuildOptions(flavour.name, max_shapes=MAX_SHAPES))
-    engine = engines.open(path, flavour.name, "cuda")
-    images = np.stack([photo(224, 288, seed) for seed in (0, 1)])
-    rois, labels = ROIS, np.zeros(len(ROIS), np.int64)
-    expected = engine.run_rois(images, SIZES, rois, labels)
-    on_gpu = [torch.from_numpy(array).cuda() for array in (images, rois, labels)]
-    masks = engine.run_rois_on_gpu(on_gpu[0], SIZES, *on_gpu[1:])
-    np.testing.assert_allclose(on_host(masks), expected, rtol=1e-5, atol=1e-5)
-    rest = [array[1:] for array in on_gpu[1:]]  # not aligned as TensorRT wants it
-    masks = engine.run_rois_on_gpu(on_gpu[0], SIZES, *rest)
-    np.testing.assert_allclose(on_host(masks), expected[1:], rtol=1e-5, atol=1e-5)
-    none = [array[:0] for array in on_gpu[1:]]
-    assert engine.run_rois_on_gpu(on_gpu[0], SIZES, *none).shape[0] == 0
+    expected_of = engines.open(path, flavour.name, "cuda").run_rois
+    options = engines.TensorRtOptions(cuda_graphs=cuda_graphs)
+    engine = engines.open(path, flavour.name, "cuda", tensorrt=options)
+    labels = np.zeros(len(ROIS), np.int64)
+    for seed in range(3):  # with graphs, the first is captured and the others are launched
+        images = np.stack([photo(224, 288, seed), photo(224, 288, seed + 1)])
+        expected = expected_of(images, SIZES, ROIS, labels)
+        check = partial(np.testing.assert_allclose, desired=expected, rtol=1e-5, atol=1e-5)
+        check(engine.run_rois(images, SIZES, ROIS, labels))
+        batch, rois, classes = map(on_device, (images, ROIS, labels))
+        check(on_host(engine.run_rois_on_gpu(batch, SIZES, rois, classes)))
+        stream = torch.cuda.Stream()
+        check(on_host(engine.run_rois_on_gpu(batch, SIZES, rois, classes, stream)))
+    unaligned = engine.run_rois_on_gpu(batch, SIZES, rois[1:], classes[1:])
+    np.testing.assert_allclose(on_host(unaligned), expected[1:], rtol=1e-5, atol=1e-5)
+    assert engine.run_rois_on_gpu(batch, SIZES, rois[:0], classes[:0]).shape[0] == 0
 
 
 def test_an_artifact_is_built_once(flavour, model, tmp_path, monkeypatch):

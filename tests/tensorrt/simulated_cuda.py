@@ -30,6 +30,7 @@ class SimulatedCuda:
     """One GPU, of the number 0, and its runtime API."""
 
     cudaEventDisableTiming = 2
+    cudaStreamDefault, cudaStreamNonBlocking = 0, 1
     cudaMemcpyKind = SimpleNamespace(cudaMemcpyDefault=4)
     cudaMemoryType = SimpleNamespace(cudaMemoryTypeDevice=2, cudaMemoryTypeManaged=3)
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
@@ -44,6 +45,11 @@ class SimulatedCuda:
         self._graphs: dict[int, list[Work]] = {}
 
     # What tests ask for.
+
+    @property
+    def graphs(self) -> int:
+        """The number of graphs that are not destroyed."""
+        return len(self._graphs)
 
     def array(self, values: np.ndarray) -> tuple[int, np.ndarray]:
         """Return the address of values on the GPU, and the memory there."""
@@ -61,6 +67,11 @@ class SimulatedCuda:
     def holds(self, address: int) -> bool:
         """Return whether memory was allocated there and is not freed."""
         return address in self._memory
+
+    def stream(self) -> int:
+        """Return the handle of a new stream."""
+        _, handle = self.cudaStreamCreateWithFlags(self.cudaStreamNonBlocking)
+        return int(handle)
 
     def enqueue(self, stream: int, work: Work) -> None:
         """Put work on a stream."""
@@ -115,7 +126,7 @@ class SimulatedCuda:
         )
         return 0, SimpleNamespace(type=2 if known else 0, device=0)
 
-    def cudaStreamCreate(self) -> tuple[Any, ...]:
+    def cudaStreamCreateWithFlags(self, flags: int) -> tuple[Any, ...]:
         handle = next(self._handles)
         self._streams[handle] = []
         return 0, handle

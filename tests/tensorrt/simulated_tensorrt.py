@@ -46,15 +46,18 @@ class SimulatedTensorRt:
 
     Attributes:
         contexts: those that were made.
+        capturable: what their `is_stream_capturable` says.
     """
 
     def __init__(self, cuda: SimulatedCuda, metadata: ArtifactMetadata) -> None:
         self.TensorLocation = TensorLocation
         self.IOutputAllocator = IOutputAllocator
         self.Logger = Logger
+        self.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
         self.cuda = cuda
         self.metadata = metadata
         self.contexts: list[SimulatedContext] = []
+        self.capturable = True
         self.__spec__ = SimpleNamespace()
 
     def Runtime(self, logger: Logger) -> Any:
@@ -87,17 +90,29 @@ class SimulatedEngine:
     def get_tensor_location(self, name: str) -> TensorLocation:
         return TensorLocation.DEVICE
 
-    def create_execution_context(self) -> "SimulatedContext":
-        context = SimulatedContext(self._trt, self)
+    def create_runtime_config(self) -> SimpleNamespace:
+        return SimpleNamespace(dynamic_shapes_kernel_specialization_strategy="lazy")
+
+    def create_execution_context(self, config: SimpleNamespace) -> "SimulatedContext":
+        context = SimulatedContext(self._trt, self, config)
         self._trt.contexts.append(context)
         return context
 
 
 class SimulatedContext:
-    """A context of an engine."""
+    """A context of an engine.
 
-    def __init__(self, trt: SimulatedTensorRt, engine: SimulatedEngine) -> None:
+    Attributes:
+        config: how it was made.
+        runs: how often it was executed.
+    """
+
+    def __init__(
+        self, trt: SimulatedTensorRt, engine: SimulatedEngine, config: SimpleNamespace
+    ) -> None:
         self._trt, self._engine = trt, engine
+        self.config = config
+        self.runs = 0
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.addresses: dict[str, int] = {}
         self._allocators: dict[str, Any] = {}
@@ -116,7 +131,18 @@ class SimulatedContext:
         self._allocators[name] = allocator
         return True
 
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        inputs = {
+            tensor.name: np.zeros(self.shapes[tensor.name], tensor.dtype)
+            for tensor in self._engine.inputs
+        }
+        return compute(self._trt.metadata, inputs)[name].shape
+
+    def is_stream_capturable(self, stream: int) -> bool:
+        return self._trt.capturable
+
     def execute_async_v3(self, stream: int) -> bool:
+        self.runs += 1
         cuda, metadata = self._trt.cuda, self._trt.metadata
         placed = {
             tensor.name: (self.addresses[tensor.name], tensor.dtype, self.shapes[tensor.name])
@@ -133,11 +159,15 @@ class SimulatedContext:
             cuda.drain(stream)
             kinds = outputs()
         for name, values in kinds.items():
-            allocator = self._allocators[name]
-            address = allocator.reallocate_output_async(name, 0, values.nbytes, 256, stream)
-            allocator.notify_shape(name, values.shape)
-            cuda.enqueue(stream, self._writes(address, name, outputs))
+            cuda.enqueue(stream, self._writes(self._place(name, values, stream), name, outputs))
         return True
+
+    def _place(self, name: str, values: np.ndarray, stream: int) -> int:
+        allocator = self._allocators.get(name)
+        if allocator is None:
+            return self.addresses[name]
+        allocator.notify_shape(name, values.shape)
+        return allocator.reallocate_output_async(name, 0, values.nbytes, 256, stream)
 
     def _writes(self, address: int, name: str, outputs: Callable[[], Arrays]) -> Callable[[], None]:
         def write() -> None:

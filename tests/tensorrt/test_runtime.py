@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from refinemask import engines
+from refinemask.engines.tensorrt.cuda_graphs import MAX_GRAPHS
 from refinemask.engines.tensorrt.dlpack import CUDA, described, to_capsule
 from refinemask.engines.tensorrt.flavours import TENSORRT_RTX
 from refinemask.engines.tensorrt.profile import default_profile
@@ -56,8 +57,9 @@ class Simulation:
         )
         sidecar_path(self.path).write_text(self.record.to_json(), encoding="utf-8")
 
-    def open(self) -> Any:
-        return engines.open(self.path, TENSORRT_RTX.name, "cuda")
+    def open(self, **options: Any) -> Any:
+        chosen = engines.TensorRtOptions(**options)
+        return engines.open(self.path, TENSORRT_RTX.name, "cuda", tensorrt=chosen)
 
     def on_gpu(self, values: np.ndarray) -> "Foreign":
         """Return an array on the GPU, as PyCUDA and Numba have them."""
@@ -182,12 +184,12 @@ def test_memory_lives_as_long_as_an_output(fused):
 def test_a_stream_keeps_its_order(fused):
     """The images are not ready yet, and nobody waits for the outputs."""
     engine = fused.open()
-    _, stream = fused.cuda.cudaStreamCreate()
+    stream = fused.cuda.stream()
     given = fused.on_gpu(images(0, 0))
     fused.cuda.enqueue(stream, lambda: given.memory.__setitem__(..., images(2, 1)))
     found = engine.run_on_gpu(given, SIZES, SimpleNamespace(handle=stream))
     assert found.scores.__cuda_array_interface__["stream"] == stream
-    _, other = fused.cuda.cudaStreamCreate()
+    other = fused.cuda.stream()
     found.scores.__dlpack__(stream=other)
     fused.cuda.drain(other)  # nothing but the wait is on it
     interface = found.scores.__cuda_array_interface__
@@ -199,7 +201,7 @@ def test_runs_on_several_streams_come_one_after_the_other(simulate):
     simulation = simulate(form="static")
     engine = simulation.open()
     ran: list[str] = []
-    streams = [simulation.cuda.cudaStreamCreate()[1] for _ in range(2)]
+    streams = [simulation.cuda.stream() for _ in range(2)]
     found = []
     for name, stream in zip("ab", streams, strict=True):
         simulation.cuda.enqueue(stream, lambda name=name: ran.append(name))
@@ -212,7 +214,7 @@ def test_runs_on_several_streams_come_one_after_the_other(simulate):
 def test_streams_of_the_arrays(fused):
     """What fills an array comes first, whether the stream is in the interface or is told by it."""
     engine = fused.open()
-    _, filling = fused.cuda.cudaStreamCreate()
+    filling = fused.cuda.stream()
 
     def filled(count: int) -> Foreign:
         given = fused.on_gpu(images(0))
@@ -293,3 +295,78 @@ def test_runtimes_without_arrays_on_the_gpu(fused):
         engine.run_on_gpu(None, SIZES)
     with pytest.raises(RefineMaskError, match="does not take arrays on the GPU; run an engine"):
         engine.run_rois_on_gpu(None, SIZES, None, None)
+
+
+@pytest.fixture
+def masks(simulate):
+    return simulate(form="fused", outputs="masks")
+
+
+def filled(engine: Any, first: int, boxes: int = 2) -> list[float]:
+    """Return what the masks of boxes in an image with this first byte are filled with."""
+    rois = np.zeros((boxes, 5), np.float32)
+    found = engine.run_rois(images(first), SIZES[:1], rois, np.zeros(boxes, np.int64))
+    return found[:, 0, 0].tolist()
+
+
+def test_cuda_graphs(masks):
+    """The first run is executed and captured, and the others only launch."""
+    engine = masks.open(cuda_graphs=True)
+    assert filled(engine, 64) == pytest.approx([0.25, 0.251])
+    assert filled(engine, 128) == pytest.approx([0.5, 0.501])
+    assert filled(engine, 192, 3) == pytest.approx([0.75, 0.751, 0.752])
+    assert filled(engine, 32) == pytest.approx([0.125, 0.126])
+    assert [context.runs for context in masks.trt.contexts] == [2, 2]
+    assert masks.trt.contexts[0].config.dynamic_shapes_kernel_specialization_strategy == "eager"
+
+
+def test_cuda_graphs_on_the_gpu(masks):
+    """Each call has memory of its own, and nothing overtakes on another stream."""
+    engine = masks.open(cuda_graphs=True)
+    rois, labels = np.zeros((1, 5), np.float32), np.zeros(1, np.int64)
+    given = masks.on_gpu(rois), masks.on_gpu(labels)
+    streams = [None, *(masks.cuda.stream() for _ in range(2))]
+    found = [
+        engine.run_rois_on_gpu(masks.on_gpu(images(first)), SIZES[:1], *given, stream)
+        for first, stream in zip((64, 128, 192), streams, strict=True)
+    ]
+    assert [masks.read(array)[0, 0, 0] for array in reversed(found)] == [0.75, 0.5, 0.25]
+    assert [context.runs for context in masks.trt.contexts] == [2]
+
+
+def test_few_cuda_graphs_are_kept(masks):
+    engine = masks.open(cuda_graphs=True)
+    made = []
+    for boxes in (1, 2, 3, 4, 1, 5, 1, 2):  # 2 is the one that was not used for longest
+        assert len(filled(engine, 0, boxes)) == boxes
+        made.append(len(masks.trt.contexts))
+    assert made == [1, 2, 3, 4, 4, 5, 5, 6]
+    assert masks.cuda.graphs == MAX_GRAPHS
+    del engine
+    gc.collect()
+    assert masks.cuda.graphs == 0
+
+
+def test_captures_that_fail(masks):
+    """Nothing is run without the graph that was asked for."""
+    engine = masks.open(cuda_graphs=True)
+    masks.trt.capturable = False
+    for _ in range(2):
+        with pytest.raises(
+            RefineMaskError, match=r"cannot be captured as a CUDA graph: .*leave out"
+        ):
+            filled(engine, 64)
+    masks.trt.capturable = True
+    assert filled(engine, 64) == pytest.approx([0.25, 0.251])
+
+
+@pytest.mark.parametrize(("form", "reason"), [("fused", "shapes"), ("static", "suppression")])
+def test_engines_that_cannot_be_captured(simulate, form, reason):
+    with pytest.raises(RefineMaskError, match=f"{reason}.*; leave out cuda_graphs, or"):
+        simulate(form=form).open(cuda_graphs=True)
+
+
+def test_options_of_another_runtime(tmp_path):
+    options = engines.TensorRtOptions()
+    with pytest.raises(RefineMaskError, match="is to run in ONNX Runtime; leave them out"):
+        engines.open(tmp_path / "model.onnx", tensorrt=options)
