@@ -1,5 +1,6 @@
 """An engine in TensorRT: loaded onto the current GPU, and asked about its inputs and outputs."""
 
+import weakref
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from refinemask.engines.tensorrt.cuda_graphs import GraphExecution
 from refinemask.engines.tensorrt.execution import Execution
+from refinemask.engines.tensorrt.kernel_cache import KernelCache, kernels_path
 from refinemask.engines.tensorrt.record import EngineRecord
 from refinemask.engines.tensorrt.run_options import TensorRtOptions
 from refinemask.errors import RefineMaskError
@@ -22,8 +24,16 @@ class LoadedEngine:
         outputs: names of its outputs.
     """
 
-    def __init__(self, path: Path, record: EngineRecord, options: TensorRtOptions) -> None:
-        """Load the engine at `path`, which `record` is about.
+    def __init__(
+        self, path: Path, record: EngineRecord, index: int, options: TensorRtOptions
+    ) -> None:
+        """Load the engine at `path`, which `record` is about, onto the current GPU.
+
+        Args:
+            path: the engine.
+            record: what is known of it.
+            index: number of the GPU.
+            options: how the engine is to run.
 
         Raises:
             RefineMaskError: TensorRT refuses the engine or the plugin library.
@@ -41,7 +51,7 @@ class LoadedEngine:
                 f"{record.flavour.title} does not load {path}; build it again with: "
                 f"{record.command(path)}"
             )
-        self._config = self._runtime_config() if record.flavour.portable else None
+        self._config = self._runtime_config(record, index) if record.flavour.portable else None
         self.inputs = self._names("INPUT")
         self.outputs = self._names("OUTPUT")
 
@@ -57,9 +67,16 @@ class LoadedEngine:
             return GraphExecution(self._context, dtypes, self.outputs, source)
         return Execution(self._trt, self._context(), self.outputs, source)
 
-    def _runtime_config(self) -> Any:
-        """Return how contexts of TensorRT-RTX run, which compiles kernels when it needs them."""
+    def _runtime_config(self, record: EngineRecord, index: int) -> Any:
+        """Return how contexts of TensorRT-RTX run, which compiles kernels when it needs them.
+
+        They are kept when the engine is no longer used, or the process ends.
+        """
         config = self._engine.create_runtime_config()
+        cache = config.create_runtime_cache()
+        kernels = KernelCache(cache, kernels_path(record, index), index)
+        config.set_runtime_cache(cache)
+        weakref.finalize(self, kernels.save)
         if self._options.cuda_graphs:  # which must not capture the slow kernels of the meantime
             strategy = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
             config.dynamic_shapes_kernel_specialization_strategy = strategy

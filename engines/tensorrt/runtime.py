@@ -81,7 +81,7 @@ class TensorRtEngine(GraphEngine):
         self._lock = threading.Lock()
         self._record = record
         with on_gpu(index):
-            self._loaded = LoadedEngine(path, record, options)
+            self._loaded = LoadedEngine(path, record, index, options)
             self._execution = self._loaded.execution()
             self._stream = Stream()
             self._done = self._stream.record()

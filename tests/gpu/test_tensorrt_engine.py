@@ -1,6 +1,7 @@
 """`refinemask.engines` with TensorRT on a GPU: the same detections as PyTorch's."""
 
 import os
+import time
 from functools import partial
 from importlib.util import find_spec
 
@@ -143,3 +144,30 @@ def test_an_artifact_is_built_once(flavour, model, tmp_path, monkeypatch):
     built = os.stat(engine).st_mtime_ns
     engines.open(artifact, flavour.name, "cuda")
     assert os.stat(engine).st_mtime_ns == built
+
+
+def test_compiled_kernels_are_kept(flavour, model, tmp_path, monkeypatch, caplog):
+    if not flavour.portable:
+        pytest.skip(f"{flavour.title} compiles kernels when it builds")
+    monkeypatch.setenv("REFINEMASK_CACHE", str(tmp_path / "cache"))
+    artifact = write_artifact(model, "fused", tmp_path / "model.onnx")
+    images = photo(224, 288, 0)[None]
+
+    def seconds() -> float:
+        """Return the time to open the engine and run it once."""
+        start = time.perf_counter()
+        engine = engines.open(artifact, flavour.name, "cuda")
+        engine.run(images, SIZES[:1])
+        return time.perf_counter() - start
+
+    seconds()  # builds the engine
+    (file,) = (tmp_path / "cache").rglob("*.kernels")
+    assert file.stat().st_size > 10_000
+    kept = seconds()
+    file.write_bytes(file.read_bytes()[:-1])
+    caplog.clear()
+    assert seconds() > kept
+    assert "is damaged; compiling again" in caplog.text
+    caplog.clear()
+    seconds()
+    assert not caplog.records

@@ -1,11 +1,13 @@
 """What these tests need: the plugin library, and TensorRT-RTX, which builds without a GPU."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from refinemask.inference import native
+from tests.tensorrt.simulation import Simulation
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,25 @@ def rtx_plugins(plugin_library: Path) -> list[Path]:
     """Return the plugin libraries for builds with TensorRT-RTX, where it is installed."""
     require_rtx()
     return [plugin_library]
+
+
+@pytest.fixture
+def simulate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Simulation]:
+    """Return a function from metadata to an engine of TensorRT-RTX on a simulated GPU."""
+    require_rtx()
+    return lambda **metadata: Simulation(monkeypatch, tmp_path, **metadata)
+
+
+@pytest.fixture
+def fused(simulate: Callable[..., Simulation]) -> Simulation:
+    """Return an engine of the form fused there."""
+    return simulate(form="fused")
+
+
+@pytest.fixture
+def masks(simulate: Callable[..., Simulation]) -> Simulation:
+    """Return an engine that is given boxes there."""
+    return simulate(form="fused", outputs="masks")
 
 
 def require_rtx() -> None:

@@ -5,6 +5,7 @@ one of the form static has room for as many as the model may find. Masks of give
 with the number of the box and the first byte of its image.
 """
 
+import json
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -90,13 +91,48 @@ class SimulatedEngine:
     def get_tensor_location(self, name: str) -> TensorLocation:
         return TensorLocation.DEVICE
 
-    def create_runtime_config(self) -> SimpleNamespace:
-        return SimpleNamespace(dynamic_shapes_kernel_specialization_strategy="lazy")
+    def create_runtime_config(self) -> "SimulatedConfig":
+        return SimulatedConfig()
 
-    def create_execution_context(self, config: SimpleNamespace) -> "SimulatedContext":
+    def create_execution_context(self, config: "SimulatedConfig") -> "SimulatedContext":
         context = SimulatedContext(self._trt, self, config)
         self._trt.contexts.append(context)
         return context
+
+
+class SimulatedCache:
+    """A cache of kernels.
+
+    Attributes:
+        kernels: one for each shape of the inputs.
+    """
+
+    def __init__(self) -> None:
+        self.kernels: set[str] = set()
+
+    def deserialize(self, data: bytes) -> bool:
+        if data.startswith(b"kernels of another GPU"):
+            return False
+        self.kernels = set(json.loads(data))
+        return True
+
+    def serialize(self) -> bytes:
+        return json.dumps(sorted(self.kernels)).encode()
+
+
+class SimulatedConfig:
+    """How contexts run."""
+
+    def __init__(self) -> None:
+        self.dynamic_shapes_kernel_specialization_strategy = "lazy"
+        self.cache = SimulatedCache()
+
+    def create_runtime_cache(self) -> SimulatedCache:
+        return SimulatedCache()
+
+    def set_runtime_cache(self, cache: SimulatedCache) -> bool:
+        self.cache = cache
+        return True
 
 
 class SimulatedContext:
@@ -105,14 +141,15 @@ class SimulatedContext:
     Attributes:
         config: how it was made.
         runs: how often it was executed.
+        compiled: how often a kernel was compiled for that.
     """
 
     def __init__(
-        self, trt: SimulatedTensorRt, engine: SimulatedEngine, config: SimpleNamespace
+        self, trt: SimulatedTensorRt, engine: SimulatedEngine, config: "SimulatedConfig"
     ) -> None:
         self._trt, self._engine = trt, engine
         self.config = config
-        self.runs = 0
+        self.runs = self.compiled = 0
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.addresses: dict[str, int] = {}
         self._allocators: dict[str, Any] = {}
@@ -143,6 +180,10 @@ class SimulatedContext:
 
     def execute_async_v3(self, stream: int) -> bool:
         self.runs += 1
+        kernel = str(sorted(self.shapes.items()))
+        if kernel not in self.config.cache.kernels:
+            self.compiled += 1
+            self.config.cache.kernels.add(kernel)
         cuda, metadata = self._trt.cuda, self._trt.metadata
         placed = {
             tensor.name: (self.addresses[tensor.name], tensor.dtype, self.shapes[tensor.name])

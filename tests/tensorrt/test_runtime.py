@@ -1,124 +1,42 @@
 """The runtime of TensorRT on simulated CUDA and TensorRT: what a GPU would run, in its order."""
 
 import gc
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from refinemask import engines
-from refinemask.engines.tensorrt.cuda_graphs import MAX_GRAPHS
-from refinemask.engines.tensorrt.dlpack import CUDA, described, to_capsule
-from refinemask.engines.tensorrt.flavours import TENSORRT_RTX
-from refinemask.engines.tensorrt.profile import default_profile
-from refinemask.engines.tensorrt.record import EngineRecord
+from refinemask.engines.tensorrt.dlpack import CUDA
 from refinemask.errors import RefineMaskError
-from refinemask.files import sha256
-from refinemask.inference.metadata import InputLimits, sidecar_path
-from tests.artifact_bytes import make_metadata
-from tests.tensorrt.conftest import require_rtx
-from tests.tensorrt.simulated_cuda import SimulatedCuda, SimulatedDriver
-from tests.tensorrt.simulated_tensorrt import SimulatedTensorRt
+from refinemask.inference.metadata import InputLimits
+from tests.tensorrt import simulated_cuda, simulated_tensorrt
+from tests.tensorrt.simulation import SIZES, Exported, Foreign, images
 
-SIZES = np.array([[64, 96]] * 2, np.int64)
+pytestmark = pytest.mark.tensorrt
 
 
-class Simulation:
-    """An engine on a simulated GPU."""
-
-    def __init__(self, monkeypatch, tmp_path, **metadata: Any) -> None:
-        require_rtx()
-        bindings = pytest.importorskip("cuda.bindings")
-        self.cuda = SimulatedCuda()
-        self.driver = SimulatedDriver()
-        monkeypatch.setattr(bindings, "runtime", self.cuda, raising=False)
-        monkeypatch.setattr(bindings, "driver", self.driver, raising=False)
-        ratio = 2 if metadata["form"] == "static" else None
-        self.metadata = make_metadata(sampling_ratio=ratio, **metadata)
-        self.trt = SimulatedTensorRt(self.cuda, self.metadata)
-        monkeypatch.setitem(sys.modules, TENSORRT_RTX.module, self.trt)
-        self.path = tmp_path / "model.engine"
-        self.path.write_bytes(b"an engine")
-        self.record = EngineRecord(
-            tool_version="0.1.0",
-            runtime=TENSORRT_RTX.name,
-            runtime_version=TENSORRT_RTX.version(),
-            engine_sha256=sha256(self.path),
-            artifact="model.onnx",
-            artifact_sha256="0" * 64,
-            metadata=self.metadata,
-            profile=default_profile(self.metadata),
-            compute_capabilities=(),
-            plugins_sha256=None,
-            options=(),
-        )
-        sidecar_path(self.path).write_text(self.record.to_json(), encoding="utf-8")
-
-    def open(self, **options: Any) -> Any:
-        chosen = engines.TensorRtOptions(**options)
-        return engines.open(self.path, TENSORRT_RTX.name, "cuda", tensorrt=chosen)
-
-    def on_gpu(self, values: np.ndarray) -> "Foreign":
-        """Return an array on the GPU, as PyCUDA and Numba have them."""
-        return Foreign(*self.cuda.array(values))
-
-    def read(self, array: Any) -> np.ndarray:
-        """Return what an array on the GPU has when its stream is done."""
-        interface = array.__cuda_array_interface__
-        if interface["stream"] is not None:
-            self.cuda.drain(interface["stream"])
-        return self.cuda.read(interface["data"][0], interface["typestr"], interface["shape"])
-
-
-class Foreign:
-    """An array on the GPU with the CUDA array interface; `interface` changes that."""
-
-    def __init__(self, address: int, memory: np.ndarray, **interface: Any) -> None:
-        self.memory, self.shape = memory, memory.shape
-        self.__cuda_array_interface__ = {
-            "data": (address, False),
-            "shape": memory.shape,
-            "typestr": memory.dtype.str,
-            "version": 3,
-            **interface,
-        }
-
-
-class Exported:
-    """An array on the GPU with DLPack; `ready` is called with the stream that is to wait for it."""
-
-    def __init__(self, foreign: Foreign, ready: Any, device: tuple[int, int] = (CUDA, 0)) -> None:
-        self._foreign, self._ready, self._device = foreign, ready, device
-        self.shape = foreign.shape
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self._device
-
-    def __dlpack__(self, stream: int) -> Any:
-        self._ready(stream)
-        interface = self._foreign.__cuda_array_interface__
-        return to_capsule(described(interface, self._foreign), self._device)
-
-
-@pytest.fixture
-def simulate(monkeypatch, tmp_path):
-    """Return a function from metadata to an engine on a simulated GPU."""
-    return lambda **metadata: Simulation(monkeypatch, tmp_path, **metadata)
-
-
-@pytest.fixture
-def fused(simulate):
-    return simulate(form="fused")
-
-
-def images(*first: int, size: tuple[int, int] = (64, 96)) -> np.ndarray:
-    """Return black images, but for the first byte of each: the number of its objects."""
-    batch = np.zeros((len(first), *size, 3), np.uint8)
-    batch[:, 0, 0, 0] = first
-    return batch
+def test_what_is_simulated_exists():
+    """Under the same names, in the packages that are installed."""
+    trt = pytest.importorskip("tensorrt_rtx_bindings")
+    runtime = pytest.importorskip("cuda.bindings.runtime")
+    driver = pytest.importorskip("cuda.bindings.driver")
+    for simulated, real in (
+        (simulated_tensorrt.SimulatedEngine, trt.ICudaEngine),
+        (simulated_tensorrt.SimulatedContext, trt.IExecutionContext),
+        (simulated_tensorrt.SimulatedConfig, trt.IRuntimeConfig),
+        (simulated_tensorrt.SimulatedCache, trt.IRuntimeCache),
+        (simulated_cuda.SimulatedDriver, driver),
+    ):
+        names = {name for name in vars(simulated) if not name.startswith("_")}
+        assert names
+        assert not names - {*dir(real)}
+    names = {name for name in vars(simulated_cuda.SimulatedCuda) if name.startswith("cuda")}
+    assert not names - {*dir(runtime)}
+    for name in ("cudaMemcpyKind", "cudaMemoryType", "cudaStreamCaptureMode"):
+        members = vars(getattr(simulated_cuda.SimulatedCuda, name))
+        assert not members.keys() - {*dir(getattr(runtime, name))}
 
 
 @pytest.mark.parametrize("form", ["fused", "static"])
@@ -295,75 +213,6 @@ def test_runtimes_without_arrays_on_the_gpu(fused):
         engine.run_on_gpu(None, SIZES)
     with pytest.raises(RefineMaskError, match="does not take arrays on the GPU; run an engine"):
         engine.run_rois_on_gpu(None, SIZES, None, None)
-
-
-@pytest.fixture
-def masks(simulate):
-    return simulate(form="fused", outputs="masks")
-
-
-def filled(engine: Any, first: int, boxes: int = 2) -> list[float]:
-    """Return what the masks of boxes in an image with this first byte are filled with."""
-    rois = np.zeros((boxes, 5), np.float32)
-    found = engine.run_rois(images(first), SIZES[:1], rois, np.zeros(boxes, np.int64))
-    return found[:, 0, 0].tolist()
-
-
-def test_cuda_graphs(masks):
-    """The first run is executed and captured, and the others only launch."""
-    engine = masks.open(cuda_graphs=True)
-    assert filled(engine, 64) == pytest.approx([0.25, 0.251])
-    assert filled(engine, 128) == pytest.approx([0.5, 0.501])
-    assert filled(engine, 192, 3) == pytest.approx([0.75, 0.751, 0.752])
-    assert filled(engine, 32) == pytest.approx([0.125, 0.126])
-    assert [context.runs for context in masks.trt.contexts] == [2, 2]
-    assert masks.trt.contexts[0].config.dynamic_shapes_kernel_specialization_strategy == "eager"
-
-
-def test_cuda_graphs_on_the_gpu(masks):
-    """Each call has memory of its own, and nothing overtakes on another stream."""
-    engine = masks.open(cuda_graphs=True)
-    rois, labels = np.zeros((1, 5), np.float32), np.zeros(1, np.int64)
-    given = masks.on_gpu(rois), masks.on_gpu(labels)
-    streams = [None, *(masks.cuda.stream() for _ in range(2))]
-    found = [
-        engine.run_rois_on_gpu(masks.on_gpu(images(first)), SIZES[:1], *given, stream)
-        for first, stream in zip((64, 128, 192), streams, strict=True)
-    ]
-    assert [masks.read(array)[0, 0, 0] for array in reversed(found)] == [0.75, 0.5, 0.25]
-    assert [context.runs for context in masks.trt.contexts] == [2]
-
-
-def test_few_cuda_graphs_are_kept(masks):
-    engine = masks.open(cuda_graphs=True)
-    made = []
-    for boxes in (1, 2, 3, 4, 1, 5, 1, 2):  # 2 is the one that was not used for longest
-        assert len(filled(engine, 0, boxes)) == boxes
-        made.append(len(masks.trt.contexts))
-    assert made == [1, 2, 3, 4, 4, 5, 5, 6]
-    assert masks.cuda.graphs == MAX_GRAPHS
-    del engine
-    gc.collect()
-    assert masks.cuda.graphs == 0
-
-
-def test_captures_that_fail(masks):
-    """Nothing is run without the graph that was asked for."""
-    engine = masks.open(cuda_graphs=True)
-    masks.trt.capturable = False
-    for _ in range(2):
-        with pytest.raises(
-            RefineMaskError, match=r"cannot be captured as a CUDA graph: .*leave out"
-        ):
-            filled(engine, 64)
-    masks.trt.capturable = True
-    assert filled(engine, 64) == pytest.approx([0.25, 0.251])
-
-
-@pytest.mark.parametrize(("form", "reason"), [("fused", "shapes"), ("static", "suppression")])
-def test_engines_that_cannot_be_captured(simulate, form, reason):
-    with pytest.raises(RefineMaskError, match=f"{reason}.*; leave out cuda_graphs, or"):
-        simulate(form=form).open(cuda_graphs=True)
 
 
 def test_options_of_another_runtime(tmp_path):
