@@ -11,6 +11,7 @@ from refinemask.engines.tensorrt.cuda_graphs import GraphExecution
 from refinemask.engines.tensorrt.execution import Execution
 from refinemask.engines.tensorrt.kernel_cache import KernelCache, kernels_path
 from refinemask.engines.tensorrt.record import EngineRecord
+from refinemask.engines.tensorrt.refit import refit
 from refinemask.engines.tensorrt.run_options import TensorRtOptions
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
@@ -33,10 +34,10 @@ class LoadedEngine:
             path: the engine.
             record: what is known of it.
             index: number of the GPU.
-            options: how the engine is to run.
+            options: how the engine is to run; with the artifact only if the engine lacks weights.
 
         Raises:
-            RefineMaskError: TensorRT refuses the engine or the plugin library.
+            RefineMaskError: TensorRT refuses the engine, the weights or the plugin library.
         """
         self._path = path
         self._options = options
@@ -44,13 +45,17 @@ class LoadedEngine:
         if record.plugins_sha256 is not None:
             _load_plugins(trt, native.require("trt", f"the engine {path}"))
         self._logger = trt.Logger(trt.Logger.ERROR)
-        self._runtime = trt.Runtime(self._logger)  # code inside an engine is refused by default
+        self._runtime = trt.Runtime(self._logger)
+        if options.embedded_code:
+            self._runtime.engine_host_code_allowed = True
         self._engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
         if self._engine is None:
             raise RefineMaskError(
                 f"{record.flavour.title} does not load {path}; build it again with: "
                 f"{record.command(path)}"
             )
+        if options.artifact is not None:
+            refit(trt, self._logger, self._engine, options.artifact, str(path))
         self._config = self._runtime_config(record, index) if record.flavour.portable else None
         self.inputs = self._names("INPUT")
         self.outputs = self._names("OUTPUT")

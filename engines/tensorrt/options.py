@@ -82,13 +82,15 @@ class BuildOptions:
     hardware_compatibility: Literal["none", "ampere_plus", "same_compute_capability"] = "none"
     """Which other GPUs an engine of TensorRT runs on."""
     version_compatible: bool = False
-    """Build an engine that later versions of TensorRT run as well."""
+    """Build an engine that later versions of TensorRT run as well. It contains the runtime of this
+    one, which is code, so that opening it must be allowed."""
     compute_capabilities: Annotated[
         tuple[str, ...] | None, Option(metavar="8.6,8.9", read=_read_capabilities)
     ] = None
-    """GPUs that an engine of TensorRT-RTX is for; default: all that it supports."""
+    """GPUs that an engine of TensorRT-RTX is for; default: all that it supports from 8.0 on."""
     strip_weights: bool = False
-    """Leave out the weights, which a program then takes from the artifact when it refits."""
+    """Leave out the weights, which are taken from the artifact when the engine is opened. Needs a
+    GPU, also for TensorRT-RTX."""
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -99,6 +101,11 @@ class BuildOptions:
         }
         if not self.flavour.portable:
             others = {"--compute-capabilities": bool(self.compute_capabilities)}
+        if self.version_compatible and self.strip_weights:
+            raise WrongUsage(
+                "the runtime in an engine of --version-compatible takes no weights; leave out "
+                "--strip-weights"
+            )
         for name, given in others.items():
             if given:
                 other = next(f for f in FLAVOURS.values() if f.portable != self.flavour.portable)
@@ -115,8 +122,6 @@ class BuildOptions:
     def settings(self) -> dict[str, Any]:
         """Return the settings of `worker.configure`, but for the cache of times."""
         flags = {"VERSION_COMPATIBLE": self.version_compatible, "STRIP_PLAN": self.strip_weights}
-        # Code inside an engine would run with the rights of whoever opens it.
-        flags["EXCLUDE_LEAN_RUNTIME"] = self.version_compatible
         return {
             "flags": [name for name, wanted in flags.items() if wanted],
             "memory_pools": {_POOLS[name]: size for name, size in self.memory_pool_size or ()},

@@ -20,7 +20,7 @@ from refinemask.engines.tensorrt.loading import LoadedEngine
 from refinemask.engines.tensorrt.memory import ALIGNMENT, Buffer, Stream
 from refinemask.engines.tensorrt.profile import Shape
 from refinemask.engines.tensorrt.record import EngineRecord, check_gpu, check_host, read_record
-from refinemask.engines.tensorrt.run_options import TensorRtOptions, check_capturable
+from refinemask.engines.tensorrt.run_options import TensorRtOptions, fitted
 from refinemask.errors import RefineMaskError
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.padded_outputs import PaddedOutputs
@@ -51,14 +51,7 @@ def open_with(
             f"{record.runtime}"
         )
     check_host(record, path)
-    if "--strip-weights" in record.options:
-        raise RefineMaskError(
-            f"{path} has no weights, for programs that refit it from {record.artifact}; build it "
-            "again without --strip-weights to open it here"
-        )
-    if options.cuda_graphs:
-        check_capturable(record.metadata, str(path))
-    return TensorRtEngine(path, record, index, options)
+    return TensorRtEngine(path, record, index, fitted(options, record, path))
 
 
 def _device_index(device: str) -> int:

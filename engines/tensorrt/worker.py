@@ -82,12 +82,21 @@ def build(request: Json, data_file: Path) -> Json:
     start = time.perf_counter()
     engine = builder.build_serialized_network(network, config)
     if engine is None:
-        raise WorkerError("the builder refuses the model")
+        raise WorkerError(f"the builder refuses the model{advice(request['settings'])}")
     data_file.write_bytes(engine)
     timing_cache = request["settings"].get("timing_cache")
     if timing_cache is not None:
         Path(timing_cache).write_bytes(config.get_timing_cache().serialize())
     return {"seconds": time.perf_counter() - start, **summarise(network)}
+
+
+def advice(settings: Json) -> str:
+    """Return what to try after a build that failed."""
+    if "STRIP_PLAN" in settings.get("flags", ()):
+        return (
+            "; engines without weights are built only where a GPU is: build without --strip-weights"
+        )
+    return ""
 
 
 def configure(builder: Any, settings: Json) -> Any:

@@ -171,3 +171,35 @@ def test_compiled_kernels_are_kept(flavour, model, tmp_path, monkeypatch, caplog
     caplog.clear()
     seconds()
     assert not caplog.records
+
+
+def test_an_engine_without_weights(flavour, model, tmp_path):
+    """It is smaller, and gives the same numbers with the weights of its artifact."""
+    artifact = write_artifact(model, "fused", tmp_path / "model.onnx")
+    images = np.stack([photo(224, 288, seed) for seed in (0, 1)])
+    found, sizes = [], []
+    for strip_weights in (False, True):
+        path = tmp_path / f"{strip_weights}.engine"
+        options = BuildOptions(flavour.name, max_shapes=MAX_SHAPES, strip_weights=strip_weights)
+        build_artifact(artifact, path, options)
+        sizes.append(path.stat().st_size)
+        found.append(engines.open(path, flavour.name, "cuda").run(images, SIZES))
+    assert sizes[1] < sizes[0] / 2
+    for name, values in found[0]._asdict().items():
+        np.testing.assert_allclose(getattr(found[1], name), values, rtol=1e-4, atol=1e-3)
+
+
+def test_an_engine_for_later_versions(flavour, model, tmp_path):
+    if flavour.portable:
+        pytest.skip(f"engines of {flavour.title} fit one release")
+    artifact = write_artifact(model, "static", tmp_path / "model.onnx")
+    path = tmp_path / "model.engine"
+    options = BuildOptions(flavour.name, max_shapes=MAX_SHAPES, version_compatible=True)
+    build_artifact(artifact, path, options)
+    with pytest.raises(RefineMaskError, match="contains code"):
+        engines.open(path, flavour.name, "cuda")
+    allowed = engines.TensorRtOptions(embedded_code=True)
+    engine = engines.open(path, flavour.name, "cuda", tensorrt=allowed)
+    images = photo(224, 288, 0)[None]
+    found = engine.run(images, SIZES[:1])
+    assert_parity(sampled_as(model, "static"), images, SIZES[:1], found)

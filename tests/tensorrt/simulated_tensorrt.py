@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,6 +55,8 @@ class SimulatedTensorRt:
         self.TensorLocation = TensorLocation
         self.IOutputAllocator = IOutputAllocator
         self.Logger = Logger
+        self.Refitter = SimulatedRefitter
+        self.OnnxParserRefitter = SimulatedParserRefitter
         self.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
         self.cuda = cuda
         self.metadata = metadata
@@ -61,18 +64,63 @@ class SimulatedTensorRt:
         self.capturable = True
         self.__spec__ = SimpleNamespace()
 
-    def Runtime(self, logger: Logger) -> Any:
-        return SimpleNamespace(deserialize_cuda_engine=lambda data: SimulatedEngine(self))
+    def Runtime(self, logger: Logger) -> "SimulatedRuntime":
+        return SimulatedRuntime(self)
 
     def nptype(self, dtype: str) -> np.dtype:
         return np.dtype(dtype)
 
 
-class SimulatedEngine:
-    """An engine of the network."""
+class SimulatedRuntime:
+    """Loads engines; those with code only if that is allowed."""
 
     def __init__(self, trt: SimulatedTensorRt) -> None:
         self._trt = trt
+        self.engine_host_code_allowed = False
+
+    def deserialize_cuda_engine(self, data: bytes) -> "SimulatedEngine | None":
+        if b"code" in data and not self.engine_host_code_allowed:
+            return None
+        return SimulatedEngine(self._trt, has_weights=b"no weights" not in data)
+
+
+class SimulatedRefitter:
+    """Gives an engine weights."""
+
+    def __init__(self, engine: "SimulatedEngine", logger: Logger) -> None:
+        self.engine = engine
+        self.given = b""
+
+    def refit_cuda_engine(self) -> bool:
+        self.engine.has_weights = b"all weights" in self.given
+        return self.engine.has_weights
+
+    def get_missing_weights(self) -> list[str]:
+        return ["conv1", "conv2"]
+
+
+class SimulatedParserRefitter:
+    """Gives a refitter the weights of a file."""
+
+    num_errors = 1
+
+    def __init__(self, refitter: SimulatedRefitter, logger: Logger) -> None:
+        self._refitter = refitter
+
+    def refit_from_file(self, path: str) -> bool:
+        self._refitter.given = Path(path).read_bytes()
+        return b"unknown node" not in self._refitter.given
+
+    def get_error(self, index: int) -> Any:
+        return SimpleNamespace(desc=lambda: "a node is unknown")
+
+
+class SimulatedEngine:
+    """An engine of the network."""
+
+    def __init__(self, trt: SimulatedTensorRt, has_weights: bool) -> None:
+        self._trt = trt
+        self.has_weights = has_weights
         self.inputs, self.outputs = interface(trt.metadata)
         self._tensors = [*self.inputs, *self.outputs]
         self.num_io_tensors = len(self._tensors)
@@ -179,6 +227,7 @@ class SimulatedContext:
         return self._trt.capturable
 
     def execute_async_v3(self, stream: int) -> bool:
+        assert self._engine.has_weights
         self.runs += 1
         kernel = str(sorted(self.shapes.items()))
         if kernel not in self.config.cache.kernels:

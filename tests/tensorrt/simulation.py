@@ -1,5 +1,6 @@
 """An engine on simulated CUDA and TensorRT, and arrays of other libraries there."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from refinemask.engines.tensorrt.flavours import TENSORRT_RTX
 from refinemask.engines.tensorrt.profile import default_profile
 from refinemask.engines.tensorrt.record import EngineRecord
 from refinemask.files import sha256
+from refinemask.inference.artifact import Artifact
 from refinemask.inference.metadata import sidecar_path
-from tests.artifact_bytes import make_metadata
+from tests.artifact_bytes import make_metadata, model_bytes
 from tests.tensorrt.simulated_cuda import SimulatedCuda, SimulatedDriver
 from tests.tensorrt.simulated_tensorrt import SimulatedTensorRt
 
@@ -37,20 +39,34 @@ class Simulation:
         self.trt = SimulatedTensorRt(self.cuda, self.metadata)
         monkeypatch.setitem(sys.modules, TENSORRT_RTX.module, self.trt)
         self.path = folder / "model.engine"
-        self.path.write_bytes(b"an engine")
+        self.write(b"an engine")
+
+    def write(self, content: bytes, *options: str) -> None:
+        """Write an engine that was built with options, and its record."""
+        self.path.write_bytes(content)
         self.record = EngineRecord(
             tool_version="0.1.0",
             runtime=TENSORRT_RTX.name,
             runtime_version=TENSORRT_RTX.version(),
             engine_sha256=sha256(self.path),
-            artifact="model.onnx",
+            artifact="gone/model.onnx",
             artifact_sha256="0" * 64,
             metadata=self.metadata,
             profile=default_profile(self.metadata),
             compute_capabilities=(),
             plugins_sha256=None,
-            options=(),
+            options=options,
         )
+        self._write_record()
+
+    def write_artifact(self, path: Path, weights: bytes) -> None:
+        """Write the artifact of the engine, with a text that stands for its weights."""
+        path.write_bytes(model_bytes(make_metadata(class_names=(weights.decode(),))))
+        sealed = Artifact.open(path).sha256
+        self.record = dataclasses.replace(self.record, artifact_sha256=sealed)
+        self._write_record()
+
+    def _write_record(self) -> None:
         sidecar_path(self.path).write_text(self.record.to_json(), encoding="utf-8")
 
     def open(self, **options: Any) -> Any:

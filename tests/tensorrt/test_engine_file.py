@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,10 @@ def test_no_engine(tmp_path):
         ({"artifact": "model\x1b[2J.onnx"}, "it is damaged"),
         ({"options": ["x" * 5000]}, "it is damaged"),
         ({"more": 1}, "it is damaged"),
-        ({"options": ["--strip-weights"]}, "has no weights.*build it again without"),
+        (
+            {"options": ["--version-compatible"]},
+            r"contains code, .*\(embedded_code=True\), or build",
+        ),
         ({"metadata": {}}, "not the metadata of an artifact"),
     ],
 )
@@ -170,6 +174,30 @@ def test_records_that_do_not_fit(engine, values, message):
     change(engine, **values)
     with pytest.raises(RefineMaskError, match=message):
         engines.open(engine, "tensorrt_rtx")
+
+
+def test_engines_without_weights(engine, artifact, tmp_path):
+    """The artifact is where it was, beside the engine, or given; then a GPU is what is missing."""
+
+    def refused(message: str, **options: Any) -> None:
+        with pytest.raises(RefineMaskError, match=message):
+            chosen = engines.TensorRtOptions(**options)
+            engines.open(engine, "tensorrt_rtx", tensorrt=chosen)
+
+    change(engine, options=["--strip-weights"])
+    refused("there is no GPU cuda:0")
+    gone = tmp_path / "gone" / "model.onnx"
+    change(engine, artifact=str(gone))
+    refused(
+        rf"has no weights.*not at {gone} or {tmp_path}/model.onnx; copy it there.*or build it "
+        rf"again without --strip-weights: refinemask build {gone} [^-]*--runtime \w* --output \S*$"
+    )
+    refused("there is no GPU cuda:0", artifact=artifact.path)
+    refused(f"not at {gone};", artifact=str(gone))
+    shutil.copy(artifact.path, tmp_path)
+    refused("there is no GPU cuda:0")
+    (tmp_path / "model.onnx").write_bytes(model_bytes())
+    refused(f"and {tmp_path}/model.onnx is not the artifact that it was built from")
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "null", "[" * 100_000, "\0", "x" * (1 << 23)])
@@ -270,6 +298,15 @@ def test_forms_that_are_not_taken(tmp_path):
         engines.open(path, "tensorrt_rtx")
 
 
+def test_engines_without_weights_are_built_on_a_gpu(artifact, tmp_path):
+    if find_library("cuda"):
+        pytest.skip("there is a driver of NVIDIA")
+    options = dataclasses.replace(RTX, strip_weights=True)
+    with pytest.raises(RefineMaskError, match="only where a GPU is: build without --strip-weights"):
+        build_artifact(artifact, tmp_path / "model.engine", options)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.engine.log"]
+
+
 def test_an_output_that_is_an_input(artifact):
     done = invoke("build", artifact.path, "--runtime", "tensorrt_rtx", "--output", artifact.path)
     assert done.exit_code == 2
@@ -287,6 +324,7 @@ def test_tensorrt_is_not_installed(artifact, tmp_path):
     [
         (["tensorrt_rtx", "--version-compatible"], "is an option of TensorRT, not of TensorRT-RTX"),
         (["tensorrt_rtx", "--timing-cache", "times"], "build with --runtime tensorrt"),
+        (["tensorrt", "--version-compatible", "--strip-weights"], "leave out --strip-weights"),
         (["tensorrt", "--compute-capabilities", "8.9"], "build with --runtime tensorrt_rtx"),
         (["tensorrt_rtx", "--compute-capabilities", "ada"], "are given as 8.6,8.9, got 'ada'"),
         (["tensorrt_rtx", "--max-shapes", "images"], "NAME:SIZExSIZE, such as images:1x800x1344x3"),

@@ -23,6 +23,9 @@ def test_what_is_simulated_exists():
     runtime = pytest.importorskip("cuda.bindings.runtime")
     driver = pytest.importorskip("cuda.bindings.driver")
     for simulated, real in (
+        (simulated_tensorrt.SimulatedRuntime, trt.Runtime),
+        (simulated_tensorrt.SimulatedRefitter, trt.Refitter),
+        (simulated_tensorrt.SimulatedParserRefitter, trt.OnnxParserRefitter),
         (simulated_tensorrt.SimulatedEngine, trt.ICudaEngine),
         (simulated_tensorrt.SimulatedContext, trt.IExecutionContext),
         (simulated_tensorrt.SimulatedConfig, trt.IRuntimeConfig),
@@ -219,3 +222,28 @@ def test_options_of_another_runtime(tmp_path):
     options = engines.TensorRtOptions()
     with pytest.raises(RefineMaskError, match="is to run in ONNX Runtime; leave them out"):
         engines.open(tmp_path / "model.onnx", tensorrt=options)
+
+
+def test_weights_of_the_artifact(fused, tmp_path):
+    weights = tmp_path / "model.onnx"
+    fused.write(b"an engine, no weights", "--strip-weights")
+    for content, reason in (
+        (b"unknown node", "model.onnx: a node is unknown; build it again"),
+        (b"something else", "model.onnx: it lacks conv1; it lacks conv2; build it again"),
+    ):
+        fused.write_artifact(weights, content)
+        with pytest.raises(RefineMaskError, match=f"does not take the weights of .*{reason}"):
+            fused.open()
+    fused.write_artifact(weights, b"all weights")
+    assert len(fused.open().run(images(2), SIZES[:1]).boxes) == 2
+
+
+def test_code_in_an_engine(fused):
+    fused.write(b"an engine with code")  # whose record says nothing of it
+    with pytest.raises(RefineMaskError, match=r"does not load .*model.engine; build it again"):
+        fused.open()
+    fused.write(b"an engine with code", "--version-compatible")
+    with pytest.raises(RefineMaskError, match=r"contains code, .*\(embedded_code=True\)"):
+        fused.open()
+    engine = fused.open(embedded_code=True)
+    assert len(engine.run(images(2), SIZES[:1]).boxes) == 2
