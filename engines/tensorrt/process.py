@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,27 +77,29 @@ def _started(
 ) -> Iterator[tuple["subprocess.Popen[str]", threading.Event]]:
     """Start a process, which Ctrl-C in the terminal does not reach, and end it at the end."""
     late = threading.Event()
-    with subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        start_new_session=True,
-    ) as child:
+    with (
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        ) as child,
+        ExitStack() as at_end,
+    ):
+        at_end.callback(child.kill)
 
         def end() -> None:
             late.set()
             child.kill()
 
         timer = threading.Timer(timeout, end)
+        timer.daemon = True  # Ctrl-C may come while it starts
+        at_end.callback(timer.cancel)
         timer.start()
-        try:
-            yield child, late
-        finally:
-            timer.cancel()
-            child.kill()
+        yield child, late
 
 
 def _converse(
