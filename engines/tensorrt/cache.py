@@ -6,6 +6,7 @@ import logging
 import os
 from pathlib import Path
 
+from refinemask.engines.tensorrt.build_lock import in_turn
 from refinemask.engines.tensorrt.engine_file import build_artifact, check_form
 from refinemask.engines.tensorrt.flavours import Flavour
 from refinemask.engines.tensorrt.gpu import current_gpu
@@ -36,17 +37,32 @@ def cached_engine(artifact: Artifact, flavour: Flavour, index: int) -> Path:
     check_form(artifact, flavour.title)
     gpu = current_gpu(index)
     engine = engine_path(artifact, flavour, f"{gpu.name} {gpu.capability}")
+    build_once(artifact, engine, flavour, index)
+    return engine
+
+
+def build_once(artifact: Artifact, engine: Path, flavour: Flavour, index: int) -> None:
+    """Build an engine, unless it is there and fits, and say so; wait while another process does.
+
+    Raises:
+        RefineMaskError: as `build_artifact`.
+    """
+    if _fits(engine):
+        return
+    with in_turn(engine) as log:
+        if _fits(engine):  # the other process has built it
+            return
+        logger.warning("building the engine of %s, once: it is %s", artifact.path, engine)
+        build_artifact(artifact, engine, BuildOptions(flavour.name), gpu=index, log=log)
+
+
+def _fits(engine: Path) -> bool:
+    """Return whether there is an engine that fits what is installed now."""
     try:
         check_host(read_record(engine), engine)
-    except RefineMaskError:  # there is none, or it does not fit what is installed now
-        logger.warning(
-            "building the engine of %s for %s, once: it is kept in %s",
-            artifact.path,
-            gpu.name,
-            engine.parent,
-        )
-        build_artifact(artifact, engine, BuildOptions(flavour.name), gpu=index)
-    return engine
+    except RefineMaskError:
+        return False
+    return True
 
 
 def engine_path(artifact: Artifact, flavour: Flavour, gpu: str) -> Path:

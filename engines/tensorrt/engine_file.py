@@ -1,18 +1,18 @@
 """Build the engine of an artifact, with its record and its log beside it."""
 
-import fcntl
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from refinemask.engines.tensorrt.build import BuiltEngine, build_engine
+from refinemask.engines.tensorrt.build_lock import alone
 from refinemask.engines.tensorrt.gpu import current_gpu
 from refinemask.engines.tensorrt.options import BuildOptions, Shapes
 from refinemask.engines.tensorrt.process import Progress
 from refinemask.engines.tensorrt.profile import Profile, Range, Shape, default_profile, spelled
 from refinemask.engines.tensorrt.record import EngineRecord
 from refinemask.errors import RefineMaskError
-from refinemask.files import atomic_path, make_folder, sha256
+from refinemask.files import atomic_path, sha256
 from refinemask.inference import native
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.metadata import sidecar_path
@@ -20,11 +20,6 @@ from refinemask.version import __version__
 
 FORMS = ("fused", "static")
 """Forms of artifacts that become engines."""
-
-
-def log_path(engine: Path) -> Path:
-    """Return the path of the file that has what NVIDIA's libraries logged during the build."""
-    return Path(f"{engine}.log")
 
 
 def build_artifact(
@@ -35,6 +30,7 @@ def build_artifact(
     gpu: int = 0,
     timeout: float = 7200.0,
     progress: Progress | None = None,
+    log: Path | None = None,
 ) -> tuple[BuiltEngine, EngineRecord]:
     """Build the engine of an artifact; write it, its record (`sidecar_path`) and its log.
 
@@ -47,6 +43,7 @@ def build_artifact(
         gpu: number of the GPU that TensorRT builds on, and for.
         timeout: seconds after which to give up.
         progress: called with the steps of the builder that are done, and their number.
+        log: the log of a caller that has locked it (`build_lock`); None locks it.
 
     Raises:
         RefineMaskError: TensorRT is not installed, does not take the artifact's form, or refuses
@@ -67,7 +64,7 @@ def build_artifact(
         settings["flags"].append("REQUIRE_USER_ALLOCATION")  # else CUDA graphs cannot be captured
     beside = sidecar_path(output)
     with (
-        _alone(output) as log,
+        alone(output) if log is None else nullcontext(log) as locked_log,
         atomic_path(beside) as record_file,
         atomic_path(output) as file,
         _timing_cache(options.timing_cache) as timing_cache,
@@ -79,7 +76,7 @@ def build_artifact(
             timeout,
             flavour=flavour,
             settings=settings | {"timing_cache": timing_cache},
-            log=log,
+            log=locked_log,
             progress=progress,
         )
         file.write_bytes(built.data)
@@ -172,28 +169,6 @@ def _check_images(artifact: Artifact, profile: Profile) -> None:
                 f"{limits.divisor} from {limits.min_size} to {limits.max_size}, got "
                 f"{spelled(shape)}"
             )
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[Path]:
-    """Yield the path of the log, locked, so that one process at a time builds an engine."""
-    log = log_path(output)
-    make_folder(log.parent)
-    try:
-        file = log.open("ab")
-    except OSError as error:
-        raise RefineMaskError(
-            f"cannot write {log}: {error.strerror or error}; choose a writable folder"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RefineMaskError(
-                f"another process is building {output}; wait until it is done, or choose another "
-                "--output"
-            ) from error
-        yield log
 
 
 @contextmanager

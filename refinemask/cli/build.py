@@ -22,7 +22,8 @@ def build(
     json: Json = None,
 ) -> None:
     """Build a TensorRT engine of an artifact."""
-    from refinemask.engines.tensorrt.engine_file import build_artifact, log_path
+    from refinemask.engines.tensorrt.build_lock import log_path
+    from refinemask.engines.tensorrt.engine_file import build_artifact
     from refinemask.engines.tensorrt.profile import described
     from refinemask.inference.artifact import Artifact
     from refinemask.inference.metadata import sidecar_path

@@ -19,8 +19,9 @@ import pytest
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.presets import preset
+from refinemask.engines.tensorrt.build_lock import log_path
 from refinemask.engines.tensorrt.cache import cached_engine, engine_path
-from refinemask.engines.tensorrt.engine_file import build_artifact, log_path, make_profile
+from refinemask.engines.tensorrt.engine_file import build_artifact, make_profile
 from refinemask.engines.tensorrt.flavours import TENSORRT_RTX
 from refinemask.engines.tensorrt.options import BuildOptions, read_pools, read_shapes
 from refinemask.engines.tensorrt.profile import default_profile
