@@ -58,25 +58,39 @@ def assert_same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> 
         np.testing.assert_array_equal(values, second[name], name)
 
 
+INPUTS = {
+    "images": np.arange(24, dtype=np.uint8).reshape(1, 2, 4, 3).transpose(0, 2, 1, 3),
+    "image_sizes": np.array([[4, 2]], ">i8"),
+}
+OUTPUTS: dict[str, np.ndarray] = {
+    "boxes": np.array([[np.nan, np.inf, -0.0, 1e-40]], np.float32),
+    "truncated": np.array([True]),
+    "labels": np.zeros(0, np.int64),
+}
+
+
 def test_tensors_of_every_type_and_shape(tmp_path):
-    inputs = {
-        "images": np.arange(24, dtype=np.uint8).reshape(1, 2, 4, 3).transpose(0, 2, 1, 3),
-        "image_sizes": np.array([[4, 2]], ">i8"),
-    }
-    outputs: dict[str, np.ndarray] = {
-        "boxes": np.array([[np.nan, np.inf, -0.0, 1e-40]], np.float32),
-        "truncated": np.array([True]),
-        "labels": np.zeros(0, np.int64),
-    }
-    write_tensors(tmp_path, inputs, outputs)
-    assert_same(raw_tensors(tmp_path, "output"), outputs)
+    write_tensors(tmp_path, INPUTS, OUTPUTS)
+    assert_same(raw_tensors(tmp_path, "output"), OUTPUTS)
     raw = raw_tensors(tmp_path, "input")
-    np.testing.assert_array_equal(raw["images"], inputs["images"])
+    np.testing.assert_array_equal(raw["images"], INPUTS["images"])
     assert raw["image_sizes"].tolist() == [[4, 2]]
     (feed,) = polygraphy(tmp_path / "inputs.json")
     assert feed["images"].shape == (1, 4, 2, 3)
-    assert_same(polygraphy(tmp_path / "outputs.json")["PyTorch"][0], outputs)
-    assert (tmp_path / "images.input.1.4.2.3.uint8.raw").read_bytes() == inputs["images"].tobytes()
+    assert_same(polygraphy(tmp_path / "outputs.json")["PyTorch"][0], OUTPUTS)
+    assert (tmp_path / "images.input.1.4.2.3.uint8.raw").read_bytes() == INPUTS["images"].tobytes()
+
+
+def test_polygraphy_itself_reads_them(tmp_path):
+    reader = pytest.importorskip("polygraphy.json")
+    comparator = pytest.importorskip("polygraphy.comparator")
+    write_tensors(tmp_path, INPUTS, OUTPUTS)
+    (feed,) = reader.load_json(str(tmp_path / "inputs.json"))
+    assert_same(feed, INPUTS)
+    results = comparator.RunResults.load(str(tmp_path / "outputs.json"))
+    (result,) = results["PyTorch"]
+    assert result.runner_name == "PyTorch"
+    assert_same(dict(result.items()), OUTPUTS)
 
 
 @pytest.mark.parametrize("form", ["portable", pytest.param("static", marks=pytest.mark.slow)])
