@@ -72,6 +72,15 @@ class LoadedEngine:
             return GraphExecution(self._context, dtypes, self.outputs, source)
         return Execution(self._trt, self._context(), self.outputs, source)
 
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Return the type of the elements of an input or output."""
+        return np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
+
+    def is_on_host(self, name: str) -> bool:
+        """Return whether TensorRT wants an input on the host."""
+        location = self._engine.get_tensor_location(name)
+        return bool(location == self._trt.TensorLocation.HOST)
+
     def _runtime_config(self, record: EngineRecord, index: int) -> Any:
         """Return how contexts of TensorRT-RTX run, which compiles kernels when it needs them.
 
@@ -96,15 +105,6 @@ class LoadedEngine:
                 "with smaller --max-shapes"
             )
         return context
-
-    def dtype(self, name: str) -> np.dtype[Any]:
-        """Return the type of the elements of an input or output."""
-        return np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
-
-    def is_on_host(self, name: str) -> bool:
-        """Return whether TensorRT wants an input on the host."""
-        location = self._engine.get_tensor_location(name)
-        return bool(location == self._trt.TensorLocation.HOST)
 
     def _names(self, mode: str) -> list[str]:
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]

@@ -25,7 +25,8 @@ def find_weights(record: EngineRecord, engine: Path, given: str | Path | None) -
     if "--strip-weights" not in record.options:
         return None
     recorded = Path(record.artifact)
-    places = [Path(given)] if given else [recorded, engine.parent / recorded.name]
+    beside = engine.parent / recorded.name
+    places = [Path(given)] if given else list(dict.fromkeys([recorded, beside]))
     found = next((place for place in places if place.is_file()), None)
     advice = f"build it again without --strip-weights: {_with_weights(record, engine)}"
     if found is None:
