@@ -12,15 +12,11 @@ from openvino.frontend import FrontEndManager
 
 from refinemask.engines.base import Engine
 from refinemask.engines.graph import GraphEngine, Inputs
+from refinemask.engines.openvino_settings import cpu_settings
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.artifact import Artifact
-
-CACHE_CAPACITY = 100
-"""Most compiled layers that are kept for shapes of earlier images. OpenVINO's own limit is 5000,
-and memory grows by 7 MB for each new shape until it is reached; with this one it stops growing
-after a few shapes, and the small model is as fast."""
 
 
 def open_engine(path: str | Path | Artifact, device: str, threads: int | None) -> Engine:
@@ -69,15 +65,7 @@ class OpenVinoEngine(GraphEngine):
             raise RefineMaskError(
                 f"the openvino engine runs on the device cpu only, got {device!r}"
             )
-        settings: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            # Otherwise OpenVINO computes in bfloat16 on CPUs that have it, boxes included.
-            "INFERENCE_PRECISION_HINT": "f32",
-            "CPU_RUNTIME_CACHE_CAPACITY": CACHE_CAPACITY,
-            "PERF_COUNT": count,
-        }
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = threads
+        settings: dict[str, Any] = {**cpu_settings(threads), "PERF_COUNT": count}
         operators = None
         if artifact.metadata.form == "fused":
             operators = native.require("openvino", f"the fused artifact {artifact.path}")
