@@ -6,7 +6,7 @@ imported, so that the command line can list them.
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from refinemask.engines.runtimes import ARTIFACT_RUNTIMES, RUNTIMES, Runtime, find_runtime
 from refinemask.engines.tensorrt.flavours import FLAVOURS
@@ -51,15 +51,18 @@ def open(
     Args:
         path: an ONNX file written by `refinemask-export`, or what `Artifact.open` made of it; for
             "torch" a checkpoint or the name of a shipped model; for TensorRT also an engine.
-        runtime: one of `RUNTIMES`, or "auto" for the fastest that is installed and runs the file on
-            the device; which one and why is logged, see `choose_runtime`.
-        device: "cpu", "cuda" or "cuda:N"; TensorRT, which has GPUs only, takes "cpu" for the first.
+        runtime: one of `RUNTIMES`; "onnxruntime:PROVIDER" for an execution provider of ONNX Runtime
+            instead of that of the device, see `engines/providers.py`; or "auto" for the fastest
+            that is installed and runs the file on the device; which one and why is logged, see
+            `choose_runtime`.
+        device: "cpu", "cuda" or "cuda:N"; for plugin providers "cpu", "gpu:N" or "npu:N", as they
+            list them; TensorRT, which has GPUs only, takes "cpu" for the first.
         threads: CPU threads for one inference; None leaves the number to the runtime.
         tensorrt: options of TensorRT; other runtimes refuse them.
 
     Raises:
-        RefineMaskError: the runtime is unknown or not installed, the device is not available to
-            it, or the file is missing, damaged or not an artifact.
+        RefineMaskError: the runtime is unknown or not installed, the provider or the device is not
+            available to it, or the file is missing, damaged or not an artifact.
     """
     if threads is not None and threads < 1:
         raise RefineMaskError(f"threads must be >= 1, got {threads}")
@@ -71,12 +74,13 @@ def open(
         chosen = find_runtime(runtime)
     chosen.require()
     module = import_module(f"{__name__}.{chosen.name}")
-    if tensorrt is None:
-        engine: Engine = module.open_engine(path, device, threads)
-    elif chosen.name in FLAVOURS:
-        engine = module.open_engine(path, device, threads, tensorrt)
-    else:
-        raise RefineMaskError(
-            f"there are options of TensorRT, and {path} is to run in {chosen.title}; leave them out"
-        )
+    options: dict[str, Any] = {} if chosen.provider is None else {"provider": chosen.provider}
+    if tensorrt is not None:
+        if chosen.name not in FLAVOURS:
+            raise RefineMaskError(
+                f"there are options of TensorRT, and {path} is to run in {chosen.title}; leave "
+                "them out"
+            )
+        options["options"] = tensorrt
+    engine: Engine = module.open_engine(path, device, threads, **options)
     return engine

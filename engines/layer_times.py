@@ -4,13 +4,14 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from refinemask.engines.base import Engine
+from refinemask.engines.runtimes import find_runtime
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.processing import Prepared
 
@@ -58,17 +59,25 @@ def layer_times(
     Raises:
         RefineMaskError: as `refinemask.engines.open` and `Engine.run`.
     """
-    measure = _MEASURES.get(runtime)
-    return None if measure is None else measure(Artifact.open(path), images, device, threads)
+    chosen = find_runtime(runtime)
+    if chosen.name == "onnxruntime":
+        return _onnxruntime(Artifact.open(path), images, device, threads, chosen.provider)
+    if chosen.name == "openvino":
+        return _openvino(Artifact.open(path), images, device, threads)
+    return None
 
 
 def _onnxruntime(
-    artifact: Artifact, images: Sequence[Prepared], device: str, threads: int | None
+    artifact: Artifact,
+    images: Sequence[Prepared],
+    device: str,
+    threads: int | None,
+    provider: str | None,
 ) -> LayerTimes:
     from refinemask.engines.onnxruntime import OnnxRuntimeEngine
 
     with tempfile.TemporaryDirectory() as folder:
-        engine = OnnxRuntimeEngine(artifact, device, threads, trace=Path(folder) / "trace")
+        engine = OnnxRuntimeEngine(artifact, device, threads, provider, Path(folder) / "trace")
         seconds = _run(engine, [*images, *images])[len(images) :]
         events = json.loads(engine.end_trace().read_text(encoding="utf-8"))
     runs = sorted(event["ts"] for event in events if event["name"] == "model_run")
@@ -94,12 +103,6 @@ def _openvino(
         for name, kind, duration in engine.layer_counts():
             sums[name, kind] += duration
     return _mean(sums, seconds)
-
-
-_MEASURES: dict[str, Callable[..., LayerTimes]] = {
-    "onnxruntime": _onnxruntime,
-    "openvino": _openvino,
-}
 
 
 def _run(engine: Engine, images: Sequence[Prepared]) -> list[float]:

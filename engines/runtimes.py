@@ -1,8 +1,9 @@
 """The table of runtimes, which needs neither a runtime nor NumPy (standard library only)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from refinemask.engines.tensorrt.flavours import FLAVOURS
@@ -24,6 +25,8 @@ class Runtime:
         extra: the extra of this package that installs it.
         libraries: the kinds of devices it runs on, each with the library of our operators there.
         forms: the forms of artifacts it runs; empty if it runs checkpoints instead.
+        has_providers: whether it leaves the computation to execution providers.
+        provider: the one that was asked for; None if the device decides.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Runtime:
     extra: str
     libraries: "Mapping[str, Kind]"
     forms: tuple[str, ...] = ()
+    has_providers: bool = False
+    provider: str | None = None
 
     @property
     def needs_gpu(self) -> bool:
@@ -77,6 +82,7 @@ RUNTIMES = {
             "runtime",
             {"cpu": "ort", "cuda": "ort_cuda"},
             _FORMS,
+            has_providers=True,
         ),
         Runtime("openvino", "OpenVINO", "openvino", "openvino", {"cpu": "openvino"}, _FORMS),
         Runtime("torch", "PyTorch", "torch", "torch", {"cpu": "torch", "cuda": "torch"}),
@@ -94,16 +100,41 @@ ARTIFACT_RUNTIMES = tuple(runtime.name for runtime in RUNTIMES.values() if runti
 """Names of the runtimes that run artifacts; the others run checkpoints."""
 
 
+PLUGIN_PACKAGES = "onnxruntime_ep_"
+"""What the names of packages with a plugin provider of ONNX Runtime begin with."""
+
+
 def find_runtime(name: str) -> Runtime:
-    """Return the runtime of a name.
+    """Return the runtime of a name, which may end with a provider: "onnxruntime:openvino".
 
     Raises:
-        RefineMaskError: there is none.
+        WrongUsage: there is none, or it has no providers.
     """
-    if name not in RUNTIMES:
-        names = ", ".join(RUNTIMES)
-        raise RefineMaskError(f"unknown runtime {name!r}; choose one of {names} or auto")
-    return RUNTIMES[name]
+    own, colon, provider = name.partition(":")
+    if own not in RUNTIMES:
+        raise WrongUsage(f"unknown runtime {name!r}; choose one of {runtime_names()}")
+    runtime = RUNTIMES[own]
+    if not colon:
+        return runtime
+    if not runtime.has_providers:
+        raise WrongUsage(f"{runtime.title} has no providers, got {name!r}; write {own}")
+    if not provider:
+        raise WrongUsage(
+            f"the runtime {name!r} names no provider after the colon; write {own}, or for example "
+            f"{own}:tensorrt"
+        )
+    return replace(runtime, provider=provider)
+
+
+def runtime_names() -> str:
+    """Return the names of all runtimes, as errors and help texts list them."""
+    return ", ".join(f"{n}[:PROVIDER]" if r.has_providers else n for n, r in RUNTIMES.items())
+
+
+def installed_plugins() -> tuple[str, ...]:
+    """Return the names of the plugin providers of ONNX Runtime that are installed."""
+    found = (module.name for module in iter_modules() if module.name.startswith(PLUGIN_PACKAGES))
+    return tuple(sorted(name.removeprefix(PLUGIN_PACKAGES) for name in found))
 
 
 def check_comparable(names: Sequence[str]) -> None:
@@ -113,8 +144,7 @@ def check_comparable(names: Sequence[str]) -> None:
         WrongUsage: one is unknown or given twice, or there are fewer than two.
     """
     for name in names:
-        if name not in RUNTIMES:
-            raise WrongUsage(f"unknown runtime {name!r}; choose from {', '.join(RUNTIMES)}")
+        find_runtime(name)
         if names.count(name) > 1:
             raise WrongUsage(f"the runtime {name} is given twice; give each one once")
     if len(names) < 2:

@@ -14,7 +14,7 @@ from typing import Any
 
 from refinemask import engines
 from refinemask.engines import Engine
-from refinemask.engines.runtimes import check_comparable
+from refinemask.engines.runtimes import check_comparable, find_runtime
 from refinemask.export.comparison import Comparison, compare
 from refinemask.export.layer_differences import (
     LayerDifference,
@@ -107,7 +107,7 @@ def open_engines(
             the artifact of the model.
     """
     for name in runtimes:
-        engines.RUNTIMES[name].require()
+        find_runtime(name).require()
     opened = {name: engines.open(artifact, name, device) for name in runtimes if name != PYTORCH}
     for engine in opened.values():
         check_model(artifact, engine.metadata, model)

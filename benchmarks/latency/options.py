@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from refinemask.configs.options import Option, check_options
-from refinemask.engines.runtimes import RUNTIMES
+from refinemask.engines.runtimes import RUNTIMES, find_runtime
 from refinemask.errors import WrongUsage
 from refinemask.files import check_destination
 
@@ -17,13 +17,14 @@ class BenchOptions:
     images: Annotated[tuple[Path, ...], Option(metavar="DIR")]
     """An image, or a folder of images; may be repeated."""
     artifacts: Annotated[tuple[str, ...], Option(flag="--artifact", metavar="FILE[@RUNTIME]")] = ()
-    """What to measure; may be repeated. Ratios are to the first."""
+    """What to measure; may be repeated. Ratios are to the first. A provider of ONNX Runtime is
+    FILE@onnxruntime:PROVIDER."""
     engines: Annotated[tuple[str, ...], Option(flag="--engine", metavar="FILE.engine")] = ()
     """An engine of TensorRT to measure on a GPU, after the artifacts; may be repeated."""
     models: Annotated[tuple[str, ...], Option(flag="--model", metavar="CHECKPOINT|NAME")] = ()
     """A model to measure in PyTorch, after the others; may be repeated. Export one that needs
     --bn-eps, and give it as an artifact."""
-    runtime: Annotated[str, Option(choices=tuple(RUNTIMES))] = next(iter(RUNTIMES))
+    runtime: Annotated[str, Option(metavar="NAME[:PROVIDER]")] = next(iter(RUNTIMES))
     """What runs an artifact that names no runtime."""
     warm_up: Annotated[int | None, Option(min=0)] = None
     """Iterations before measuring, per target; default: one of each image."""
@@ -40,6 +41,7 @@ class BenchOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        find_runtime(self.runtime)
         if not self.images:
             raise WrongUsage("no images to measure with; give at least one --images DIR")
         if not self.targets:

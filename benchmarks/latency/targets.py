@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refinemask import engines
+from refinemask.engines.runtimes import find_runtime, runtime_names
 from refinemask.engines.tensorrt.record import ENGINE_SUFFIXES, read_record
 from refinemask.errors import RefineMaskError
 from refinemask.printable import one_line
@@ -45,12 +46,13 @@ def parse_target(text: str, runtime: str) -> Target:
         RefineMaskError: the part after the @ is not a runtime, or an engine is not as it was built.
     """
     path, separator, suffix = text.rpartition("@")
-    if separator and path and suffix in engines.RUNTIMES:
+    if separator and path and suffix.partition(":")[0] in engines.RUNTIMES:
+        find_runtime(suffix)
         return Target(path, suffix)
     if separator and not {"/", "."} & set(suffix) and not Path(text).exists():
         raise RefineMaskError(
             f"unknown runtime {suffix!r} in {text!r}; write FILE@RUNTIME with one of "
-            f"{', '.join(engines.RUNTIMES)}"
+            f"{runtime_names()}"
         )
     if Path(text).suffix in ENGINE_SUFFIXES:
         return Target(text, read_record(Path(text)).runtime)

@@ -13,7 +13,7 @@ from refinemask.configs.output_kinds import OutputKind
 from refinemask.configs.settings import Settings, read_settings, with_settings
 from refinemask.configs.shared_options import BnEps, Device
 from refinemask.console import note
-from refinemask.engines.runtimes import RUNTIMES
+from refinemask.engines.runtimes import RUNTIMES, find_runtime, runtime_names
 from refinemask.errors import WrongUsage
 from refinemask.models.device import engine_device, torch_device
 
@@ -119,8 +119,15 @@ class PredictorChoice(ModelChoice):
 
     artifact: Annotated[Path | None, Option(metavar="FILE")] = None
     """An exported model, instead of `model`."""
-    runtime: Annotated[str | None, Option(choices=(*RUNTIMES, "auto"))] = None
-    """What runs `artifact`; auto: the fastest that is installed and can; default: onnxruntime."""
+    runtime: Annotated[
+        str | None,
+        Option(
+            metavar="NAME[:PROVIDER]",
+            help=f"What runs --artifact: {runtime_names()}, or auto, the fastest that is installed "
+            f"and can; default: {_DEFAULT_RUNTIME}. PROVIDER is an execution provider of ONNX "
+            "Runtime instead of that of the device: tensorrt, or a plugin such as openvino.",
+        ),
+    ] = None
     device: Device = "auto"
     threads: Annotated[int | None, Option(min=1)] = None
     """CPU threads for one image; default: those that the runtime chooses."""
@@ -134,6 +141,8 @@ class PredictorChoice(ModelChoice):
         super().check(artifact=self.artifact, **others)
         if self.artifact is None and self.runtime is not None:
             raise WrongUsage("--runtime requires --artifact; a model runs in PyTorch")
+        if self.runtime is not None and self.runtime != "auto":
+            find_runtime(self.runtime)
         if self.max_detections is not None and any(others.values()):
             raise WrongUsage("--max-detections requires a model or an artifact that detects")
 

@@ -7,7 +7,12 @@ from refinemask.cli.selection import ModelChoice
 from refinemask.configs.options import Option, read_names
 from refinemask.configs.shared_options import Json
 from refinemask.console import progress_bar, refuse_to_overwrite, write_result
-from refinemask.engines.runtimes import ARTIFACT_RUNTIMES, RUNTIMES, check_comparable
+from refinemask.engines.runtimes import (
+    ARTIFACT_RUNTIMES,
+    check_comparable,
+    find_runtime,
+    runtime_names,
+)
 from refinemask.errors import GateFailed, WrongUsage
 from refinemask.models.device import engine_device
 from refinemask.printable import counted
@@ -27,8 +32,9 @@ def verify(
     runtime: Annotated[
         str | None,
         Option(
-            choices=ARTIFACT_RUNTIMES,
-            help=f"What runs the artifact; default: {ARTIFACT_RUNTIMES[0]}.",
+            metavar="NAME[:PROVIDER]",
+            help=f"What runs the artifact: {', '.join(ARTIFACT_RUNTIMES)}; default: "
+            f"{ARTIFACT_RUNTIMES[0]}.",
         ),
     ] = None,
     runtimes: Annotated[
@@ -36,7 +42,7 @@ def verify(
         Option(
             metavar="NAME,NAME,...",
             read=read_names,
-            help=f"Compare two or more runtimes with each other: {', '.join(RUNTIMES)}.",
+            help=f"Compare two or more runtimes with each other: {runtime_names()}.",
         ),
     ] = None,
     layers: Annotated[
@@ -104,6 +110,11 @@ def verify(
 
 
 def _check_runtimes(runtime: str | None, runtimes: tuple[str, ...] | None, layers: bool) -> None:
+    if runtime is not None and not find_runtime(runtime).forms:
+        raise WrongUsage(
+            f"--runtime must be one of {', '.join(ARTIFACT_RUNTIMES)}, got {runtime!r}, which runs "
+            "checkpoints"
+        )
     if runtimes is None:
         if layers:
             raise WrongUsage("--layers requires --runtimes NAME,NAME,...")

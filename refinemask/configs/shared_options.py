@@ -19,7 +19,8 @@ Device = Annotated[
     str,
     Option(
         metavar="auto|cpu|cuda:N",
-        help="Where to run; auto: a GPU if available for PyTorch, the CPU for other runtimes.",
+        help="Where to run; auto: a GPU if available for PyTorch, the CPU for other runtimes. "
+        "Plugin providers of ONNX Runtime also have gpu:N and npu:N.",
     ),
 ]
 

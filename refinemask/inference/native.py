@@ -60,10 +60,20 @@ def require(kind: Kind, purpose: str) -> Path:
         RefineMaskError: it is missing, does not load, or was built for another version. The error
             starts with `purpose`, what the library is needed for.
     """
+    path = find(kind, purpose)
+    load(kind, path)
+    return path
+
+
+def find(kind: Kind, purpose: str) -> Path:
+    """Return the path of a library without loading it, for a host that must do that itself.
+
+    Raises:
+        RefineMaskError: it is missing, as `require` says it.
+    """
     path = library(kind)
     if path is None:
         raise RefineMaskError(f"{purpose} needs lib{STEMS[kind]}.so, which is missing; {BUILD}")
-    load(kind, path)
     return path
 
 

@@ -9,10 +9,13 @@ def engine_device(device: str) -> str:
     """Return the device for an engine; auto is the CPU, as not every runtime supports GPUs.
 
     Raises:
-        WrongUsage: it is not auto, cpu, cuda or cuda:N.
+        WrongUsage: it is not auto, cpu, cuda:N, gpu:N or npu:N.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise WrongUsage(f"--device must be auto, cpu or cuda:N, got {device!r}")
+    if not re.fullmatch(r"auto|cpu|(cuda|gpu|npu)(:\d+)?", device):
+        raise WrongUsage(
+            "--device must be auto, cpu or cuda:N, or for a plugin provider of ONNX Runtime gpu:N "
+            f"or npu:N, got {device!r}"
+        )
     return "cpu" if device == "auto" else device
 
 
@@ -25,6 +28,8 @@ def torch_device(device: str) -> str:
     """
     if engine_device(device) == device == "cpu":
         return device
+    if device.startswith(("gpu", "npu")):
+        raise WrongUsage(f"--device must be auto, cpu or cuda:N for PyTorch, got {device!r}")
     import torch
 
     count = torch.cuda.device_count()

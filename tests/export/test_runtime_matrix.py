@@ -124,7 +124,7 @@ def test_an_artifact_that_does_not_name_its_layers(exported, tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("torch", "caffe"), "unknown runtime 'caffe'; choose from onnxruntime, openvino"),
+        (("torch", "caffe"), "unknown runtime 'caffe'; choose one of onnxruntime"),
         (("torch", "openvino", "torch"), "torch is given twice"),
         (("torch",), "two or more runtimes can be compared, got torch"),
         ((), "got none"),

@@ -14,6 +14,7 @@ from refinemask.errors import RefineMaskError
         ("model.onnx", "model.onnx", "onnxruntime"),
         ("model.onnx@openvino", "model.onnx", "openvino"),
         ("refinemask_small@torch", "refinemask_small", "torch"),
+        ("model.onnx@onnxruntime:openvino", "model.onnx", "onnxruntime:openvino"),
         ("runs@home/model.onnx", "runs@home/model.onnx", "onnxruntime"),
         ("runs@home/model.onnx@openvino", "runs@home/model.onnx", "openvino"),
         ("model@2.onnx", "model@2.onnx", "onnxruntime"),
@@ -26,6 +27,8 @@ def test_the_runtime_follows_the_last_at_sign(text: str, path: str, runtime: str
 def test_an_unknown_runtime_is_an_error() -> None:
     with pytest.raises(RefineMaskError, match=r"unknown runtime 'tensorflow' .* onnxruntime"):
         parse_target("model.onnx@tensorflow", "onnxruntime")
+    with pytest.raises(RefineMaskError, match="OpenVINO has no providers"):
+        parse_target("model.onnx@openvino:gpu", "onnxruntime")
 
 
 def test_a_file_may_end_like_a_runtime(tmp_path: Path) -> None:
