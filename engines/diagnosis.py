@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from refinemask.engines.runtimes import RUNTIMES, Runtime
+from refinemask.engines.runtimes import RUNTIMES, Runtime, installed_plugins
 from refinemask.engines.tensorrt.flavours import FLAVOURS
 from refinemask.engines.trial import Trial, try_runtime
 from refinemask.inference import native
@@ -99,6 +99,8 @@ def diagnose() -> Diagnosis:
         if path is not None and host in hosts
     ]
     alone = (hosts | {"driver"}) - {"python"} - {host for host, _, _ in found}
+    if "onnxruntime" in hosts:
+        alone |= {f"onnxruntime:{name}" for name in _providers()}
     jobs: list[_Job] = [*((host, None, None) for host in sorted(alone)), *found]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         trials = dict(zip([job[:2] for job in jobs], pool.map(_try, jobs), strict=True))
@@ -111,6 +113,12 @@ def diagnose() -> Diagnosis:
     return Diagnosis(driver, states, libraries)
 
 
+def _providers() -> tuple[str, ...]:
+    """Return the providers of ONNX Runtime besides those of the devices, as users name them."""
+    built_in = ("tensorrt",) if _version("onnxruntime-gpu") else ()
+    return built_in + installed_plugins()
+
+
 def is_installed(module: str) -> bool:
     """Return whether a module is there, without importing it."""
     with suppress(ImportError, ValueError):
@@ -119,7 +127,7 @@ def is_installed(module: str) -> bool:
 
 
 _Job = tuple[str, native.Kind | None, Path | None]
-"""A runtime, a library and its path."""
+"""A runtime, or with a colon a provider of it, a library and its path."""
 
 _Trials = Mapping[tuple[str, native.Kind | None], Trial]
 """By runtime and library."""
@@ -167,6 +175,8 @@ def _runtime_state(
     if alive is None:
         return RuntimeState(*name, True, _version(runtime.module), own[0].problem)
     details = dict(alive.replies[0])
+    if runtime.has_providers:
+        details["named_providers"] = _provider_states(runtime.name, trials)
     places = _places(runtime, details, driver)
     forms = {place: _forms(runtime, place, libraries) for place in places}
     return RuntimeState(
@@ -177,6 +187,17 @@ def _runtime_state(
         details,
         forms,
     )
+
+
+def _provider_states(runtime: str, trials: _Trials) -> dict[str, dict[str, Any]]:
+    """Return, for each provider that is named after a colon, what it says of itself."""
+    found = {}
+    for (host, _), trial in trials.items():
+        own, colon, name = host.partition(":")
+        if colon and own == runtime:
+            said = trial.replies[0] if trial.replies else {"provider": None, "devices": []}
+            found[name] = {**said, "problem": trial.problem}
+    return found
 
 
 def _places(runtime: Runtime, details: Mapping[str, Any], driver: Driver) -> list[str]:

@@ -1,8 +1,8 @@
 """The process in which one runtime is tried, and one library in it; `diagnosis` starts it.
 
-usage: python -m refinemask.engines.probes RUNTIME [KIND PATH]. Every step that succeeds, first the
-runtime, then the library, is a line of JSON on standard output. An error goes to standard error,
-with exit status 1; what a library does to the process is seen by whoever started it.
+usage: python -m refinemask.engines.probes RUNTIME[:PROVIDER] [KIND PATH]. Every step that succeeds,
+first the runtime, then the library, is a line of JSON on standard output. An error goes to standard
+error, with exit status 1; what a library does to the process is seen by whoever started it.
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -27,13 +28,41 @@ def try_onnxruntime() -> Json:
     """Return the version, the providers, and whether that of CUDA starts."""
     import onnxruntime
 
+    from refinemask.engines.providers import CUDA
+
     providers = onnxruntime.get_available_providers()
-    started = "CUDAExecutionProvider" in providers and "CUDAExecutionProvider" in (
-        onnxruntime.InferenceSession(
-            identity_graph(), providers=["CUDAExecutionProvider", "CPUExecutionProvider"]
-        ).get_providers()
-    )
+    started = False
+    with suppress(RefineMaskError):
+        started = CUDA in providers and _start(CUDA)
     return {"version": onnxruntime.__version__, "providers": providers, "cuda_starts": started}
+
+
+def try_provider(name: str) -> Json:
+    """Return what a provider of ONNX Runtime is called there, and the devices it lists.
+
+    Raises:
+        RefineMaskError: it does not start.
+    """
+    from refinemask.engines.plugin_providers import list_devices, register_plugin
+    from refinemask.engines.providers import TENSORRT
+
+    if name == "tensorrt":
+        _start(TENSORRT)
+        return {"provider": TENSORRT, "devices": ["cuda"]}
+    provider = register_plugin(name)
+    return {"provider": provider, "devices": list(list_devices(provider))}
+
+
+def _start(name: str) -> bool:
+    """Start a provider that is built into ONNX Runtime."""
+    import onnxruntime
+
+    from refinemask.engines.providers import Provider, load_libraries
+
+    load_libraries(name)
+    provider = Provider(name, "ort_cuda", advice="install what it lacks")
+    provider.start(identity_graph(), "a graph of one node", onnxruntime.SessionOptions())
+    return True
 
 
 def try_openvino() -> Json:
@@ -149,6 +178,12 @@ def identity_graph() -> bytes:
     return b"\x08\x08" + field(7, graph) + field(8, b"\x10\x11")  # IR version 8, opset 17
 
 
+def try_runtime(name: str) -> Json:
+    """Return what a runtime of `TRIALS`, or a provider of ONNX Runtime, says of itself."""
+    _, colon, provider = name.partition(":")
+    return try_provider(provider) if colon else TRIALS[name]()
+
+
 def main() -> int:
     """Try a runtime, and a library in it."""
     runtime, *library = sys.argv[1:]
@@ -160,7 +195,7 @@ def main() -> int:
         replies.flush()
 
     try:
-        reply(TRIALS[runtime]())
+        reply(try_runtime(runtime))
         if library:
             kind, path = library
             load_library(runtime, kind, Path(path))  # type: ignore[arg-type]  # a key of STEMS

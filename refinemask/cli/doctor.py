@@ -132,6 +132,9 @@ def _remarks(runtime: "RuntimeState") -> Iterator[str]:
     details = runtime.details
     if "providers" in details:
         yield f"providers: {', '.join(details['providers'])}"
+    for name, one in details.get("named_providers", {}).items():
+        state = f"{one['provider']}, devices: {', '.join(one['devices']) or 'none here'}"
+        yield f"onnxruntime:{name}: {one['problem'] or state}"
     if "devices" in details:
         yield f"devices: {', '.join(details['devices'])}"
     if "gpus" in details:

@@ -12,9 +12,11 @@ import torch
 from refinemask import engines
 from refinemask.checkpoints import load_model
 from refinemask.engines.base import Engine
+from refinemask.engines.trial import try_runtime
 from refinemask.export import export_model
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import check_decision, summarise
+from refinemask.export.sampling import with_sampling_ratio
 from refinemask.export.subjects import default_subjects
 from refinemask.export.verify import compare_subjects
 from refinemask.models import Detector
@@ -55,6 +57,22 @@ def test_onnxruntime(gpu, tmp_path, name, form):
     model, path = load_model(name), Path(tmp_path, "model.onnx")
     export_model(model, path, ExportOptions(form=form))
     check_parity(model, engines.open(path, "onnxruntime", "cuda"))
+
+
+@pytest.mark.tensorrt
+@pytest.mark.parametrize("form", ["portable", "fused", "static"])
+@pytest.mark.parametrize(
+    ("provider", "device"), [("tensorrt", "cuda"), ("nv_tensorrt_rtx", "gpu:0")]
+)
+def test_providers_of_onnxruntime(gpu, tmp_path, monkeypatch, provider, device, form):
+    monkeypatch.setenv("REFINEMASK_CACHE", str(tmp_path / "cache"))
+    trial = try_runtime(f"onnxruntime:{provider}")
+    if trial.problem is not None:
+        pytest.skip(trial.problem)
+    model, path = load_model(NAMES[0]), Path(tmp_path, "model.onnx")
+    export_model(model, path, ExportOptions(form=form))
+    engine = engines.open(path, f"onnxruntime:{provider}", device)
+    check_parity(with_sampling_ratio(model, engine.metadata.sampling_ratio), engine)
 
 
 @pytest.mark.slow
