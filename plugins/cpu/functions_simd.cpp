@@ -7,7 +7,7 @@ namespace refinemask::REFINEMASK_ISA
 SimdFunctions const& functions()
 {
     static constexpr SimdFunctions kFunctions{
-        poolFloat, poolHalf, refineFloat, refineHalf, overlapsAny};
+        poolFloat, poolHalf, refineFloat, refineHalf, overlapsAny, interpolateRow, blendRows};
     return kFunctions;
 }
 

@@ -9,6 +9,7 @@
 #include "cpu/batched_nms_simd.h"
 #include "cpu/boundary_refine_simd.h"
 #include "cpu/multiscale_roi_align_simd.h"
+#include "image/resize_simd.h"
 
 #include <cstdint>
 
@@ -35,6 +36,11 @@ struct SimdFunctions
     //! `iouThreshold`, which is not negative.
     bool (*overlapsAny)(
         BoxBlock const* blocks, std::int64_t count, float const* box, float iouThreshold);
+    //! Resize a row of an image in its width only: samples with kResizeRowBits behind the point.
+    void (*interpolateRow)(
+        ResizeColumns const& columns, std::uint8_t const* source, std::int16_t* target);
+    //! Make a target row from two interpolated ones.
+    void (*blendRows)(ResizeRows const& rows, ResizeColumns const& columns, std::uint8_t* target);
 };
 
 //! The loops of the best instruction set that this CPU has.

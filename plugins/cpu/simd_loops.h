@@ -14,5 +14,7 @@ void refineFloat(RefineView const& view, float const* coarse, float const* fine,
 void refineHalf(RefineView const& view, std::uint16_t const* coarse, std::uint16_t const* fine,
     std::uint16_t* output);
 bool overlapsAny(BoxBlock const* blocks, std::int64_t count, float const* box, float iouThreshold);
+void interpolateRow(ResizeColumns const& columns, std::uint8_t const* source, std::int16_t* target);
+void blendRows(ResizeRows const& rows, ResizeColumns const& columns, std::uint8_t* target);
 
 } // namespace refinemask::REFINEMASK_ISA

@@ -2,6 +2,7 @@
 
 #include "cpu/parallel.h"
 #include "cpu/paste_masks.h"
+#include "image/resize.h"
 #include "operators/paste_masks.h"
 
 #include <algorithm>
@@ -61,6 +62,24 @@ try
     auto const size = static_cast<std::int64_t>(found.size());
     std::copy_n(found.begin(), std::min(size, capacity), edges);
     return size;
+}
+catch (std::exception const&)
+{
+    return -1;
+}
+
+std::int32_t refinemask_resize(std::uint8_t const* source, std::int64_t sourceWidth,
+    std::int64_t sourceHeight, std::int64_t sourceStride, std::int32_t sourceFormat,
+    std::uint8_t* target, std::int64_t targetWidth, std::int64_t targetHeight,
+    std::int64_t targetStride, std::int32_t targetFormat)
+try
+{
+    using refinemask::PixelFormat;
+    refinemask::resizeBilinear(
+        {source, sourceWidth, sourceHeight, sourceStride, static_cast<PixelFormat>(sourceFormat)},
+        {target, targetWidth, targetHeight, targetStride, static_cast<PixelFormat>(targetFormat)},
+        refinemask::serially);
+    return 0;
 }
 catch (std::exception const&)
 {

@@ -28,6 +28,15 @@ extern "C"
     int64_t refinemask_paste_runs(float const* mask, int32_t maskSize, float const* box,
         int64_t height, int64_t width, float threshold, int64_t* edges, int64_t capacity);
 
+    //! Resize an image bilinearly into another, which is RGB, or grey if the source is. Formats are
+    //! those of PixelFormat in image/image.h, strides are bytes from row to row.
+    //!
+    //! \return 0, or -1 where memory ran out or resizeBilinear() in image/resize.h refuses an
+    //! image.
+    int32_t refinemask_resize(uint8_t const* source, int64_t sourceWidth, int64_t sourceHeight,
+        int64_t sourceStride, int32_t sourceFormat, uint8_t* target, int64_t targetWidth,
+        int64_t targetHeight, int64_t targetStride, int32_t targetFormat);
+
 #ifdef __cplusplus
 }
 #endif

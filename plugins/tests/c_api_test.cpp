@@ -36,6 +36,18 @@ TEST(runsReportTheRoomThatTheyNeed)
     CHECK_EQUAL(edges[3], 11);
 }
 
+TEST(imagesAreResized)
+{
+    std::uint8_t const source[] = {0, 100};
+    std::uint8_t target[4];
+    CHECK_EQUAL(refinemask_resize(source, 2, 1, 2, 4, target, 4, 1, 4, 4), 0);
+    CHECK_EQUAL(target[1], 25);
+    CHECK_EQUAL(refinemask_resize(nullptr, 2, 1, 2, 4, target, 4, 1, 4, 4), -1);
+    CHECK_EQUAL(refinemask_resize(source, 2, 1, -2, 4, target, 4, 1, 4, 4), -1);
+    CHECK_EQUAL(refinemask_resize(source, 2, 1, 2, 4, target, 0, 1, 4, 4), -1);
+    CHECK_EQUAL(refinemask_resize(source, 2, 1, 2, 9, target, 4, 1, 4, 4), -1);
+}
+
 TEST(versionIsThatOfThePackage)
 {
     CHECK_EQUAL(std::string(refinemask_version()), REFINEMASK_VERSION);

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from refinemask.data.dataset import Sample
 from refinemask.errors import RefineMaskError
-from refinemask.inference.opencv import cv2
+from refinemask.inference import processing
 from refinemask.inference.sizes import resized_size
 
 _JITTER = 0.2
@@ -68,10 +68,9 @@ def resize(sample: Sample, height: int, width: int) -> Sample:
     if (height, width) == (old_height, old_width):
         return sample
     factors = np.array([width / old_width, height / old_height] * 2, np.float32)
-    image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
     return replace(
         sample,
-        image=image.astype(np.uint8, copy=False),
+        image=processing.resize(sample.image, height, width),
         boxes=sample.boxes * factors,
         masks=tuple(m.resize(old_height, old_width, height, width) for m in sample.masks),
     )

@@ -127,6 +127,18 @@ class Kernels:
                 return edges[:found]
             edges = np.empty(found, np.int64)
 
+    def resize(self, image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+        """Resize an image, uint8 (H, W, 3) or (H, W), as `processing.resize` does."""
+        _check_image(image)
+        pixels = image if _has_whole_rows(image) else np.ascontiguousarray(image)
+        resized = np.empty((height, width, *image.shape[2:]), np.uint8)
+        if self.library.refinemask_resize(*_view(pixels), *_view(resized)):
+            raise RefineMaskError(
+                f"cannot resize an image of shape {image.shape} to {height} x {width} pixels: "
+                "memory ran out, or a side is not 1 to 16,777,216 pixels long"
+            )
+        return resized
+
 
 THRESHOLD = 0.5
 """Pixels of at least this probability belong to the object (numerics 9)."""
@@ -175,6 +187,8 @@ def _declare(opened: ctypes.CDLL) -> None:
     masks.argtypes = [pointer, pointer, size, number, size, size, ctypes.c_float, pointer]
     runs.restype = size
     runs.argtypes = [pointer, number, pointer, size, size, ctypes.c_float, pointer, size]
+    opened.refinemask_resize.restype = number
+    opened.refinemask_resize.argtypes = [pointer, size, size, size, number] * 2
 
 
 def _float32(array: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,6 +202,30 @@ def _check_shapes(masks: NDArray[np.float32], boxes: NDArray[np.float32]) -> Non
             f"masks must be of shape (N, M, M) and boxes (N, 4), got {masks.shape} and "
             f"{boxes.shape}"
         )
+
+
+_RGB, _GREY = 0, 4
+"""Values of PixelFormat in `plugins/image/image.h`."""
+
+
+def _view(image: NDArray[np.uint8]) -> tuple[int, int, int, int, int]:
+    """Return data, width, height, stride and format of an image, as C functions take it."""
+    height, width = image.shape[:2]
+    return image.ctypes.data, width, height, image.strides[0], _RGB if image.ndim == 3 else _GREY
+
+
+def _check_image(image: NDArray[np.uint8]) -> None:
+    if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2:
+        raise RefineMaskError(
+            "an image must be a uint8 array of shape (height, width, 3) or (height, width), "
+            f"got {image.dtype} {image.shape}"
+        )
+
+
+def _has_whole_rows(image: NDArray[np.uint8]) -> bool:
+    """Return whether rows have no gaps in them and follow each other; there may be some between."""
+    row = image[0] if len(image) else image
+    return row.flags.c_contiguous and image.strides[0] >= row.nbytes
 
 
 def _refused(masks: tuple[int, ...], height: int, width: int) -> RefineMaskError:

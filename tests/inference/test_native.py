@@ -80,6 +80,88 @@ def test_pasting_special_probabilities_equals_numpy(boxes, seed):
     np.testing.assert_array_equal(found, with_numpy(pasting.paste_masks, probs, corners, 40, 50))
 
 
+def picture(height: int, width: int, *channels: int, seed: int = 0) -> Any:
+    """Return a random image; half of them are of black and white, where rounding shows most."""
+    random = np.random.default_rng(seed)
+    image = random.integers(0, 256, (height, width, *channels), np.uint8)
+    return np.where(image < 128, 0, 255).astype(np.uint8) if seed % 2 else image
+
+
+SIDE = st.integers(1, 300)
+
+
+@needs_library
+@settings(max_examples=400)
+@given(
+    size=st.tuples(SIDE, SIDE),
+    new=st.tuples(SIDE, SIDE),
+    channels=st.sampled_from([(), (3,)]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_resizing_equals_opencv(size, new, channels, seed):
+    image = picture(*size, *channels, seed=seed)
+    found = processing.resize(image, *new)
+    np.testing.assert_array_equal(found, with_numpy(processing.resize, image, *new))
+
+
+@needs_library
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize(
+    ("size", "new"),
+    [
+        ((3000, 4000), (1000, 1333)),
+        ((480, 640), (800, 1067)),
+        ((1600, 2666), (800, 1333)),  # a half
+        ((480, 640), (480, 640)),
+        ((480, 640), (480, 641)),
+        ((1, 21737), (1, 30720)),  # coordinates whose rounding depends on how they are computed
+        ((46289, 1), (9728, 3)),
+        ((1, 1), (700, 1100)),
+        ((700, 1100), (1, 1)),
+        ((5000, 1), (801, 1)),
+    ],
+)
+def test_resizing_ordinary_and_extreme_sizes_equals_opencv(size, new, channels):
+    for seed in (0, 1):
+        image = picture(*size, *channels, seed=seed)
+        found = processing.resize(image, *new)
+        np.testing.assert_array_equal(found, with_numpy(processing.resize, image, *new))
+
+
+@needs_library
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda image: image[10:50, 5:61],
+        lambda image: image[::2],
+        lambda image: image[::-1],
+        lambda image: image[:, ::-1],
+        lambda image: image[..., ::-1],
+        lambda image: image[:1],
+        lambda image: image[:1, ::2],
+        np.asfortranarray,
+    ],
+)
+def test_resizing_parts_and_mirrored_images_equals_opencv(view):
+    image = view(picture(60, 70, 3))
+    expected = with_numpy(processing.resize, image, 33, 91)
+    np.testing.assert_array_equal(processing.resize(image, 33, 91), expected)
+
+
+@needs_library
+def test_resizing_refuses_what_it_cannot_do():
+    kernels = native.kernels()
+    assert kernels is not None
+    with pytest.raises(RefineMaskError, match=r"must be a uint8 array .* got float64 \(5, 6, 3\)"):
+        kernels.resize(np.zeros((5, 6, 3)), 5, 5)  # type: ignore[arg-type]
+    with pytest.raises(RefineMaskError, match=r"got uint8 \(5, 6, 4\)"):
+        kernels.resize(np.zeros((5, 6, 4), np.uint8), 5, 5)
+    with pytest.raises(RefineMaskError, match=r"shape \(5, 0, 3\) to 5 x 5 pixels"):
+        kernels.resize(np.zeros((5, 0, 3), np.uint8), 5, 5)
+    with pytest.raises(RefineMaskError, match=r"to 0 x 5 pixels: memory ran out, or a side is not"):
+        kernels.resize(np.zeros((5, 6, 3), np.uint8), 0, 5)
+
+
 @needs_library
 def test_postprocess_equals_numpy():
     random = np.random.default_rng(0)

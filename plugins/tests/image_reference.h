@@ -1,0 +1,85 @@
+// What the code of image/ computes, written plainly: what it is compared with, by the tests and by
+// the fuzz targets.
+#pragma once
+
+#include "image/image.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace refinemask::reference
+{
+
+//! What a target pixel reads on one axis, with weights of 11 bits.
+struct ImageTap
+{
+    std::int64_t low;
+    std::int64_t high;
+    int lowWeight;
+    int highWeight;
+};
+
+inline ImageTap imageTap(std::int64_t pixel, std::int64_t length, std::int64_t count)
+{
+    double const scale = 1. / (static_cast<double>(count) / static_cast<double>(length));
+    auto const place = static_cast<float>((static_cast<double>(pixel) + 0.5) * scale - 0.5);
+    float const floor = std::floor(place);
+    float const part = place - floor;
+    auto const low = static_cast<std::int64_t>(floor);
+    std::int64_t const last = length - 1;
+    return ImageTap{std::clamp<std::int64_t>(low, 0, last),
+        std::clamp<std::int64_t>(low + 1, 0, last),
+        static_cast<int>(std::lrint((1.F - part) * 2048.F)),
+        static_cast<int>(std::lrint(part * 2048.F))};
+}
+
+inline int channelOf(PixelFormat format, int color)
+{
+    bool const isReversed = format == PixelFormat::kBGR || format == PixelFormat::kBGRA;
+    return format == PixelFormat::kGREY ? 0 : isReversed ? 2 - color : color;
+}
+
+//! One byte of a resized image: red, green or blue (0, 1, 2) of a pixel.
+inline std::uint8_t resizedByte(
+    ImageView const& source, ImageView const& target, std::int64_t x, std::int64_t y, int color)
+{
+    ImageTap const rows = imageTap(y, source.height, target.height);
+    ImageTap columns = imageTap(x, source.width, target.width);
+    if (columns.low == columns.high) // at the edge: all of the weight
+    {
+        columns.lowWeight = 2048;
+        columns.highWeight = 0;
+    }
+    int const channel = channelOf(source.format, color);
+    std::int64_t const step = channelCount(source.format);
+    auto const interpolated = [&](std::int64_t row)
+    {
+        std::uint8_t const* const bytes = source.row(row) + channel;
+        return (bytes[columns.low * step] * columns.lowWeight
+                   + bytes[columns.high * step] * columns.highWeight)
+            >> 4;
+    };
+    int const upper = interpolated(rows.low) * rows.lowWeight >> 16;
+    int const lower = interpolated(rows.high) * rows.highWeight >> 16;
+    return static_cast<std::uint8_t>((upper + lower + 2) >> 2);
+}
+
+//! The rows of a resized image without gaps.
+inline std::vector<std::uint8_t> resize(ImageView const& source, ImageView const& target)
+{
+    std::vector<std::uint8_t> bytes;
+    for (std::int64_t y = 0; y < target.height; ++y)
+    {
+        for (std::int64_t x = 0; x < target.width; ++x)
+        {
+            for (int color = 0; color < channelCount(target.format); ++color)
+            {
+                bytes.push_back(resizedByte(source, target, x, y, color));
+            }
+        }
+    }
+    return bytes;
+}
+
+} // namespace refinemask::reference
