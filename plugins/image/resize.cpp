@@ -77,6 +77,7 @@ public:
         mView.count = count;
         mView.channels = static_cast<std::int32_t>(channels);
         mView.step = last > 0 ? mView.channels : 0;
+        mView.isHalf = source.width == 2 * count;
         mView.isGrey = isGrey;
         std::array<std::int32_t, 3> const colors = colorChannels(source.format);
         std::copy(colors.begin(), colors.end(), mView.colors);

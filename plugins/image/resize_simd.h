@@ -26,6 +26,7 @@ struct ResizeColumns
     std::int32_t step;           //!< bytes from left to right; 0 if the source has one column
     std::int32_t channels;       //!< of a source pixel
     std::int32_t colors[3];      //!< the channels that are red, green and blue
+    bool isHalf;                 //!< exactly two source pixels for each of the target
     bool isGrey; //!< the target has one channel, an interpolated row one sample a pixel
 };
 

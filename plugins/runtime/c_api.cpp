@@ -4,6 +4,7 @@
 #include "cpu/paste_masks.h"
 #include "image/resize.h"
 #include "operators/paste_masks.h"
+#include "runtime/threads.h"
 
 #include <algorithm>
 #include <exception>
@@ -11,6 +12,9 @@
 
 namespace
 {
+
+//! Some 0.1 ms, against which the start of a thread is little.
+constexpr std::int64_t kResizeTasksPerThread = 3;
 
 bool areSizes(std::int64_t count, std::int32_t maskSize, std::int64_t height, std::int64_t width)
 {
@@ -78,7 +82,7 @@ try
     refinemask::resizeBilinear(
         {source, sourceWidth, sourceHeight, sourceStride, static_cast<PixelFormat>(sourceFormat)},
         {target, targetWidth, targetHeight, targetStride, static_cast<PixelFormat>(targetFormat)},
-        refinemask::serially);
+        refinemask::inThreads(kResizeTasksPerThread));
     return 0;
 }
 catch (std::exception const&)

@@ -83,10 +83,11 @@ TEST(resizesBitForBit)
     {
         // Every third time, sides that do not fill a register.
         int const side = round % 3 == 0 ? 12 : 150;
-        std::int64_t const width = random.integer(1, side);
-        std::int64_t const height = random.integer(1, 30);
         std::int64_t const newWidth = random.integer(1, side);
         std::int64_t const newHeight = random.integer(1, 30);
+        bool const isHalf = round % 4 == 0;
+        std::int64_t const width = isHalf ? 2 * newWidth : random.integer(1, side);
+        std::int64_t const height = random.integer(1, 30);
         auto const format = static_cast<PixelFormat>(round % 5);
         PixelFormat const newFormat = format == kGrey && random.integer(0, 1) == 0 ? kGrey : kRgb;
         std::int64_t const padding = random.integer(0, 9);
