@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from refinemask.inference.opencv import cv2
 from refinemask.inference.pasting import paste_mask
-from refinemask.inference.rle import decode_rle
+from refinemask.inference.runs import cut_out
 from refinemask.inference.structures import Detections
 from refinemask.printable import one_line
 
@@ -122,14 +122,18 @@ def _fine_mask(
     height, width = detections.image_size
     entry: Any = detections.masks[index]
     probs = entry if isinstance(entry, np.ndarray) and entry.dtype != bool else None
-    if probs is not None:
-        x1, y1, x2, y2 = (int(value) for value in np.rint(detections.boxes[index]))
+    if isinstance(entry, np.ndarray):
+        if probs is not None:
+            x1, y1, x2, y2 = (int(value) for value in np.rint(detections.boxes[index]))
+        else:
+            x1, y1, length, breadth = cv2.boundingRect(entry.astype(np.uint8))
+            x2, y2 = x1 + length, y1 + breadth
+        left, top = max(x1 - 2, 0), max(y1 - 2, 0)
+        right, bottom = min(x2 + 2, width), min(y2 + 2, height)
+        bitmap = entry[top:bottom, left:right]
     else:
-        bitmap = (entry if isinstance(entry, np.ndarray) else decode_rle(entry)).astype(np.uint8)
-        x1, y1, length, breadth = cv2.boundingRect(bitmap)
-        x2, y2 = x1 + length, y1 + breadth
-    left, top = max(x1 - 2, 0), max(y1 - 2, 0)
-    right, bottom = min(x2 + 2, width), min(y2 + 2, height)
+        bitmap, left, top = cut_out(entry, margin=2)
+        right, bottom = left + bitmap.shape[1], top + bitmap.shape[0]
     if left >= right or top >= bottom:
         return None
     longest = max(right - left, bottom - top) * scale
@@ -140,7 +144,7 @@ def _fine_mask(
         corner = np.array([left, top, left, top], np.float32)
         mask = paste_mask(probs, (detections.boxes[index] - corner) * factor, size[1], size[0])
     else:
-        cut = bitmap[top:bottom, left:right].astype(np.float32)
+        cut = bitmap.astype(np.float32)
         mask = cv2.resize(cut, size, interpolation=cv2.INTER_LINEAR) >= 0.5
     return mask.astype(np.uint8), (left * scale, top * scale), fineness
 
