@@ -70,5 +70,7 @@ def _describe(options: PredictOptions, category_ids: Sequence[int | None]) -> di
         "category_ids": list(category_ids),
         "score_threshold": options.score_threshold,
         "max_detections": options.max_detections,
+        "tile": options.tile,
+        "overlap": options.overlap,
         "draw_threshold": None if options.output is None else options.draw_threshold,
     }

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from refinemask.configs.options import Option, check_options
 from refinemask.errors import WrongUsage
+from refinemask.inference.sizes import MIN_TILE
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,15 @@ class PredictOptions(ImageOptions):
 
     max_detections: Annotated[int | None, Option(min=1)] = None
     """Maximum number of detections per image, those with the highest scores; default: all."""
+    tile: Annotated[int | None, Option(min=MIN_TILE, metavar="PIXELS")] = None
+    """Cut larger images into square tiles with sides of this length, predict each on its own, and
+    merge what is found."""
+    overlap: Annotated[float | None, Option(min=0)] = None
+    """The part of a tile that the next one repeats; default: 0.2."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.overlap is not None and self.tile is None:
+            raise WrongUsage("--overlap requires --tile PIXELS")
+        if self.overlap is not None and self.overlap >= 1:
+            raise WrongUsage(f"--overlap must be below 1, got {self.overlap}; 0.2 is a fifth")

@@ -18,7 +18,9 @@ from refinemask.inference.images import load_image, save_image
 from refinemask.inference.options import PredictOptions
 from refinemask.inference.prediction_log import PredictionLog
 from refinemask.inference.results import to_coco_results
+from refinemask.inference.sizes import DEFAULT_OVERLAP
 from refinemask.inference.structures import Detections, Predictor
+from refinemask.inference.tiles import predict_tiles
 
 Progress = Callable[[int, int], None]
 """Called with the numbers of finished and of all images."""
@@ -207,9 +209,21 @@ def _detect(
 ) -> tuple[NDArray[np.uint8], Detections]:
     with naming_memory(source):
         image = source.load()
+        return image, detect(predictor, image, options)
+
+
+def detect(predictor: Predictor, image: NDArray[np.uint8], options: PredictOptions) -> Detections:
+    """Detect objects in an image, with masks that suit drawing and results."""
+    if options.tile is None:
         # Probabilities give the drawing finer outlines than a bitmap.
-        found = predictor.predict(image, "probs", options.score_threshold, options.max_detections)
-    return image, found
+        return predictor.predict(image, "probs", options.score_threshold, options.max_detections)
+
+    def predict(part: NDArray[np.uint8]) -> Detections:
+        return predictor.predict(part, "probs", options.score_threshold)
+
+    overlap = DEFAULT_OVERLAP if options.overlap is None else options.overlap
+    # Run-length encodings are small, and those of the tiles to the pixel.
+    return predict_tiles(predict, image, options.tile, overlap, "rle", options.max_detections)
 
 
 @contextmanager

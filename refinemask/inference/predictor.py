@@ -12,7 +12,9 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference.pipeline import run_stages
 from refinemask.inference.processing import Prepared, of_image, postprocess, with_masks
 from refinemask.inference.rois import given_boxes
+from refinemask.inference.sizes import DEFAULT_OVERLAP
 from refinemask.inference.structures import Detections, Labels, MaskFormat, RawArrays
+from refinemask.inference.tiles import predict_tiles
 
 DEFAULT_BATCH_SIZE = 8
 """Most images of a batch where neither the caller nor the artifact says so."""
@@ -76,6 +78,8 @@ class ImagePredictor(ABC):
         masks: MaskFormat = "bitmap",
         score_threshold: float = 0.0,
         max_detections: int | None = None,
+        tile: int | None = None,
+        overlap: float = DEFAULT_OVERLAP,
     ) -> Detections:
         """Detect objects in one image.
 
@@ -83,13 +87,24 @@ class ImagePredictor(ABC):
             image: uint8 RGB (H, W, 3), of any size.
             masks: format of the masks, see `Detections`.
             score_threshold: detections with lower scores are left out.
-            max_detections: keep this many of the highest scores; None keeps `self.max_detections`.
+            max_detections: keep this many of the highest scores; None keeps `self.max_detections`,
+                with tiles of each tile.
+            tile: side in pixels, >= 32, of the square tiles that a larger image is cut into; each
+                is predicted on its own, and what is found is merged (`tiles.predict_tiles`). None
+                predicts the image as a whole.
+            overlap: the part of a tile that the next one repeats, from 0 to below 1.
 
         Raises:
             RefineMaskError: an argument is not as described, or memory runs out.
         """
         most = self.max_detections if max_detections is None else max_detections
         with _memory_for(f"an image of the shape {np.shape(image)}"):
+            if tile is not None:
+
+                def predict(part: NDArray[np.uint8]) -> Detections:
+                    return self.predict(part, "probs", score_threshold)
+
+                return predict_tiles(predict, image, tile, overlap, masks, max_detections)
             prepared = self.prepare(image)
             outputs = self._run_prepared([prepared])
             return postprocess(outputs, prepared, masks, score_threshold, most)

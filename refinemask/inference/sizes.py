@@ -8,6 +8,10 @@ MAX_SIDE = 2048
 """Largest padded height and width of an artifact, in pixels."""
 MAX_BATCH = 256
 """Most images of a fixed batch of an artifact."""
+MIN_TILE = 32
+"""Smallest side of the tiles that a large image is cut into, in pixels."""
+DEFAULT_OVERLAP = 0.2
+"""The part of a tile that the next one repeats."""
 
 
 def resized_size(

@@ -16,8 +16,10 @@ from typer.testing import CliRunner, Result
 
 from refinemask.cli.main import app
 from refinemask.cli.selection import PredictorChoice
+from refinemask.inference.images import load_image
 from refinemask.inference.processing import postprocess, prepare
 from refinemask.inference.structures import Detections, MaskFormat, RawArrays
+from refinemask.inference.tiles import predict_tiles
 
 MODEL = ("--preset", "maskrcnn_small", "--weights", "synthetic")
 
@@ -299,3 +301,33 @@ def test_images_of_one_name_are_told_apart(photos: Path, tmp_path: Path, predict
     assert invoke(*paths, "--json", results, "--output", drawn).exit_code == 0
     assert ids(results) == [str(paths[0]), str(paths[1]), "1_2.jpg"]
     assert sorted(path.name for path in drawn.iterdir()) == ["1.png", "1_2.png", "1_2_2.png"]
+
+
+def test_tiles(photos: Path, tmp_path: Path, predictor: OneBox) -> None:
+    results, drawn = tmp_path / "results.json", tmp_path / "drawn"
+    command = (photos / "0.jpg", "--json", results, "--output", drawn, "--tile", "40")
+    assert invoke(*command, "--overlap", "0").exit_code == 0
+    image = load_image(photos / "0.jpg")
+    expected = predict_tiles(lambda part: predictor.predict(part, "probs"), image, 40, 0, "rle")
+    found = json.loads(results.read_text())
+    assert len(found) == len(expected) == 4
+    assert [one["segmentation"] for one in found] == expected.masks
+    assert load_image(drawn / "0.png").shape == (640, 800, 3)
+    assert invoke(photos / "0.jpg", "--json", results).exit_code == 0
+    assert len(json.loads(results.read_text())) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--tile", "31"), "greater than or equal to 32"),
+        (("--overlap", "0.2"), "--overlap requires --tile PIXELS"),
+        (("--tile", "64", "--overlap", "1"), "--overlap must be below 1, got 1.0"),
+    ],
+)
+def test_wrong_tiles(
+    photos: Path, predictor: OneBox, options: tuple[str, ...], message: str
+) -> None:
+    done = invoke(photos, "--json", "-", *options)
+    assert done.exit_code == 2
+    assert message in done.stderr

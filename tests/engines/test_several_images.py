@@ -186,3 +186,25 @@ def test_images_that_cannot_be_read_come_after_those_before_them(engine):
 def test_postprocessing_that_fails(engine):
     stream = engine.predict_stream([grey(100)] * 9, max_detections=-1)
     assert_ends_with(stream, 0, RefineMaskError, "max_detections must be >= 0, got -1")
+
+
+@pytest.mark.parametrize("masks", ["bitmap", "rle", "probs"])
+def test_tiles_are_predicted_as_alone(engine, masks):
+    """Two tiles side by side, each with a detection of its own, and none of the second one's."""
+    image = np.concatenate([grey(150, (64, 64)), grey(120, (64, 64))], 1)
+    options = {"masks": masks, "score_threshold": 0.45, "max_detections": 3}
+    found = engine.predict(image, tile=64, overlap=0, **options)
+    parts = [engine.predict(part, "probs", 0.45) for part in np.split(image, 2, 1)]
+    scores = np.concatenate([part.scores for part in parts])
+    np.testing.assert_array_equal(found.scores, np.sort(scores)[::-1][:3])
+    assert 0 < len(found) == len(found.masks)
+    assert found.image_size == (64, 128)
+
+
+def test_an_image_of_one_tile_is_predicted_as_without(engine):
+    for image in (grey(150, (64, 64)), grey(150, (64, 40))):
+        found, expected = engine.predict(image, tile=64), engine.predict(image)
+        for field in ("boxes", "scores", "labels", "masks"):
+            np.testing.assert_array_equal(getattr(found, field), getattr(expected, field))
+    with pytest.raises(RefineMaskError, match=r"tile must be .* >= 32, got 16"):
+        engine.predict(grey(150), tile=16)
