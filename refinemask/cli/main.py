@@ -58,6 +58,7 @@ def export_main() -> None:
 
 def _set_up_process() -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors are reported in our own words
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     _terminate_like_ctrl_c()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refinemask.cli.inputs import refuse_to_overwrite_dataset
+from refinemask.cli.inputs import expand_patterns, refuse_to_overwrite_dataset
 from refinemask.console import (
     Advance,
     note,
@@ -31,7 +31,9 @@ Work = Callable[["PredictionLog", Advance], list[str]]
 """Adds the results of every image to a log; returns a line for each image that failed."""
 
 
-def check_arguments(images: list[Path] | None, options: ImageOptions, json: str | None) -> None:
+def check_arguments(
+    images: Sequence[str | Path] | None, options: ImageOptions, json: str | None
+) -> None:
     """Check that there are images and a place for the results.
 
     Raises:
@@ -55,14 +57,14 @@ def open_images(options: ImageOptions) -> "InstanceDataset | None":
 
 
 def list_sources(
-    images: Sequence[Path], dataset: "InstanceDataset | None", options: ImageOptions
+    images: Sequence[str | Path], dataset: "InstanceDataset | None", options: ImageOptions
 ) -> list["Source"]:
     """Return the images to go through."""
     from refinemask.inference.images import list_images
     from refinemask.inference.prediction import dataset_sources, file_sources
 
     if dataset is None:
-        return file_sources(list_images(images), options.output)
+        return file_sources(list_images(expand_patterns(images)), options.output)
     return dataset_sources(dataset, options.limit, options.output)
 
 

@@ -1,10 +1,12 @@
-"""`refinemask predict`: detect objects in photographs, draw them, write COCO results."""
+"""`refinemask predict`: detect objects in photographs and videos, draw them, write COCO results."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from refinemask.cli.inputs import expand_patterns
 from refinemask.cli.per_image import (
-    Images,
     check_arguments,
     check_outputs,
     list_sources,
@@ -12,7 +14,10 @@ from refinemask.cli.per_image import (
     write_as_they_come,
 )
 from refinemask.cli.selection import PredictorChoice
+from refinemask.cli.videos import predict_videos
+from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
+from refinemask.errors import WrongUsage
 from refinemask.inference.options import PredictOptions
 
 if TYPE_CHECKING:
@@ -23,20 +28,41 @@ if TYPE_CHECKING:
 def predict(
     choice: PredictorChoice,
     options: PredictOptions,
-    images: Images = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE|VIDEO",
+            help="Images, folders of images, and patterns such as 'photos/*.jpg'; or videos, "
+            "camera:0 for a camera, and URLs such as rtsp://...",
+        ),
+    ] = None,
+    every: Annotated[
+        int | None,
+        Option(min=1, metavar="N", help="Predict every Nth frame of a video; default: all."),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Detect objects in images and draw their masks.
+    """Detect objects in images or videos and draw their masks.
 
     Results are written as they come: where the command was interrupted, --resume continues. Images
     that cannot be read are listed at the end, and the exit code is 1.
+
+    Videos are drawn as <stem>.mp4. Ctrl-C ends a camera, or a video early: the files are finished
+    and have what was done.
     """
     check_arguments(images, options, json)
     choice.check()
+    sources_given = expand_patterns(images or [])
+    videos = _videos(sources_given)
+    if every is not None and not videos:
+        raise WrongUsage("--every goes with videos")
+    if videos:
+        predict_videos(choice, videos, options, json, every or 1)
+        return
     from refinemask.inference.prediction import predict_sources
 
     dataset = open_images(options)
-    sources = list_sources(images or [], dataset, options)
+    sources = list_sources(sources_given, dataset, options)
     check_outputs([choice.artifact, choice.model], dataset, sources, options, json)
     predictor = choice.open()
     category_ids = _category_ids(predictor, dataset)
@@ -50,6 +76,16 @@ def predict(
         made_by,
         lambda log, step: predict_sources(predictor, sources, log, options, category_ids, step),
     )
+
+
+def _videos(given: Sequence[str]) -> list[str]:
+    """Return what is given if it is videos, [] if it is images."""
+    from refinemask.inference.video import is_video
+
+    videos = [one for one in dict.fromkeys(given) if is_video(one)]
+    if videos and len(videos) < len(dict.fromkeys(given)):
+        raise WrongUsage(f"give either images or videos; {videos[0]} is a video, not all are")
+    return videos
 
 
 def _category_ids(
