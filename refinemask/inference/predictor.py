@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refinemask.errors import RefineMaskError
+from refinemask.inference.arrays import ImageLike, as_image
 from refinemask.inference.pipeline import run_stages
 from refinemask.inference.processing import Prepared, of_image, postprocess, with_masks
 from refinemask.inference.rois import given_boxes
@@ -74,7 +75,7 @@ class ImagePredictor(ABC):
 
     def predict(
         self,
-        image: NDArray[np.uint8],
+        image: ImageLike,
         masks: MaskFormat = "bitmap",
         score_threshold: float = 0.0,
         max_detections: int | None = None,
@@ -84,7 +85,8 @@ class ImagePredictor(ABC):
         """Detect objects in one image.
 
         Args:
-            image: uint8 RGB (H, W, 3), of any size.
+            image: uint8 RGB (H, W, 3), of any size: an array, an image of Pillow, or a tensor, see
+                `arrays.as_image`.
             masks: format of the masks, see `Detections`.
             score_threshold: detections with lower scores are left out.
             max_detections: keep this many of the highest scores; None keeps `self.max_detections`,
@@ -98,7 +100,8 @@ class ImagePredictor(ABC):
             RefineMaskError: an argument is not as described, or memory runs out.
         """
         most = self.max_detections if max_detections is None else max_detections
-        with _memory_for(f"an image of the shape {np.shape(image)}"):
+        image = as_image(image)
+        with _memory_for(f"an image of the shape {image.shape}"):
             if tile is not None:
 
                 def predict(part: NDArray[np.uint8]) -> Detections:
@@ -111,7 +114,7 @@ class ImagePredictor(ABC):
 
     def predict_batch(
         self,
-        images: Iterable[NDArray[np.uint8]],
+        images: Iterable[ImageLike],
         masks: MaskFormat = "bitmap",
         score_threshold: float = 0.0,
         max_detections: int | None = None,
@@ -153,7 +156,7 @@ class ImagePredictor(ABC):
 
     def predict_stream(
         self,
-        images: Iterable[NDArray[np.uint8]],
+        images: Iterable[ImageLike],
         masks: MaskFormat = "bitmap",
         score_threshold: float = 0.0,
         max_detections: int | None = None,
@@ -181,7 +184,7 @@ class ImagePredictor(ABC):
         """
         most = self.max_detections if max_detections is None else max_detections
 
-        def prepare(numbered: tuple[int, NDArray[np.uint8]]) -> Prepared:
+        def prepare(numbered: tuple[int, ImageLike]) -> Prepared:
             return self._prepare_numbered(*numbered)
 
         def run(prepared: Prepared) -> tuple[RawArrays, Prepared]:
@@ -195,7 +198,7 @@ class ImagePredictor(ABC):
 
     def segment(
         self,
-        image: NDArray[np.uint8],
+        image: ImageLike,
         boxes: ArrayLike,
         labels: Labels = None,
         scores: ArrayLike | None = None,
@@ -204,7 +207,7 @@ class ImagePredictor(ABC):
         """Predict the masks of given boxes in one image, for example those of another detector.
 
         Args:
-            image: uint8 RGB (H, W, 3), of any size.
+            image: as that of `predict`.
             boxes: (K, 4), xyxy in pixels of the image, up to 1000. They are clipped to the image;
                 the mask of a box that has no area in it is empty.
             labels: the class whose mask is predicted, for each box: names, or indices from 0. A
@@ -219,7 +222,8 @@ class ImagePredictor(ABC):
             RefineMaskError: an argument is not as described, the artifact does not take boxes, or
                 memory runs out.
         """
-        with _memory_for(f"an image of the shape {np.shape(image)}"):
+        image = as_image(image)
+        with _memory_for(f"an image of the shape {image.shape}"):
             prepared = self.prepare(image)
             given = given_boxes(boxes, labels, scores, self.class_names, prepared.original_size)
             size = np.array([prepared.size], np.int64)
@@ -237,10 +241,10 @@ class ImagePredictor(ABC):
             return given or DEFAULT_BATCH_SIZE
         return min(given or self.fixed_batch, self.fixed_batch)
 
-    def _prepare_numbered(self, index: int, image: NDArray[np.uint8]) -> Prepared:
+    def _prepare_numbered(self, index: int, image: ImageLike) -> Prepared:
         """Prepare an image of several, which errors number from 0."""
         try:
-            return self.prepare(image)
+            return self.prepare(as_image(image))
         except RefineMaskError as error:
             raise RefineMaskError(f"image {index}: {error}") from error
 

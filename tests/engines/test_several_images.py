@@ -208,3 +208,14 @@ def test_an_image_of_one_tile_is_predicted_as_without(engine):
             np.testing.assert_array_equal(getattr(found, field), getattr(expected, field))
     with pytest.raises(RefineMaskError, match=r"tile must be .* >= 32, got 16"):
         engine.predict(grey(150), tile=16)
+
+
+def test_images_of_other_libraries(engine):
+    pillow = pytest.importorskip("PIL.Image")
+    images = examples()[:3]
+    others = [pillow.fromarray(image) for image in images]
+    assert_as_alone(engine, images, [engine.predict(other) for other in others])
+    assert_as_alone(engine, images, engine.predict_batch(others))
+    assert_as_alone(engine, images, list(engine.predict_stream(others)))
+    with pytest.raises(RefineMaskError, match="image 1: an image must be an array, an image of"):
+        engine.predict_batch([others[0], "photo.jpg"])
