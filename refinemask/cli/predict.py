@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from refinemask.cli.inputs import expand_patterns
+from refinemask.cli.inputs import expand_patterns, refuse_to_overwrite_dataset
 from refinemask.cli.per_image import (
     check_arguments,
     check_outputs,
@@ -17,11 +17,13 @@ from refinemask.cli.selection import PredictorChoice
 from refinemask.cli.videos import predict_videos
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
+from refinemask.console import refuse_to_overwrite
 from refinemask.errors import WrongUsage
 from refinemask.inference.options import PredictOptions
 
 if TYPE_CHECKING:
     from refinemask.data.dataset import InstanceDataset
+    from refinemask.inference.prediction import Source
     from refinemask.inference.structures import Predictor
 
 
@@ -64,6 +66,8 @@ def predict(
     dataset = open_images(options)
     sources = list_sources(sources_given, dataset, options)
     check_outputs([choice.artifact, choice.model], dataset, sources, options, json)
+    if options.labelme:
+        _check_labelme(sources, dataset, options, json)
     predictor = choice.open()
     category_ids = _category_ids(predictor, dataset)
     made_by = {"model": choice.identity()} | _describe(
@@ -88,6 +92,28 @@ def _videos(given: Sequence[str]) -> list[str]:
     return videos
 
 
+def _check_labelme(
+    sources: Sequence["Source"],
+    dataset: "InstanceDataset | None",
+    options: PredictOptions,
+    json: str | None,
+) -> None:
+    """Check that files for LabelMe replace nothing, above all no corrected ones.
+
+    Raises:
+        WrongUsage: one would.
+    """
+    if dataset is not None:
+        refuse_to_overwrite_dataset(options.dataset or "", dataset, [s.labelme for s in sources])
+    refuse_to_overwrite([source.labelme for source in sources], [json])
+    for source in sources:
+        if source.labelme is not None and source.labelme.exists() and not options.resume:
+            raise WrongUsage(
+                f"{source.labelme} exists, and may have been corrected by hand; move it, or choose "
+                "another folder by --output"
+            )
+
+
 def _category_ids(
     predictor: "Predictor", dataset: "InstanceDataset | None"
 ) -> Sequence[int | None] | None:
@@ -108,5 +134,6 @@ def _describe(options: PredictOptions, category_ids: Sequence[int | None]) -> di
         "max_detections": options.max_detections,
         "tile": options.tile,
         "overlap": options.overlap,
+        "labelme": options.labelme,
         "draw_threshold": None if options.output is None else options.draw_threshold,
     }

@@ -35,6 +35,8 @@ def predict_videos(
     """
     if options.resume:
         raise WrongUsage("--resume goes with images; videos begin at their first frame")
+    if options.labelme:
+        raise WrongUsage("--labelme goes with images")
     from refinemask.inference.prediction_log import PredictionLog
     from refinemask.inference.video import Video
     from refinemask.inference.video_prediction import predict_video

@@ -46,6 +46,9 @@ class PredictOptions(ImageOptions):
     merge what is found."""
     overlap: Annotated[float | None, Option(min=0)] = None
     """The part of a tile that the next one repeats; default: 0.2."""
+    labelme: bool = False
+    """Write also <stem>.json beside each picture of `output`: the detections that are drawn, as
+    polygons for LabelMe."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,3 +56,5 @@ class PredictOptions(ImageOptions):
             raise WrongUsage("--overlap requires --tile PIXELS")
         if self.overlap is not None and self.overlap >= 1:
             raise WrongUsage(f"--overlap must be below 1, got {self.overlap}; 0.2 is a fifth")
+        if self.labelme and self.output is None:
+            raise WrongUsage("--labelme requires --output DIR")

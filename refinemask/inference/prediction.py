@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.errors import RefineMaskError
-from refinemask.files import check_writable
+from refinemask.files import check_writable, to_json, write_text
 from refinemask.inference.drawing import draw
 from refinemask.inference.images import load_image, save_image
+from refinemask.inference.labelme_format import to_labelme
 from refinemask.inference.options import PredictOptions
 from refinemask.inference.prediction_log import PredictionLog
 from refinemask.inference.results import to_coco_results
@@ -41,6 +42,11 @@ class Source:
     image_id: int | str
     load: Callable[[], NDArray[np.uint8]]
     picture: Path | None
+
+    @property
+    def labelme(self) -> Path | None:
+        """Where its detections are written for LabelMe, if they are; None for nowhere."""
+        return None if self.picture is None else self.picture.with_suffix(".json")
 
     @property
     def key(self) -> str:
@@ -244,6 +250,11 @@ def _record(
     category_ids: Sequence[int | None] | None = None,
 ) -> list[dict[str, Any]]:
     """Draw what was found in an image, and return it as COCO results."""
+    if options.labelme and source.labelme is not None:
+        content = to_labelme(
+            found, predictor.class_names, source.path, source.labelme, options.draw_threshold
+        )
+        write_text(source.labelme, to_json(content, indent=2))
     if source.picture is not None:
         drawn = draw(image, found, predictor.class_names, options.draw_threshold)
         save_image(source.picture, drawn)

@@ -16,8 +16,10 @@ from typer.testing import CliRunner, Result
 
 from refinemask.cli.main import app
 from refinemask.cli.selection import PredictorChoice
+from refinemask.data.labelme import open_labelme
 from refinemask.inference.images import load_image
 from refinemask.inference.processing import postprocess, prepare
+from refinemask.inference.rle import decode_rle
 from refinemask.inference.structures import Detections, MaskFormat, RawArrays
 from refinemask.inference.tiles import predict_tiles
 
@@ -331,3 +333,41 @@ def test_wrong_tiles(
     done = invoke(photos, "--json", "-", *options)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_labelme(photos: Path, tmp_path: Path, predictor: OneBox) -> None:
+    repair(photos)
+    drawn = tmp_path / "drawn"
+    command = (photos / "0.jpg", photos / "1.jpg", "--output", drawn, "--labelme")
+    done = invoke(*command, "--draw-threshold", "0.45")
+    assert done.exit_code == 0, done.output
+    assert json.loads((drawn / "0.json").read_text())["shapes"] == []  # below the threshold
+    content = json.loads((drawn / "1.json").read_text())
+    assert content["imagePath"] == "../photos/1.jpg"
+    (shape,) = content["shapes"]
+    assert (shape["label"], shape["description"]) == ("thing", "score 0.469")
+    dataset = open_labelme(drawn, None, None)
+    assert dataset.class_names == ("thing",)
+    assert dataset.image_ids == ("0.jpg", "1.jpg")
+    (truth,) = dataset[1].masks
+    (found,) = json.loads(invoke(photos / "1.jpg", "--json", "-").stdout)
+    expected = decode_rle(found["segmentation"])
+    changed = truth.to_bitmap(64, 80).astype(bool) ^ expected
+    assert changed.sum() <= 0.02 * expected.sum()
+
+
+def test_labelme_replaces_nothing(photos: Path, tmp_path: Path, predictor: OneBox) -> None:
+    (tmp_path / "1.json").write_text("corrected")
+    (tmp_path / "2.jpg").write_bytes((photos / "2.jpg").read_bytes())
+    for options, message in (
+        ((photos / "1.jpg", "--output", tmp_path), "1.json exists, and may have been corrected"),
+        ((photos / "1.jpg", "--json", "-"), "--labelme requires --output DIR"),
+        (
+            (photos / "2.jpg", "--output", tmp_path, "--json", tmp_path / "2.json"),
+            "2.json is an input of this command",
+        ),
+        ((tmp_path / "clip.mp4", "--output", tmp_path), "--labelme goes with images"),
+    ):
+        done = invoke(*options, "--labelme")
+        assert (done.exit_code, message in done.stderr) == (2, True), done.stderr
+    assert (tmp_path / "1.json").read_text() == "corrected"
