@@ -1,11 +1,11 @@
 """Get the C++ headers that the native libraries are compiled with, where no SDK has them.
 
-    python plugins/fetch_headers.py onnxruntime|tensorrt [--folder build/headers]
+    python plugins/fetch_headers.py nlohmann_json|onnxruntime|tensorrt [--folder build/headers]
 
-prints the folder that holds `include/`. ONNX Runtime's come from Debian's package
-libonnxruntime-dev, through the mirror that this machine's apt already uses but with lists of our
-own, so that nothing of the system changes; TensorRT's from a package that pip downloads and nobody
-installs. Both are kept in the folder: the second call needs no network.
+prints the folder that holds `include/`. Those of nlohmann-json and ONNX Runtime come from Debian's
+packages, through the mirror that this machine's apt already uses but with lists of our own, so that
+nothing of the system changes; TensorRT's from a package that pip downloads and nobody installs. All
+are kept in the folder: the second call needs no network.
 """
 
 import argparse
@@ -18,9 +18,13 @@ import zipfile
 from pathlib import Path
 
 DEBIAN_SUITE = "trixie"
-DEBIAN_PACKAGE = "libonnxruntime-dev"
+DEBIAN_PACKAGES = {"nlohmann_json": "nlohmann-json3-dev", "onnxruntime": "libonnxruntime-dev"}
 TENSORRT_PACKAGE = "kernel-lens==2.0.1"  # carries the headers of TensorRT 10.14
-MAIN_HEADERS = {"onnxruntime": "onnxruntime_cxx_api.h", "tensorrt": "NvInfer.h"}
+MAIN_HEADERS = {
+    "nlohmann_json": "nlohmann/json.hpp",
+    "onnxruntime": "onnxruntime_cxx_api.h",
+    "tensorrt": "NvInfer.h",
+}
 
 
 class FetchError(Exception):
@@ -39,12 +43,14 @@ def fetch(name: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as temporary:
         work = Path(temporary)
-        raw = (_debian_package if name == "onnxruntime" else _python_package)(work)
+        package = DEBIAN_PACKAGES.get(name)
+        raw = _python_package(work) if package is None else _debian_package(work, package)
         found = sorted(raw.rglob(MAIN_HEADERS[name]))
         if not found:
             raise FetchError(f"the package has no {MAIN_HEADERS[name]}")
         ready = work / "ready"
-        shutil.copytree(found[0].parent, ready / "include")
+        depth = len(Path(MAIN_HEADERS[name]).parts)
+        shutil.copytree(found[0].parents[depth - 1], ready / "include")
         shutil.rmtree(kept, ignore_errors=True)  # What an older version of this file left.
         try:
             ready.replace(kept)  # In one step: a folder that exists is complete.
@@ -54,7 +60,7 @@ def fetch(name: str, folder: Path) -> Path:
     return kept
 
 
-def _debian_package(work: Path) -> Path:
+def _debian_package(work: Path, name: str) -> Path:
     for program in ("apt-get", "dpkg"):
         if shutil.which(program) is None:
             raise FetchError(f"this machine has no {program}")
@@ -75,7 +81,7 @@ def _debian_package(work: Path) -> Path:
         "-oAPT::Sandbox::User=",  # its own user could not write here
     ]
     _run([*apt, "update"], work)
-    _run([*apt, "download", DEBIAN_PACKAGE], work)
+    _run([*apt, "download", name], work)
     (package,) = work.glob("*.deb")
     _run(["dpkg", "-x", package, raw], work)
     return raw
