@@ -101,6 +101,7 @@ def build_libraries(strict: bool, cuda: str) -> None:
     modes = {"auto": "AUTO", "0": "OFF", "1": "ON"}
     options = {
         "REFINEMASK_ORT": "ON" if strict else "AUTO",
+        "REFINEMASK_RUNTIME": "ON" if strict else "AUTO",
         "REFINEMASK_CUDA": modes[cuda],
         "Python3_EXECUTABLE": sys.executable,
     }

@@ -1,0 +1,269 @@
+// Artifacts in ONNX Runtime, by its C interface.
+#include "runtime/backend.h"
+#include "runtime/error.h"
+#include "runtime/shared_library.h"
+
+#include <onnxruntime_c_api.h>
+#include <utility>
+
+namespace refinemask::runtime
+{
+namespace
+{
+
+// The oldest whose functions are all that is used here.
+constexpr std::uint32_t kApiVersion = 14;
+constexpr char const* kAdvice = "install ONNX Runtime 1.14 or newer, and name its library in the "
+                                "engine's options or in REFINEMASK_ONNXRUNTIME";
+
+//! The library, its functions, and the one environment of the process.
+struct Api
+{
+    SharedLibrary library;
+    OrtApi const* functions;
+    std::string version;
+    OrtEnv* environment; // never released: the runtime's own threads may end after us
+
+    explicit Api(std::vector<std::string> const& paths)
+        : library("ONNX Runtime", paths, kAdvice)
+    {
+        OrtApiBase const* base = library.function<OrtApiBase const*()>("OrtGetApiBase")();
+        version = base->GetVersionString();
+        functions = base->GetApi(kApiVersion);
+        if (functions == nullptr)
+        {
+            raise(REFINEMASK_RUNTIME_MISSING, library.path(), " is ONNX Runtime ", version,
+                ", which is too old; ", kAdvice);
+        }
+        check(functions->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "refinemask", &environment));
+    }
+
+    //! Throw an Error if something failed; free its status.
+    void check(OrtStatus* status) const
+    {
+        if (status != nullptr)
+        {
+            std::string const message = functions->GetErrorMessage(status);
+            functions->ReleaseStatus(status);
+            raise(REFINEMASK_RUNTIME_FAILED, "ONNX Runtime: ", message);
+        }
+    }
+};
+
+//! Owns an object of ONNX Runtime.
+template <typename Object>
+class Handle
+{
+public:
+    using Release = void(ORT_API_CALL*)(Object*);
+
+    explicit Handle(Release release)
+        : mRelease(release)
+    {
+    }
+
+    ~Handle()
+    {
+        if (object != nullptr)
+        {
+            mRelease(object);
+        }
+    }
+
+    Handle(Handle&& other) noexcept
+        : object(std::exchange(other.object, nullptr))
+        , mRelease(other.mRelease)
+    {
+    }
+
+    Handle(Handle const&) = delete;
+    Handle& operator=(Handle const&) = delete;
+    Handle& operator=(Handle&&) = delete;
+
+    Object* object = nullptr;
+
+private:
+    Release mRelease;
+};
+
+ONNXTensorElementDataType toOrt(ElementType type)
+{
+    switch (type)
+    {
+    case ElementType::kUInt8:
+        return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
+    case ElementType::kInt64:
+        return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+    case ElementType::kFloat32:
+        return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+    case ElementType::kBool:
+        break;
+    }
+    return ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL;
+}
+
+ElementType fromOrt(ONNXTensorElementDataType type)
+{
+    for (ElementType const known :
+        {ElementType::kUInt8, ElementType::kInt64, ElementType::kFloat32, ElementType::kBool})
+    {
+        if (toOrt(known) == type)
+        {
+            return known;
+        }
+    }
+    raise(REFINEMASK_INVALID_ARTIFACT, "an output has the element type ", type,
+        " of ONNX, which no artifact has; export it again with refinemask-export");
+}
+
+std::size_t byteSize(ElementType type)
+{
+    return type == ElementType::kInt64 ? 8 : type == ElementType::kFloat32 ? 4 : 1;
+}
+
+class OnnxRuntimeBackend : public Backend
+{
+public:
+    OnnxRuntimeBackend(Artifact const& artifact, BackendOptions const& options)
+        : mApi(sharedApi<Api>(libraryPaths(options.runtimeLibrary, "REFINEMASK_ONNXRUNTIME",
+              {"libonnxruntime.so.1", "libonnxruntime.so"})))
+        , mOrt(*mApi->functions)
+        , mMemory(mOrt.ReleaseMemoryInfo)
+        , mSession(mOrt.ReleaseSession)
+    {
+        Handle<OrtSessionOptions> settings(mOrt.ReleaseSessionOptions);
+        check(mOrt.CreateSessionOptions(&settings.object));
+        check(mOrt.SetSessionLogSeverityLevel(settings.object, ORT_LOGGING_LEVEL_ERROR));
+        check(mOrt.AddSessionConfigEntry(settings.object, "session.load_model_format", "ONNX"));
+        if (options.threads > 0)
+        {
+            check(mOrt.SetIntraOpNumThreads(settings.object, options.threads));
+        }
+        bool const onCpu = options.device == "cpu";
+        if (!onCpu)
+        {
+            useCuda(*settings.object, options.device);
+        }
+        if (artifact.metadata.form == "fused")
+        {
+            std::string const library = !options.operatorLibrary.empty()
+                ? options.operatorLibrary
+                : siblingLibrary(onCpu ? "librefinemask_ort.so" : "librefinemask_ort_cuda.so");
+            check(mOrt.RegisterCustomOpsLibrary_V2(settings.object, library.c_str()));
+        }
+        check(mOrt.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &mMemory.object));
+        check(mOrt.CreateSessionFromArray(mApi->environment, artifact.content.data(),
+            artifact.content.size(), settings.object, &mSession.object));
+    }
+
+    Outputs run(std::vector<Tensor> const& inputs, std::vector<char const*> const& outputNames,
+        StopSignal const& stop) override
+    {
+        std::vector<Handle<OrtValue>> values;
+        std::vector<char const*> names;
+        std::vector<OrtValue const*> given;
+        for (Tensor const& input : inputs)
+        {
+            values.emplace_back(mOrt.ReleaseValue);
+            auto const bytes = static_cast<std::size_t>(elementCount(input.shape));
+            check(mOrt.CreateTensorWithDataAsOrtValue(mMemory.object, const_cast<void*>(input.data),
+                bytes * byteSize(input.type), input.shape.data(), input.shape.size(),
+                toOrt(input.type), &values.back().object));
+            names.push_back(input.name);
+            given.push_back(values.back().object);
+        }
+        Handle<OrtRunOptions> settings(mOrt.ReleaseRunOptions);
+        check(mOrt.CreateRunOptions(&settings.object));
+        std::vector<OrtValue*> found(outputNames.size(), nullptr);
+        OrtStatus* status = nullptr;
+        {
+            StopSignal::Guard const guard(stop,
+                [&]
+                {
+                    mOrt.ReleaseStatus(mOrt.RunOptionsSetTerminate(settings.object));
+                });
+            status = mOrt.Run(mSession.object, settings.object, names.data(), given.data(),
+                given.size(), outputNames.data(), outputNames.size(), found.data());
+        }
+        auto owner = std::make_shared<std::vector<Handle<OrtValue>>>();
+        for (OrtValue* const value : found)
+        {
+            owner->emplace_back(mOrt.ReleaseValue).object = value;
+        }
+        try
+        {
+            check(status);
+        }
+        catch (Error const&)
+        {
+            stop.check(); // throws what was the cause
+            throw;
+        }
+        Outputs outputs;
+        for (std::size_t i = 0; i < found.size(); ++i)
+        {
+            outputs.tensors.push_back(toTensor(outputNames[i], found[i]));
+        }
+        outputs.owner = std::move(owner);
+        return outputs;
+    }
+
+    std::string description() const override
+    {
+        return "ONNX Runtime " + mApi->version;
+    }
+
+private:
+    void check(OrtStatus* status) const
+    {
+        mApi->check(status);
+    }
+
+    void useCuda(OrtSessionOptions& settings, std::string const& device) const
+    {
+        std::string const index = device.size() > 5 ? device.substr(5) : "0";
+        if (device.rfind("cuda", 0) != 0 || (device.size() > 4 && device[4] != ':')
+            || index.find_first_not_of("0123456789") != std::string::npos)
+        {
+            raise(REFINEMASK_INVALID_ARGUMENT, "unknown device ", device,
+                "; choose cpu, cuda or cuda:N");
+        }
+        Handle<OrtCUDAProviderOptionsV2> cuda(mOrt.ReleaseCUDAProviderOptions);
+        check(mOrt.CreateCUDAProviderOptions(&cuda.object));
+        // Parity is that of float32; the provider's default rounds products to TF32.
+        char const* const keys[] = {"device_id", "use_tf32"};
+        char const* const values[] = {index.c_str(), "0"};
+        check(mOrt.UpdateCUDAProviderOptions(cuda.object, keys, values, 2));
+        check(mOrt.SessionOptionsAppendExecutionProvider_CUDA_V2(&settings, cuda.object));
+    }
+
+    Tensor toTensor(char const* name, OrtValue* value) const
+    {
+        Handle<OrtTensorTypeAndShapeInfo> info(mOrt.ReleaseTensorTypeAndShapeInfo);
+        check(mOrt.GetTensorTypeAndShape(value, &info.object));
+        ONNXTensorElementDataType type{};
+        check(mOrt.GetTensorElementType(info.object, &type));
+        std::size_t dimensions = 0;
+        check(mOrt.GetDimensionsCount(info.object, &dimensions));
+        Tensor tensor{name, fromOrt(type), Shape(dimensions), nullptr};
+        check(mOrt.GetDimensions(info.object, tensor.shape.data(), dimensions));
+        void* data = nullptr;
+        check(mOrt.GetTensorMutableData(value, &data));
+        tensor.data = data;
+        return tensor;
+    }
+
+    std::shared_ptr<Api> mApi;
+    OrtApi const& mOrt;
+    Handle<OrtMemoryInfo> mMemory;
+    Handle<OrtSession> mSession;
+};
+
+} // namespace
+
+std::unique_ptr<Backend> openOnnxRuntime(Artifact const& artifact, BackendOptions const& options)
+{
+    return std::make_unique<OnnxRuntimeBackend>(artifact, options);
+}
+
+} // namespace refinemask::runtime
