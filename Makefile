@@ -74,7 +74,8 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(filter %.h %.cpp %.cu,$(PLUGINS))
+	$(BIN)/clang-format --dry-run -Werror $(filter %.h %.hpp %.cpp %.cu,$(PLUGINS)) \
+		$(wildcard examples/c*/*.[ch] examples/c*/*.cpp)
 
 # The page of the command line is made from the program.
 docs: $(INSTALLED)
@@ -88,6 +89,11 @@ sanitize: $(INSTALLED)
 	cmake -S plugins --preset asan --log-level=WARNING
 	cmake --build build/asan --target cpp_tests refinemask refinemask_ort refinemask_torch
 	ctest --test-dir build/asan --output-on-failure
+	cmake -S plugins --preset tsan --log-level=WARNING
+	cmake --build build/tsan
+	CFLAGS=-fsanitize=thread CXXFLAGS=-fsanitize=thread REFINEMASK_BUILD=build/tsan \
+		TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
+		$(PYTEST) tests/engines/test_c_programs.py -k "segment or camera"
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/asan/lib \
 		$(PYTEST) tests/plugins tests/inference/test_native.py \

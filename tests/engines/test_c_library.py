@@ -1,0 +1,431 @@
+"""The C interface of librefinemask: contract, refusals, threads."""
+
+import ctypes
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import refinemask
+from refinemask.inference.artifact import Artifact
+from refinemask.inference.onnx_graph import Tensor
+from tests.artifact_bytes import field, field_of_long_tag, make_metadata, model_bytes
+from tests.engines.c_library import (
+    Crop,
+    EngineOptions,
+    Failure,
+    Image,
+    Info,
+    Library,
+    PredictOptions,
+    Times,
+    array,
+    runtime_library,
+    view,
+)
+from tests.engines.conftest import CPU_RUNTIMES
+from tests.engines.test_engines import FUSED_GRAPH
+from tests.inference.test_onnx_graph import refused
+
+INVALID_ARGUMENT, INVALID_ARTIFACT, RUNTIME_MISSING, RUNTIME_FAILED = 1, 2, 3, 4
+TIMED_OUT, CANCELLED = 6, 7
+
+BRIGHT = np.full((60, 90, 3), 200, np.uint8)
+DARK = np.zeros((40, 30, 3), np.uint8)
+
+STATIC_GRAPH = """
+<ir_version: 10, opset_import: ["" : 18]>
+one_of_100_slots (uint8[B, H, W, 3] images, int64[B, 2] image_sizes) => (
+    float[B, 100, 4] boxes, float[B, 100] scores, int64[B, 100] labels,
+    float[B, 100, 28, 28] masks, int64[B] num_detections, bool[B] truncated
+)
+<float[1] one = {1.0}, int64[1] zero = {0}, int64[1] slots = {100}, int64[2] mask = {28, 28},
+ int64[1] four = {4}, int64[1] ends = {1}, int64 once = {1}, bool yes = {1}>
+{
+    shape = Shape(images)
+    batch = Slice(shape, zero, ends)
+    found = Concat<axis = 0>(batch, slots)
+    corners = Concat<axis = 0>(found, four)
+    pixels = Concat<axis = 0>(found, mask)
+    boxes = Expand(one, corners)
+    scores = Expand(one, found)
+    labels = Expand(zero, found)
+    masks = Expand(one, pixels)
+    tallest = ReduceMax<keepdims = 0>(image_sizes, ends)
+    most = Loop<body = same (int64 i, bool going, int64[1] x) => (bool still, int64[1] y) {
+        still = Identity(going)
+        y = Identity(x)
+    }>(once, yes, ends)
+    num_detections = Min(tallest, most)
+    few = Expand(zero, batch)
+    truncated = Cast<to = 9>(few)
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def library():
+    return Library()
+
+
+def _prepared(library: Library, engine: ctypes.c_void_p, image: Image) -> np.ndarray:
+    with library.prepared(engine, image) as made:
+        return array(made.data, (made.padded_height, made.padded_width, 3), np.uint8)
+
+
+@pytest.fixture(params=CPU_RUNTIMES)
+def runtime(request):
+    pytest.importorskip(request.param)
+    return request.param
+
+
+def test_the_artifact_describes_itself(library, make_artifact):
+    path = make_artifact()
+    info = ctypes.POINTER(Info)()
+    library.call("read_info", str(path).encode(), ctypes.byref(info))
+    metadata = make_metadata()
+    assert json.loads(info.contents.metadata) == json.loads(metadata.to_json())
+    assert info.contents.class_count == len(metadata.class_names)
+    names = [info.contents.class_names[i].decode() for i in range(len(metadata.class_names))]
+    assert tuple(names) == metadata.class_names
+    assert info.contents.short_side == metadata.input_limits.short_side
+    assert info.contents.sha256.decode() == Artifact.open(path).sha256
+    library.functions.refinemask_free(info)
+
+
+def test_images_run_as_in_python(library, make_artifact, runtime):
+    path = make_artifact()
+    expected = refinemask.engines.open(path, runtime).predict(BRIGHT)
+    with (
+        library.opened(path, runtime=runtime) as engine,
+        library.predicted(engine, [view(DARK), view(BRIGHT), view(DARK)]) as (first, found, last),
+    ):
+        assert (first.count, found.count, last.count) == (0, 1, 0)
+        assert (first.image_width, first.image_height) == (30, 40)
+        np.testing.assert_array_equal(array(found.boxes, (1, 4), np.float32), expected.boxes)
+        np.testing.assert_array_equal(array(found.bitmaps, (1, 60, 90), bool), expected.masks)
+        assert found.class_names[0].decode() == make_metadata().class_names[0]
+
+
+def test_fused_artifacts_bring_their_operators(library, make_artifact, runtime):
+    path = make_artifact(graph=FUSED_GRAPH, form="fused")
+    with (
+        library.opened(path, runtime=runtime) as engine,
+        library.predicted(engine, [view(BRIGHT)]) as (found,),
+    ):
+        assert found.count == 1
+
+
+def test_padded_outputs(library, make_artifact, runtime):
+    path = make_artifact(graph=STATIC_GRAPH, form="static", sampling_ratio=2)
+    with (
+        library.opened(path, runtime=runtime) as engine,
+        library.predicted(engine, [view(BRIGHT), view(BRIGHT)], masks="probs") as found,
+    ):
+        assert [one.count for one in found] == [1, 1]
+        assert found[0].mask_size == 28
+
+
+def test_rows_and_channels(library, make_artifact):
+    """Formats and strides give the tensor of the same image as plain RGB."""
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (37, 53, 3), np.uint8)
+    alpha = rng.integers(0, 256, (37, 53, 1), np.uint8)
+    padded = rng.integers(0, 256, (37, 64, 3), np.uint8)
+    padded[:, :53] = rgb
+    path = make_artifact()
+    with library.opened(path) as engine:
+        expected = refinemask.engines.open(path).prepare(rgb).image
+        np.testing.assert_array_equal(_prepared(library, engine, view(rgb)), expected)
+        for pixels, name in (
+            (rgb[..., ::-1], "bgr"),
+            (np.concatenate([rgb, alpha], 2), "rgba"),
+            (np.concatenate([rgb[..., ::-1], alpha], 2), "bgra"),
+        ):
+            contiguous = np.ascontiguousarray(pixels)
+            found = _prepared(library, engine, view(contiguous, name))
+            np.testing.assert_array_equal(found, expected)
+        wide = Image(padded.ctypes.data, 53, 37, padded.strides[0], 0)
+        np.testing.assert_array_equal(_prepared(library, engine, wide), expected)
+        grey = np.ascontiguousarray(rgb[..., 0])
+        repeated = np.repeat(rgb[..., :1], 3, 2)
+        np.testing.assert_array_equal(
+            _prepared(library, engine, view(grey, "grey")),
+            _prepared(library, engine, view(repeated)),
+        )
+
+
+def test_options_of_predictions(library, make_artifact):
+    with library.opened(make_artifact()) as engine:
+        for options, count in (
+            ({"score_threshold": 0.99}, 0),
+            ({"score_threshold": 0.1}, 1),
+            ({"max_detections": 0}, 0),
+            ({"max_detections": 5}, 1),
+        ):
+            with library.predicted(engine, [view(BRIGHT)], **options) as (found,):
+                assert found.count == count
+
+
+def test_the_time_of_a_call(library, make_artifact):
+    times = Times()
+    with library.opened(make_artifact()) as engine:
+        start = time.perf_counter_ns()
+        with library.predicted(
+            engine, [view(BRIGHT), view(DARK)], times=ctypes.addressof(times)
+        ) as found:
+            total = time.perf_counter_ns() - start
+            assert [one.count for one in found] == [1, 0]
+    phases = (times.preprocess, times.inference, times.postprocess)
+    assert min(phases) > 0 and sum(phases) < total
+
+
+def test_crops_are_parts_of_the_bitmaps(library, make_artifact):
+    with (
+        library.opened(make_artifact()) as engine,
+        library.predicted(engine, [view(BRIGHT)]) as (whole,),
+        library.predicted(engine, [view(BRIGHT)], masks="crop") as (found,),
+    ):
+        crop: Crop = found.crops[0]
+        pixels = array(crop.pixels, (crop.height, crop.width), bool)
+        bitmap = array(whole.bitmaps, (60, 90), bool)
+        np.testing.assert_array_equal(
+            bitmap[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width], pixels
+        )
+        assert bitmap.sum() == pixels.sum() > 0
+
+
+def test_an_engine_serves_many_threads(library, make_artifact, runtime):
+    with library.opened(make_artifact(), runtime=runtime) as engine:
+
+        def count(number: int) -> int:
+            image = BRIGHT if number % 2 else DARK
+            with library.predicted(engine, [view(image)], masks="rle") as (found,):
+                return found.count
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(count, range(64))) == [0, 1] * 32
+
+
+def test_a_cancelled_prediction_ends(library, make_artifact, runtime):
+    with library.opened(make_artifact(), runtime=runtime) as engine:
+        cancellation = ctypes.c_void_p()
+        library.call("new_cancellation", ctypes.byref(cancellation))
+        with library.predicted(engine, [view(BRIGHT)], cancellation=cancellation) as (found,):
+            assert found.count == 1
+        library.functions.refinemask_cancel(cancellation)
+        with (
+            pytest.raises(Failure, match="was cancelled") as failure,
+            library.predicted(engine, [view(BRIGHT)], cancellation=cancellation),
+        ):
+            pass
+        assert failure.value.status == CANCELLED
+        library.functions.refinemask_free_cancellation(cancellation)
+
+
+def test_a_cancellation_reaches_a_prediction_that_runs(library, make_artifact, runtime):
+    """Many images of different sizes: too much to be done before the cancellation."""
+    images = [np.full((32 + i % 8, 40, 3), 200, np.uint8) for i in range(4000)]
+    views = [view(image) for image in images]
+    with library.opened(make_artifact(), runtime=runtime) as engine:
+        cancellation = ctypes.c_void_p()
+        library.call("new_cancellation", ctypes.byref(cancellation))
+        timer = threading.Timer(0.05, library.functions.refinemask_cancel, [cancellation])
+        timer.start()
+        with (
+            pytest.raises(Failure, match="was cancelled"),
+            library.predicted(engine, views, cancellation=cancellation),
+        ):
+            pass
+        timer.join()
+        library.functions.refinemask_free_cancellation(cancellation)
+
+
+def test_a_prediction_that_takes_too_long_ends(library, make_artifact, runtime):
+    images = [np.full((32 + i % 8, 40, 3), 200, np.uint8) for i in range(4000)]
+    with library.opened(make_artifact(), runtime=runtime) as engine:
+        start = time.monotonic()
+        with (
+            pytest.raises(Failure, match="not done in time") as failure,
+            library.predicted(engine, [view(image) for image in images], timeout_ms=20),
+        ):
+            pass
+        assert failure.value.status == TIMED_OUT
+        assert time.monotonic() - start < 5
+        with library.predicted(engine, [view(BRIGHT)], timeout_ms=600_000) as (found,):
+            assert found.count == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Image(None, 4, 4, 0, 0), "a null pointer"),
+        (Image(DARK.ctypes.data, 0, 4, 0, 0), "width|sides|pixels"),
+        (Image(DARK.ctypes.data, 30, -1, 0, 0), "height|sides|pixels"),
+        (Image(DARK.ctypes.data, 30, 40, -90, 0), "stride|rows"),
+        (Image(DARK.ctypes.data, 30, 40, 5, 0), "stride|rows"),
+        (Image(DARK.ctypes.data, 1 << 40, 40, 0, 0), "width|sides|pixels"),
+        (Image(DARK.ctypes.data, 30, 40, 0, 77), "format"),
+    ],
+)
+def test_images_that_are_refused(library, make_artifact, image, message):
+    with (
+        library.opened(make_artifact()) as engine,
+        pytest.raises(Failure, match=message) as failure,
+        library.predicted(engine, [image]),
+    ):
+        pass
+    assert failure.value.status == INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"masks": 9}, "unknown mask format 9"),
+        ({"timeout_ms": -1}, "timeout_ms must be >= 0, got -1"),
+        ({"struct_size": 4}, "struct_size 4"),
+        ({"struct_size": 4096}, "struct_size 4096"),
+    ],
+)
+def test_options_that_are_refused(library, make_artifact, options, message):
+    with library.opened(make_artifact()) as engine:
+        given = PredictOptions(ctypes.sizeof(PredictOptions), 0, 0.0, -1, 0, None)
+        for name, value in options.items():
+            setattr(given, name, value)
+        found = ctypes.c_void_p(1)
+        image = view(DARK)
+        with pytest.raises(Failure, match=message):
+            library.call(
+                "predict",
+                engine,
+                ctypes.byref(image),
+                ctypes.c_size_t(1),
+                ctypes.byref(given),
+                ctypes.byref(found),
+            )
+        assert found.value == 1  # nothing is written by a call that fails
+
+
+def test_pointers_that_are_null(library, make_artifact):
+    for name, arguments in (
+        ("open", (None, None, None)),
+        ("read_info", (None, None)),
+        ("predict", (None, None, ctypes.c_size_t(1), None, None)),
+        ("preprocess", (None, None, None)),
+        ("new_cancellation", (None,)),
+    ):
+        with pytest.raises(Failure, match="is NULL") as failure:
+            library.call(name, *arguments)
+        assert failure.value.status == INVALID_ARGUMENT
+    for name in ("close", "free", "cancel", "free_cancellation"):
+        library.functions[f"refinemask_{name}"](None)
+
+
+def test_older_programs_know_fewer_options(library, make_artifact, monkeypatch):
+    """Their struct ends before the other fields, of which the defaults hold."""
+    monkeypatch.setenv("REFINEMASK_ONNXRUNTIME", runtime_library("onnxruntime"))
+    options = EngineOptions(ctypes.sizeof(ctypes.c_size_t), b"never read")
+    engine = ctypes.c_void_p()
+    path = str(make_artifact()).encode()
+    library.call("open", path, ctypes.byref(options), ctypes.byref(engine))
+    assert library.functions.refinemask_engine_runtime(engine).startswith(b"ONNX Runtime")
+    library.functions.refinemask_close(engine)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        ({"runtime": "tflite", "runtime_library": "x"}, INVALID_ARGUMENT, "unknown runtime tflite"),
+        ({"device": "gpu"}, INVALID_ARGUMENT, "unknown device gpu; choose cpu, cuda or cuda:N"),
+        ({"threads": -1}, INVALID_ARGUMENT, "threads must be >= 0, got -1"),
+        (
+            {"runtime_library": "/nowhere/libonnxruntime.so"},
+            RUNTIME_MISSING,
+            "ONNX Runtime could not be loaded .*/nowhere/libonnxruntime.so: .*REFINEMASK_ONNX",
+        ),
+        (
+            {"runtime_library": "libc.so.6"},
+            RUNTIME_MISSING,
+            "has no function OrtGetApiBase",
+        ),
+    ],
+)
+def test_engines_that_are_refused(library, make_artifact, options, status, message):
+    with (
+        pytest.raises(Failure, match=message) as failure,
+        library.opened(make_artifact(), **options),
+    ):
+        pass
+    assert failure.value.status == status
+
+
+def test_files_that_are_refused(library, make_artifact, tmp_path):
+    path = make_artifact()
+    content = path.read_bytes()
+    cases = {
+        "empty.onnx": (b"", "has 0 bytes"),
+        "cut.onnx": (content[: len(content) // 2], "is not an artifact|is not as it was exported"),
+        "changed.onnx": (content.replace(b"Greater", b"GreateR"), "is not as it was exported"),
+        "text.onnx": (b"no protobuf", "is not an artifact"),
+    }
+    for name, (data, message) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(Failure, match=message) as failure, library.opened(tmp_path / name):
+            pass
+        assert failure.value.status == INVALID_ARTIFACT
+    with pytest.raises(Failure, match="does not exist; make it with"), library.opened("nothing"):
+        pass
+    with pytest.raises(Failure, match="is not a file"), library.opened(tmp_path):
+        pass
+    path.with_name("toy.onnx.json").write_text(json.dumps({"sha256": "0" * 64}))
+    with pytest.raises(Failure, match="is not the metadata of"), library.opened(path):
+        pass
+
+
+@pytest.mark.parametrize("encode", [field, field_of_long_tag])
+def test_graphs_that_no_artifact_has(library, tmp_path, encode):
+    """Those of the engines in Python, before a runtime sees them."""
+    path = tmp_path / "bent.onnx"
+    for changes, _ in refused(encode):
+        path.write_bytes(model_bytes(**changes))
+        info = ctypes.c_void_p()
+        with pytest.raises(Failure, match=r"is refused: |is not an artifact \(") as failure:
+            library.call("read_info", str(path).encode(), ctypes.byref(info))
+        assert failure.value.status == INVALID_ARTIFACT
+    path.write_bytes(model_bytes())
+    library.call("read_info", str(path).encode(), ctypes.byref(info))
+    library.functions.refinemask_free(info)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"outputs": [Tensor("boxes", "float32", (None, 4))]}, "it has the outputs boxes float32"),
+        ({"inputs": [Tensor("images", "int64", (1,))]}, r"it has the inputs images int64 \(1,\)"),
+        ({"nodes": [field(4, "Relu") + field(7, "refinemask")]}, "form is portable, and its"),
+    ],
+)
+def test_graphs_of_another_interface(library, tmp_path, changes, message):
+    path = tmp_path / "other.onnx"
+    path.write_bytes(model_bytes(**changes))
+    with pytest.raises(Failure, match=message), library.opened(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema_version": 99}, "schema version 99, and this library reads"),
+        ({"precision": "int4"}, "precision = int4"),
+        ({"outputs": "masks"}, "takes the boxes of a detector"),
+        ({"category_ids": []}, "class names and 0 category ids"),
+        ({"form": "other"}, "form = other"),
+    ],
+)
+def test_metadata_that_are_refused(library, make_artifact, changes, message):
+    text = json.dumps(json.loads(make_metadata().to_json()) | changes)
+    with pytest.raises(Failure, match=message), library.opened(make_artifact(text)):
+        pass
