@@ -156,7 +156,7 @@ class Library:
         """Predict; `options` are fields of PredictOptions."""
         given = PredictOptions(ctypes.sizeof(PredictOptions), 0, 0.0, -1, 0, None)
         for name, value in options.items():
-            setattr(given, name, MASKS[value] if name == "masks" else value)
+            setattr(given, name, MASKS[str(value)] if name == "masks" else value)
         found = (POINTER(Detections) * len(images))()
         array = (Image * len(images))(*images)
         self.call("predict", engine, array, c_size_t(len(images)), ctypes.byref(given), found)
