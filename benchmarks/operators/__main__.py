@@ -1,4 +1,4 @@
-"""How fast the operators are: `python -m refinemask.benchmarks.operators`."""
+"""How fast the operators and image functions are: `python -m refinemask.benchmarks.operators`."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ def operators(
     ] = None,
     json: Json = None,
 ) -> None:
-    """Measure the operators against torchvision, PyTorch and ONNX Runtime."""
+    """Measure the operators against torchvision, PyTorch, ONNX Runtime and OpenCV."""
     import torch
 
     from refinemask.benchmarks.operators.measure import copy_speed, measure
@@ -31,9 +31,11 @@ def operators(
     from refinemask.benchmarks.operators.suite import cases
     from refinemask.benchmarks.operators.table import format_table
     from refinemask.inference import native
+    from refinemask.inference.opencv import cv2
 
     threads = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
     path = library or native.require("ort", "measuring the operators")
     result: dict[str, Any] = {
         "setup": current_setup("python -m refinemask.benchmarks.operators"),

@@ -1,4 +1,4 @@
-"""The cases that the operators are measured on: the sizes of R50 at 800 × 1333."""
+"""The cases that are measured: the operators at the sizes of R50 at 800 × 1333, and images."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ import numpy as np
 from refinemask.benchmarks.operators.batched_nms import detections_case, proposals_case
 from refinemask.benchmarks.operators.boundary_refine import boundary_refine_case
 from refinemask.benchmarks.operators.case import Case
+from refinemask.benchmarks.operators.images import image_cases
 from refinemask.benchmarks.operators.onnx_sessions import Sessions
 from refinemask.benchmarks.operators.paste_masks import paste_masks_case
 from refinemask.benchmarks.operators.roi_align import roi_align_case
@@ -29,3 +30,4 @@ def cases(sessions: Sessions, seed: int = 0) -> Iterator[Case]:
     for size in (28, 56):
         yield boundary_refine_case(sessions, rng, size)
     yield paste_masks_case(sessions, rng)
+    yield from image_cases(rng)

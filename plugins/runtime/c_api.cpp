@@ -2,6 +2,7 @@
 
 #include "cpu/parallel.h"
 #include "cpu/paste_masks.h"
+#include "image/prepare.h"
 #include "image/resize.h"
 #include "operators/paste_masks.h"
 #include "runtime/threads.h"
@@ -13,9 +14,10 @@
 namespace
 {
 
+using refinemask::PixelFormat;
+
 //! Some 0.1 ms, against which the start of a thread is little.
 constexpr std::int64_t kResizeTasksPerThread = 3;
-
 bool areSizes(std::int64_t count, std::int32_t maskSize, std::int64_t height, std::int64_t width)
 {
     refinemask::IntegerRange const sides{0, refinemask::kLargestSide};
@@ -78,10 +80,28 @@ std::int32_t refinemask_resize(std::uint8_t const* source, std::int64_t sourceWi
     std::int64_t targetStride, std::int32_t targetFormat)
 try
 {
-    using refinemask::PixelFormat;
     refinemask::resizeBilinear(
-        {source, sourceWidth, sourceHeight, sourceStride, static_cast<PixelFormat>(sourceFormat)},
-        {target, targetWidth, targetHeight, targetStride, static_cast<PixelFormat>(targetFormat)},
+        {source, sourceWidth, sourceHeight, sourceStride, PixelFormat(sourceFormat)},
+        {target, targetWidth, targetHeight, targetStride, PixelFormat(targetFormat)},
+        refinemask::inThreads(kResizeTasksPerThread));
+    return 0;
+}
+catch (std::exception const&)
+{
+    return -1;
+}
+
+std::int32_t refinemask_prepare(std::uint8_t const* source, std::int64_t sourceWidth,
+    std::int64_t sourceHeight, std::int64_t sourceStride, std::int32_t sourceFormat,
+    std::int64_t shortSide, std::int64_t longSide, std::int64_t divisor, std::int64_t fixedHeight,
+    std::int64_t fixedWidth, std::uint8_t* target, std::int64_t targetWidth,
+    std::int64_t targetHeight, std::int64_t targetStride, std::int32_t targetFormat)
+try
+{
+    refinemask::prepareImage(
+        {source, sourceWidth, sourceHeight, sourceStride, PixelFormat(sourceFormat)},
+        {shortSide, longSide, divisor, fixedHeight, fixedWidth},
+        {target, targetWidth, targetHeight, targetStride, PixelFormat(targetFormat)},
         refinemask::inThreads(kResizeTasksPerThread));
     return 0;
 }

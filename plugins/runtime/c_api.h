@@ -37,6 +37,15 @@ extern "C"
         int64_t sourceStride, int32_t sourceFormat, uint8_t* target, int64_t targetWidth,
         int64_t targetHeight, int64_t targetStride, int32_t targetFormat);
 
+    //! Resize an image to fit the options, which are those of PrepareOptions in image/prepare.h,
+    //! and pad it; the target must have the size that they give.
+    //!
+    //! \return 0, or -1 where memory ran out or prepareImage() refuses an image or an option.
+    int32_t refinemask_prepare(uint8_t const* source, int64_t sourceWidth, int64_t sourceHeight,
+        int64_t sourceStride, int32_t sourceFormat, int64_t shortSide, int64_t longSide,
+        int64_t divisor, int64_t fixedHeight, int64_t fixedWidth, uint8_t* target,
+        int64_t targetWidth, int64_t targetHeight, int64_t targetStride, int32_t targetFormat);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace refinemask
 {
@@ -33,12 +34,12 @@ public:
             std::int64_t const task = mNext++;
             ++mRunning;
             lock.unlock();
-            std::exception_ptr const error = run(task);
+            std::exception_ptr error = run(task);
             lock.lock();
             --mRunning;
             if (error)
             {
-                mError = error;
+                mError = std::move(error);
                 mNext = mTotal; // nobody begins another
             }
         }
@@ -56,7 +57,7 @@ public:
             });
         if (mError)
         {
-            std::rethrow_exception(mError);
+            std::rethrow_exception(std::move(mError)); // another thread may end after it is handled
         }
     }
 

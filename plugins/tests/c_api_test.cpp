@@ -48,6 +48,18 @@ TEST(imagesAreResized)
     CHECK_EQUAL(refinemask_resize(source, 2, 1, 2, 9, target, 4, 1, 4, 4), -1);
 }
 
+TEST(imagesArePrepared)
+{
+    std::uint8_t const source[] = {1, 2, 3};
+    std::uint8_t target[12];
+    CHECK_EQUAL(refinemask_prepare(source, 1, 1, 3, 0, 1, 1, 2, 0, 0, target, 2, 2, 6, 0), 0);
+    CHECK_EQUAL(target[2], 3);
+    CHECK_EQUAL(target[3], 0);
+    CHECK_EQUAL(refinemask_prepare(source, 1, 1, 3, 0, 1, 1, 2, 0, 0, target, 1, 2, 6, 0), -1);
+    CHECK_EQUAL(refinemask_prepare(source, 1, 1, 3, 0, 0, 1, 2, 0, 0, target, 2, 2, 6, 0), -1);
+    CHECK_EQUAL(refinemask_prepare(source, 1, 1, 3, 0, 1, 1, 2, 0, 0, nullptr, 2, 2, 6, 0), -1);
+}
+
 TEST(versionIsThatOfThePackage)
 {
     CHECK_EQUAL(std::string(refinemask_version()), REFINEMASK_VERSION);

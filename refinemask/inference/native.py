@@ -129,8 +129,7 @@ class Kernels:
 
     def resize(self, image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
         """Resize an image, uint8 (H, W, 3) or (H, W), as `processing.resize` does."""
-        _check_image(image)
-        pixels = image if _has_whole_rows(image) else np.ascontiguousarray(image)
+        pixels = _with_whole_rows(image)
         resized = np.empty((height, width, *image.shape[2:]), np.uint8)
         if self.library.refinemask_resize(*_view(pixels), *_view(resized)):
             raise RefineMaskError(
@@ -138,6 +137,30 @@ class Kernels:
                 "memory ran out, or a side is not 1 to 16,777,216 pixels long"
             )
         return resized
+
+    def prepare(
+        self,
+        image: NDArray[np.uint8],
+        padded: tuple[int, int],
+        short_side: int,
+        long_side: int,
+        divisor: int,
+        canvas: tuple[int | None, int | None],
+    ) -> NDArray[np.uint8]:
+        """Resize and pad an image, uint8 (H, W, 3), as `processing.prepare` does.
+
+        `padded` is the (height, width) that follows from the other arguments.
+        """
+        pixels = _with_whole_rows(image)
+        prepared = np.empty((*padded, 3), np.uint8)
+        sides = short_side, long_side, divisor, canvas[0] or 0, canvas[1] or 0
+        if self.library.refinemask_prepare(*_view(pixels), *sides, *_view(prepared)):
+            raise RefineMaskError(
+                f"cannot resize an image of shape {image.shape} to {short_side} and {long_side} "
+                f"pixels and pad it to {padded[0]} x {padded[1]}: memory ran out, or a side is "
+                "not 1 to 16,777,216 pixels long"
+            )
+        return prepared
 
 
 THRESHOLD = 0.5
@@ -187,8 +210,11 @@ def _declare(opened: ctypes.CDLL) -> None:
     masks.argtypes = [pointer, pointer, size, number, size, size, ctypes.c_float, pointer]
     runs.restype = size
     runs.argtypes = [pointer, number, pointer, size, size, ctypes.c_float, pointer, size]
+    view = (pointer, size, size, size, number)
     opened.refinemask_resize.restype = number
-    opened.refinemask_resize.argtypes = [pointer, size, size, size, number] * 2
+    opened.refinemask_resize.argtypes = [*view, *view]
+    opened.refinemask_prepare.restype = number
+    opened.refinemask_prepare.argtypes = [*view, *[size] * 5, *view]
 
 
 def _float32(array: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -214,18 +240,21 @@ def _view(image: NDArray[np.uint8]) -> tuple[int, int, int, int, int]:
     return image.ctypes.data, width, height, image.strides[0], _RGB if image.ndim == 3 else _GREY
 
 
-def _check_image(image: NDArray[np.uint8]) -> None:
-    if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2:
+def _with_whole_rows(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image, or a copy, whose rows are without gaps and follow each other.
+
+    Raises:
+        RefineMaskError: it is not a uint8 array of shape (H, W, 3) or (H, W).
+    """
+    if image.dtype != np.uint8 or image.ndim < 2 or image.shape[2:] not in ((), (3,)):
         raise RefineMaskError(
             "an image must be a uint8 array of shape (height, width, 3) or (height, width), "
             f"got {image.dtype} {image.shape}"
         )
-
-
-def _has_whole_rows(image: NDArray[np.uint8]) -> bool:
-    """Return whether rows have no gaps in them and follow each other; there may be some between."""
-    row = image[0] if len(image) else image
-    return row.flags.c_contiguous and image.strides[0] >= row.nbytes
+    row = image[:1]
+    if row.flags.c_contiguous and image.strides[0] >= row.nbytes:
+        return image
+    return image.copy()
 
 
 def _refused(masks: tuple[int, ...], height: int, width: int) -> RefineMaskError:

@@ -59,12 +59,18 @@ def prepare(
         )
     height, width = image.shape[:2]
     new_height, new_width = resized_size(height, width, short_side, long_side, canvas)
-    padded_height = canvas[0] or padded_side(new_height, divisor)
-    padded_width = canvas[1] or padded_side(new_width, divisor)
-    padded = np.zeros((padded_height, padded_width, 3), np.uint8)
-    padded[:new_height, :new_width] = resize(image, new_height, new_width)
+    padded = (
+        canvas[0] or padded_side(new_height, divisor),
+        canvas[1] or padded_side(new_width, divisor),
+    )
+    kernels = native.kernels()
+    if kernels is not None:
+        filled = kernels.prepare(image, padded, short_side, long_side, divisor, canvas)
+    else:
+        filled = np.zeros((*padded, 3), np.uint8)
+        filled[:new_height, :new_width] = resize(image, new_height, new_width)
     factors = [new_width / width, new_height / height] * 2
-    return Prepared(padded, (new_height, new_width), np.array(factors, np.float32), (height, width))
+    return Prepared(filled, (new_height, new_width), np.array(factors, np.float32), (height, width))
 
 
 def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

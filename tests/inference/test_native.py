@@ -139,6 +139,7 @@ def test_resizing_ordinary_and_extreme_sizes_equals_opencv(size, new, channels):
         lambda image: image[..., ::-1],
         lambda image: image[:1],
         lambda image: image[:1, ::2],
+        lambda image: image[:1][::-1],
         np.asfortranarray,
     ],
 )
@@ -160,6 +161,48 @@ def test_resizing_refuses_what_it_cannot_do():
         kernels.resize(np.zeros((5, 0, 3), np.uint8), 5, 5)
     with pytest.raises(RefineMaskError, match=r"to 0 x 5 pixels: memory ran out, or a side is not"):
         kernels.resize(np.zeros((5, 6, 3), np.uint8), 0, 5)
+
+
+def assert_prepared_as_with_opencv(image, *arguments):
+    found = processing.prepare(image, *arguments)
+    expected = with_numpy(processing.prepare, image, *arguments)
+    np.testing.assert_array_equal(found.image, expected.image)
+    assert found.size == expected.size
+
+
+@needs_library
+@settings(max_examples=300)
+@given(
+    size=st.tuples(SIDE, SIDE),
+    sides=st.tuples(st.integers(1, 200), st.integers(1, 250)),
+    divisor=st.integers(1, 64),
+    canvas=st.tuples(*[st.none() | st.integers(1, 200)] * 2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_preparing_equals_opencv(size, sides, divisor, canvas, seed):
+    image = picture(*size, 3, seed=seed)
+    assert_prepared_as_with_opencv(image, *sides, divisor, canvas)
+
+
+@needs_library
+@pytest.mark.parametrize("size", [(480, 640), (1200, 600), (1, 1), (20, 20000), (3001, 2003)])
+def test_preparing_for_networks_equals_opencv(size):
+    image = picture(*size, 3)
+    assert_prepared_as_with_opencv(image, 800, 1333)
+    assert_prepared_as_with_opencv(image[::-1], 384, 512, 32, (384, 512))
+
+
+@needs_library
+def test_preparing_refuses_what_it_cannot_do():
+    kernels = native.kernels()
+    assert kernels is not None
+    image = picture(5, 6, 3)
+    with pytest.raises(
+        RefineMaskError, match=r"\(5, 6, 3\) to 0 and 9 pixels and pad it to 32 x 32"
+    ):
+        kernels.prepare(image, (32, 32), 0, 9, 32, (None, None))
+    with pytest.raises(RefineMaskError, match="a side is not 1 to 16,777,216 pixels long"):
+        kernels.prepare(image, (32, 64), 8, 9, 32, (None, None))
 
 
 @needs_library

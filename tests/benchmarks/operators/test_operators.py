@@ -76,7 +76,7 @@ def test_all_baselines_agree_with_ours():
     if library is None:
         pytest.skip(f"no librefinemask_ort.so; {native.BUILD}")
     names = [measure(case, 1, 1e9)["name"] for case in cases(Sessions(str(library), 2))]
-    assert len(names) == 11
+    assert len(names) == 18
 
 
 def test_the_command_measures_the_cases_asked_for(tmp_path):
