@@ -16,12 +16,12 @@ from torch.fx import Graph
 
 from refinemask.configs.output_kinds import OutputKind
 from refinemask.errors import RefineMaskError
-from refinemask.export.fold_norms import fold_norms
 from refinemask.export.forms.form import Detect, detect_flat
 from refinemask.export.layers import MODULES
 from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
 from refinemask.models import Detector
 from refinemask.models.detector import normalise
+from refinemask.models.fold_norms import fold_norms
 
 # With fewer, P6 has one cell, to which torch.export would specialise. Nothing in the ONNX graph
 # depends on this bound: it holds for images of 32 x 32.

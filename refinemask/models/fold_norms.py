@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import FrozenBatchNorm2d
 
-from refinemask.models import Detector
+from refinemask.models.detector import Detector
 
 
 def fold_norms(model: Detector) -> Detector:
