@@ -46,11 +46,11 @@ def open(
     threads: int | None = None,
     tensorrt: "TensorRtOptions | None" = None,
 ) -> "Engine":
-    """Open an artifact or, with the runtime "torch" or "auto", a checkpoint.
+    """Open an artifact or, with the runtime "torch", "torch_compiled" or "auto", a checkpoint.
 
     Args:
         path: an ONNX file written by `refinemask-export`, or what `Artifact.open` made of it; for
-            "torch" a checkpoint or the name of a shipped model; for TensorRT also an engine.
+            PyTorch a checkpoint or the name of a shipped model; for TensorRT also an engine.
         runtime: one of `RUNTIMES`; "onnxruntime:PROVIDER" for an execution provider of ONNX Runtime
             instead of that of the device, see `engines/providers.py`; or "auto" for the fastest
             that is installed and runs the file on the device; which one and why is logged, see

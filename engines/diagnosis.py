@@ -213,7 +213,7 @@ def _forms(
     runtime: Runtime, place: str, libraries: Mapping[native.Kind, LibraryState]
 ) -> tuple[str, ...]:
     """Return the forms that a runtime takes: the fused one with a library that loads only."""
-    if not runtime.forms:
+    if runtime.runs_checkpoints:
         return ("checkpoint",)
     needed = runtime.libraries["cuda" if place == "build" else place]
     if libraries[needed].loads.get(runtime.name):

@@ -81,6 +81,18 @@ def try_torch() -> Json:
     return {"version": torch.__version__, "cuda": torch.version.cuda, "gpus": gpus}
 
 
+def try_torch_compiled() -> Json:
+    """Return what `try_torch` does.
+
+    Raises:
+        RefineMaskError: there is no C++ compiler.
+    """
+    from refinemask.engines.torch_compiled import check_compiler
+
+    check_compiler()
+    return try_torch()
+
+
 def try_tensorrt(module: str) -> Json:
     """Return the version of TensorRT or TensorRT-RTX."""
     return {"version": import_module(module).__version__}
@@ -129,6 +141,7 @@ TRIALS: dict[str, Callable[[], Json]] = {
     "openvino": try_openvino,
     "python": dict,
     "torch": try_torch,
+    "torch_compiled": try_torch_compiled,
     **{one.name: partial(try_tensorrt, one.module) for one in FLAVOURS.values()},
 }
 """What may be tried; "python" is where librefinemask.so runs."""

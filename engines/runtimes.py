@@ -39,6 +39,11 @@ class Runtime:
     provider: str | None = None
 
     @property
+    def runs_checkpoints(self) -> bool:
+        """Whether it runs the model itself, in PyTorch, instead of artifacts."""
+        return not self.forms
+
+    @property
     def needs_gpu(self) -> bool:
         """Whether it runs on NVIDIA GPUs only."""
         return "cpu" not in self.libraries
@@ -70,6 +75,9 @@ class Runtime:
             ) from error
 
 
+COMPILED = "torch_compiled"
+"""The runtime that compiles a model in PyTorch."""
+
 _FORMS = ("portable", "fused", "static")
 
 RUNTIMES = {
@@ -86,6 +94,13 @@ RUNTIMES = {
         ),
         Runtime("openvino", "OpenVINO", "openvino", "openvino", {"cpu": "openvino"}, _FORMS),
         Runtime("torch", "PyTorch", "torch", "torch", {"cpu": "torch", "cuda": "torch"}),
+        Runtime(
+            COMPILED,
+            "PyTorch, compiled",
+            "torch",
+            "torch",
+            {"cpu": "torch", "cuda": "torch"},
+        ),
         *(
             Runtime(
                 one.name, one.title, one.module, one.extra, {"cuda": "trt"}, ("fused", "static")
@@ -96,8 +111,10 @@ RUNTIMES = {
 }
 """Every runtime by its name; the first one is the default."""
 
-ARTIFACT_RUNTIMES = tuple(runtime.name for runtime in RUNTIMES.values() if runtime.forms)
+ARTIFACT_RUNTIMES = tuple(one.name for one in RUNTIMES.values() if not one.runs_checkpoints)
 """Names of the runtimes that run artifacts; the others run checkpoints."""
+
+CHECKPOINT_RUNTIMES = tuple(one.name for one in RUNTIMES.values() if one.runs_checkpoints)
 
 
 PLUGIN_PACKAGES = "onnxruntime_ep_"

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 
 def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
+    """Load a checkpoint or a shipped model; see `open_model`."""
+    return TorchEngine(open_model(path, device, threads), source=str(path))
+
+
+def open_model(path: str | Path, device: str, threads: int | None) -> "Detector":
     """Load a checkpoint or a shipped model; `threads` applies to all of PyTorch's work."""
     from refinemask.checkpoints import load_model
 
@@ -28,7 +33,7 @@ def open_engine(path: str | Path, device: str, threads: int | None) -> Engine:
         torch.set_num_threads(threads)
     if device != "cpu":  # Convolutions on a GPU round to TF32 by default.
         torch.backends.cudnn.allow_tf32 = False
-    return TorchEngine(load_model(path, device=device), source=str(path))
+    return load_model(path, device=device)
 
 
 @cache

@@ -14,7 +14,10 @@ from typing import Any
 
 from refinemask import engines
 from refinemask.engines import Engine
-from refinemask.engines.runtimes import check_comparable, find_runtime
+from refinemask.engines.runtimes import COMPILED, check_comparable, find_runtime
+from refinemask.engines.torch import TorchEngine
+from refinemask.engines.torch_compiled import compile_model
+from refinemask.errors import WrongUsage
 from refinemask.export.comparison import Comparison, compare
 from refinemask.export.layer_differences import (
     LayerDifference,
@@ -36,6 +39,7 @@ from refinemask.export.sampling import with_sampling_ratio
 from refinemask.export.subjects import Progress, Subject, photographs
 from refinemask.export.tensor_files import saved
 from refinemask.export.verify import batches, check_model, run_subjects
+from refinemask.inference.artifact import Artifact
 from refinemask.models import Detector
 from refinemask.printable import aligned
 
@@ -98,19 +102,25 @@ class RuntimeMatrix:
 
 
 def open_engines(
-    artifact: Path, model: Detector, runtimes: Sequence[str], device: str
+    artifact: Artifact, model: Detector, runtimes: Sequence[str], device: str
 ) -> dict[str, Engine]:
     """Open an artifact in each of some runtimes but PyTorch, which runs its model.
 
+    The compiled model gets images as the artifact does.
+
     Raises:
-        RefineMaskError: a runtime is not installed or does not take the artifact, or this is not
-            the artifact of the model.
+        RefineMaskError: a runtime is not installed, does not take the artifact or does not compile
+            the model.
     """
+    opened: dict[str, Engine] = {}
     for name in runtimes:
         find_runtime(name).require()
-    opened = {name: engines.open(artifact, name, device) for name in runtimes if name != PYTORCH}
-    for engine in opened.values():
-        check_model(artifact, engine.metadata, model)
+    for name in runtimes:
+        if name == COMPILED:
+            opened[name] = TorchEngine(compile_model(model, model.config.preset))
+            opened[name].metadata = artifact.metadata
+        elif name != PYTORCH:
+            opened[name] = engines.open(artifact, name, device)
     return opened
 
 
@@ -129,7 +139,7 @@ def verify_runtimes(
 
     Args:
         artifact: an ONNX file written by `export_model`.
-        model: what it was exported from; it knows the near ties, and is what "torch" runs.
+        model: what it was exported from; it knows the near ties, and is what PyTorch runs.
         runtimes: two or more names of `engines.RUNTIMES`.
         images: files to compare on.
         device: where the artifact runs.
@@ -138,15 +148,19 @@ def verify_runtimes(
         save_tensors: as that of `verify_artifact`.
 
     Raises:
-        WrongUsage: runtimes are unknown, repeated or fewer than two.
+        WrongUsage: runtimes are unknown, repeated or fewer than two, or one has no layers to show.
         GateFailed: a runtime returned images or an order that the contract does not allow.
         RefineMaskError: as `verify_artifact`; or a runtime is not installed.
     """
     check_comparable(runtimes)
-    opened = open_engines(artifact, model, runtimes, device)
-    any_engine = next(iter(opened.values()))
-    metadata = any_engine.metadata
+    if layers and COMPILED in runtimes:
+        raise WrongUsage(f"{COMPILED} does not show its layers; compare those of torch")
+    read = Artifact.open(artifact)
+    metadata = read.metadata
+    check_model(artifact, metadata, model)
     model = with_sampling_ratio(model, metadata.sampling_ratio)
+    opened = open_engines(read, model, runtimes, device)
+    any_engine = next(iter(opened.values()))
     subjects: Iterable[Subject] = photographs(model, any_engine, images, progress)
     if save_tensors is not None:
         subjects = saved(subjects, save_tensors, model, metadata)

@@ -105,7 +105,7 @@ def batches(subjects: Iterable[Subject], limit: int | None) -> Iterator[list[Sub
 
 def run_subjects(engine: Engine, subjects: list[Subject]) -> list[RawArrays]:
     """Run images of equal padded size as one batch, and return what the engine returns of each."""
-    if "masks" in engine.outputs:
+    if engine.metadata.outputs == "masks":
         return run_boxes(engine, subjects)
     return run_batch(engine, [subject.prepared for subject in subjects])
 

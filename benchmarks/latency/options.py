@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from refinemask.configs.options import Option, check_options
-from refinemask.engines.runtimes import RUNTIMES, find_runtime
+from refinemask.engines.runtimes import COMPILED, RUNTIMES, find_runtime
 from refinemask.errors import WrongUsage
 from refinemask.files import check_destination
 
@@ -21,7 +21,9 @@ class BenchOptions:
     FILE@onnxruntime:PROVIDER."""
     engines: Annotated[tuple[str, ...], Option(flag="--engine", metavar="FILE.engine")] = ()
     """An engine of TensorRT to measure on a GPU, after the artifacts; may be repeated."""
-    models: Annotated[tuple[str, ...], Option(flag="--model", metavar="CHECKPOINT|NAME")] = ()
+    models: Annotated[
+        tuple[str, ...], Option(flag="--model", metavar="CHECKPOINT|NAME[@torch_compiled]")
+    ] = ()
     """A model to measure in PyTorch, after the others; may be repeated. Export one that needs
     --bn-eps, and give it as an artifact."""
     runtime: Annotated[str, Option(metavar="NAME[:PROVIDER]")] = next(iter(RUNTIMES))
@@ -52,7 +54,9 @@ class BenchOptions:
     @property
     def targets(self) -> tuple[str, ...]:
         """Everything that is measured, as `FILE[@RUNTIME]`."""
-        return (*self.artifacts, *self.engines, *(f"{model}@torch" for model in self.models))
+        compiled = f"@{COMPILED}"
+        models = (m if m.endswith(compiled) else f"{m}@torch" for m in self.models)
+        return (*self.artifacts, *self.engines, *models)
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,18 @@ class Target:
         """Open the engine; see `refinemask.engines.open`."""
         return engines.open(self.path, self.runtime, device, threads)
 
+    @property
+    def runs_in_pytorch(self) -> bool:
+        """Whether it is a checkpoint or a shipped model."""
+        return find_runtime(self.runtime).runs_checkpoints
+
     def file(self) -> Path:
         """Return the artifact or checkpoint, also of a shipped model.
 
         Raises:
             RefineMaskError: the checkpoint does not exist.
         """
-        if self.runtime != "torch":
+        if not self.runs_in_pytorch:
             return Path(self.path)
         from refinemask.checkpoints.shipped import find_checkpoint
 

@@ -81,6 +81,9 @@ def _named(files: tuple[Path, ...]) -> dict[str, Path]:
 
 def _with_device(options: BenchOptions) -> BenchOptions:
     """Check that the device is available."""
-    on_torch = options.runtime == "torch" or any(t.endswith("@torch") for t in options.targets)
+    from refinemask.benchmarks.latency.targets import parse_target
+
+    targets = [parse_target(target, options.runtime) for target in options.targets]
+    on_torch = any(target.runs_in_pytorch for target in targets)
     device = torch_device(options.device) if on_torch else engine_device(options.device)
     return dataclasses.replace(options, device=device)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from refinemask.configs.shared_options import Json
 from refinemask.console import EXTRAS, current_setup, note, write_result
+from refinemask.engines.runtimes import COMPILED
 from refinemask.printable import one_line
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _missing(found: "Diagnosis") -> Iterator[dict[str, str]]:
 
     gpus = bool(found.driver.gpus)
     for name, runtime in found.runtimes.items():
-        if not runtime.installed and (gpus or name != "tensorrt"):
+        if not runtime.installed and name != COMPILED and (gpus or name != "tensorrt"):
             yield {"what": runtime.title, "command": runtime.install}
     onnxruntime = found.runtimes["onnxruntime"]
     if gpus and "CUDAExecutionProvider" not in onnxruntime.details.get("providers", ()):

@@ -13,7 +13,13 @@ from refinemask.configs.output_kinds import OutputKind
 from refinemask.configs.settings import Settings, read_settings, with_settings
 from refinemask.configs.shared_options import BnEps, Device
 from refinemask.console import note
-from refinemask.engines.runtimes import RUNTIMES, find_runtime, runtime_names
+from refinemask.engines.runtimes import (
+    CHECKPOINT_RUNTIMES,
+    COMPILED,
+    RUNTIMES,
+    find_runtime,
+    runtime_names,
+)
 from refinemask.errors import WrongUsage
 from refinemask.models.device import engine_device, torch_device
 
@@ -125,7 +131,8 @@ class PredictorChoice(ModelChoice):
             metavar="NAME[:PROVIDER]",
             help=f"What runs --artifact: {runtime_names()}, or auto, the fastest that is installed "
             f"and can; default: {_DEFAULT_RUNTIME}. PROVIDER is an execution provider of ONNX "
-            "Runtime instead of that of the device: tensorrt, or a plugin such as openvino.",
+            "Runtime instead of that of the device: tensorrt, or a plugin such as openvino. "
+            f"A model runs in {' or '.join(CHECKPOINT_RUNTIMES)}.",
         ),
     ] = None
     device: Device = "auto"
@@ -139,10 +146,13 @@ class PredictorChoice(ModelChoice):
             WrongUsage: as `ModelChoice.check`.
         """
         super().check(artifact=self.artifact, **others)
-        if self.artifact is None and self.runtime is not None:
-            raise WrongUsage("--runtime requires --artifact; a model runs in PyTorch")
         if self.runtime is not None and self.runtime != "auto":
             find_runtime(self.runtime)
+        if self.artifact is None and self.runtime not in (None, *CHECKPOINT_RUNTIMES):
+            raise WrongUsage(
+                f"--runtime {self.runtime} requires --artifact; a model runs in "
+                f"{' or '.join(CHECKPOINT_RUNTIMES)}"
+            )
         if self.max_detections is not None and any(others.values()):
             raise WrongUsage("--max-detections requires a model or an artifact that detects")
 
@@ -157,10 +167,11 @@ class PredictorChoice(ModelChoice):
                 import torch
 
                 torch.set_num_threads(self.threads)
-            return self.load(self.device)
-        on_torch = self._chosen_runtime == "torch"
-        device = torch_device(self.device) if on_torch else engine_device(self.device)
+            return self._open_model()
         from refinemask import engines
+
+        on_torch = find_runtime(self._chosen_runtime).runs_checkpoints
+        device = torch_device(self.device) if on_torch else engine_device(self.device)
 
         engine = engines.open(self.artifact, self._chosen_runtime, device, self.threads)
         engine.require(outputs)
@@ -172,6 +183,15 @@ class PredictorChoice(ModelChoice):
                 f"for more, export its model again with --max-detections {self.max_detections}"
             )
         return engine
+
+    def _open_model(self) -> "Detector | Engine":
+        model = self.load(self.device)
+        if self.runtime != COMPILED:
+            return model
+        from refinemask.engines.torch import TorchEngine
+        from refinemask.engines.torch_compiled import compile_model
+
+        return TorchEngine(compile_model(model, self.model or model.config.preset))
 
     @cached_property
     def _chosen_runtime(self) -> str:
@@ -188,6 +208,8 @@ class PredictorChoice(ModelChoice):
         from refinemask.files import sha256
 
         settings = {"bn_eps": self.bn_eps, "max_detections": self.max_detections}
+        if self.runtime == COMPILED:
+            settings["runtime"] = self.runtime
         settings = {name: value for name, value in settings.items() if value is not None}
         settings = read_settings(self.settings) | settings
         checkpoint = self.checkpoint()

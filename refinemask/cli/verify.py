@@ -110,7 +110,7 @@ def verify(
 
 
 def _check_runtimes(runtime: str | None, runtimes: tuple[str, ...] | None, layers: bool) -> None:
-    if runtime is not None and not find_runtime(runtime).forms:
+    if runtime is not None and find_runtime(runtime).runs_checkpoints:
         raise WrongUsage(
             f"--runtime must be one of {', '.join(ARTIFACT_RUNTIMES)}, got {runtime!r}, which runs "
             "checkpoints"

@@ -39,7 +39,8 @@ def test_what_is_installed_works(whole):
     assert onnxruntime["installed"] and onnxruntime["problem"] is None
     assert "CPUExecutionProvider" in onnxruntime["details"]["providers"]
     assert {"portable", "static"} <= set(onnxruntime["forms"]["cpu"])
-    assert found["runtimes"]["torch"]["forms"]["cpu"] == ["checkpoint"]
+    for name in ("torch", "torch_compiled"):
+        assert found["runtimes"][name]["forms"]["cpu"] == ["checkpoint"]
     assert f"ONNX Runtime {onnxruntime['version']}" in text
     assert found["setup"].keys() == {"command", "versions", "machine"}
     assert all(name in text for name in found["setup"]["machine"]["processor_features"])

@@ -217,7 +217,12 @@ sys.stdout.write(str(len(engine.predict(np.full((50, 70, 3), 255, np.uint8)))))
 
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("onnxruntime", "runtime"), ("openvino", "openvino"), ("torch", "torch")],
+    [
+        ("onnxruntime", "runtime"),
+        ("openvino", "openvino"),
+        ("torch", "torch"),
+        ("torch_compiled", "torch"),
+    ],
 )
 def test_absent_runtime_names_the_extra(name, extra):
     assert refinemask.engines.RUNTIMES[name].extra == extra
@@ -227,7 +232,8 @@ try:
 except RefineMaskError as error:
     sys.stdout.write(str(error))
 """
-    assert f"pip install 'refinemask[{extra}]'" in run_without({name}, code)
+    module = refinemask.engines.RUNTIMES[name].module
+    assert f"pip install 'refinemask[{extra}]'" in run_without({module}, code)
 
 
 def test_another_graph_with_our_metadata_is_refused(make_artifact, runtime):

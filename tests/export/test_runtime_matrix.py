@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import onnx
 import pytest
+import torch
 
 from refinemask import engines
 from refinemask.errors import RefineMaskError, WrongUsage
@@ -145,4 +146,15 @@ def test_a_runtime_that_does_not_take_the_form(exported, model, monkeypatch):
     changed = replace(engines.RUNTIMES["openvino"], forms=("static",))
     monkeypatch.setitem(engines.RUNTIMES, "openvino", changed)
     with pytest.raises(RefineMaskError, match="of the form portable, and OpenVINO runs static"):
-        open_engines(exported.path, model, ("torch", "openvino"), "cpu")
+        open_engines(Artifact.open(exported.path), model, ("torch", "openvino"), "cpu")
+
+
+def test_the_compiled_model(exported, model, monkeypatch):
+    """Compared as the artifact is; not compiled here, which takes minutes."""
+    monkeypatch.setattr(torch._dynamo.config, "disable", True)
+    runtimes = ("torch", "torch_compiled")
+    matrix = verify_runtimes(exported.path, model, runtimes, PAIR)
+    assert matrix.passed
+    assert matrix.pairs[runtimes].box_difference <= 1e-3
+    with pytest.raises(WrongUsage, match="torch_compiled does not show its layers"):
+        verify_runtimes(exported.path, model, runtimes, PAIR, layers=True)

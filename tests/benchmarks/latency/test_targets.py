@@ -14,6 +14,7 @@ from refinemask.errors import RefineMaskError
         ("model.onnx", "model.onnx", "onnxruntime"),
         ("model.onnx@openvino", "model.onnx", "openvino"),
         ("refinemask_small@torch", "refinemask_small", "torch"),
+        ("refinemask_small@torch_compiled", "refinemask_small", "torch_compiled"),
         ("model.onnx@onnxruntime:openvino", "model.onnx", "onnxruntime:openvino"),
         ("runs@home/model.onnx", "runs@home/model.onnx", "onnxruntime"),
         ("runs@home/model.onnx@openvino", "runs@home/model.onnx", "openvino"),
