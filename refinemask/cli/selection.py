@@ -207,7 +207,7 @@ class PredictorChoice(ModelChoice):
         """Return what distinguishes the model or artifact, wherever its file is."""
         from refinemask.files import sha256
 
-        settings = {"bn_eps": self.bn_eps, "max_detections": self.max_detections}
+        settings: dict[str, Any] = {"bn_eps": self.bn_eps, "max_detections": self.max_detections}
         if self.runtime == COMPILED:
             settings["runtime"] = self.runtime
         settings = {name: value for name, value in settings.items() if value is not None}
