@@ -4,12 +4,13 @@
 #include "cpu/paste_masks.h"
 #include "image/prepare.h"
 #include "image/resize.h"
+#include "image/rle.h"
 #include "operators/paste_masks.h"
 #include "runtime/threads.h"
 
 #include <algorithm>
 #include <exception>
-#include <vector>
+#include <string>
 
 namespace
 {
@@ -23,6 +24,18 @@ bool areSizes(std::int64_t count, std::int32_t maskSize, std::int64_t height, st
     refinemask::IntegerRange const sides{0, refinemask::kLargestSide};
     return count >= 0 && maskSize >= 1 && maskSize <= refinemask::kLargestMapSide
         && sides.contains(height) && sides.contains(width);
+}
+
+//! Copy what there is room for; return the length of all, or -1 if there is no memory.
+std::int64_t copyText(std::string const& all, char* text, std::int64_t capacity)
+{
+    if (text == nullptr || capacity < 0)
+    {
+        return -1;
+    }
+    auto const length = static_cast<std::int64_t>(all.size());
+    std::copy_n(all.begin(), std::min(length, capacity), text);
+    return length;
 }
 
 } // namespace
@@ -53,21 +66,24 @@ catch (std::exception const&)
     return -1;
 }
 
-std::int64_t refinemask_paste_runs(float const* mask, std::int32_t maskSize, float const* box,
-    std::int64_t height, std::int64_t width, float threshold, std::int64_t* edges,
-    std::int64_t capacity)
+std::int64_t refinemask_paste_rle(float const* mask, std::int32_t maskSize, float const* box,
+    std::int64_t height, std::int64_t width, float threshold, char* text, std::int64_t capacity)
 try
 {
-    if (mask == nullptr || box == nullptr || edges == nullptr || capacity < 0
-        || !areSizes(1, maskSize, height, width))
-    {
-        return -1;
-    }
-    std::vector<std::int64_t> found;
-    refinemask::pasteRuns(mask, maskSize, box, height, width, threshold, found);
-    auto const size = static_cast<std::int64_t>(found.size());
-    std::copy_n(found.begin(), std::min(size, capacity), edges);
-    return size;
+    return copyText(
+        refinemask::encodePasted(mask, maskSize, box, height, width, threshold), text, capacity);
+}
+catch (std::exception const&)
+{
+    return -1;
+}
+
+std::int64_t refinemask_encode_rle(std::uint8_t const* bitmap, std::int64_t height,
+    std::int64_t width, char* text, std::int64_t capacity)
+try
+{
+    return copyText(
+        refinemask::encodeBitmap({bitmap, width, height, width}, height, width), text, capacity);
 }
 catch (std::exception const&)
 {

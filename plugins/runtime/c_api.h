@@ -20,13 +20,16 @@ extern "C"
     int32_t refinemask_paste_masks(float const* masks, float const* boxes, int64_t count,
         int32_t maskSize, int64_t height, int64_t width, float threshold, uint8_t* output);
 
-    //! Find the runs of one pasted mask: start and exclusive end of each, column-major pixel
-    //! indices.
+    //! Encode a pasted mask as COCO does: the text of `counts`, without a zero at its end.
     //!
-    //! \return how many numbers that are, of which the first `capacity` are written to `edges`; -1
-    //! as above.
-    int64_t refinemask_paste_runs(float const* mask, int32_t maskSize, float const* box,
-        int64_t height, int64_t width, float threshold, int64_t* edges, int64_t capacity);
+    //! \return its length, of which the first `capacity` characters are written to `text`; -1 as
+    //! above.
+    int64_t refinemask_paste_rle(float const* mask, int32_t maskSize, float const* box,
+        int64_t height, int64_t width, float threshold, char* text, int64_t capacity);
+
+    //! Encode a bitmap (height x width bytes, 0 where it is off) in the same way.
+    int64_t refinemask_encode_rle(
+        uint8_t const* bitmap, int64_t height, int64_t width, char* text, int64_t capacity);
 
     //! Resize an image bilinearly into another, which is RGB, or grey if the source is. Formats are
     //! those of PixelFormat in image/image.h, strides are bytes from row to row.

@@ -18,22 +18,27 @@ TEST(functionsRefuseWhatTheyCannotDo)
     CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 0, 2, 2, 0.5F, canvas), -1);
     CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 4097, 2, 2, 0.5F, canvas), -1);
     CHECK_EQUAL(refinemask_paste_masks(mask, box, 1, 1, (1 << 24) + 1, 2, 0.5F, canvas), -1);
-    std::int64_t edges[2];
-    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, 2, 2, 0.5F, nullptr, 2), -1);
-    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, 2, 2, 0.5F, edges, -1), -1);
-    CHECK_EQUAL(refinemask_paste_runs(mask, 1, box, -2, 2, 0.5F, edges, 2), -1);
+    char text[2];
+    CHECK_EQUAL(refinemask_paste_rle(mask, 1, box, 2, 2, 0.5F, nullptr, 2), -1);
+    CHECK_EQUAL(refinemask_paste_rle(mask, 1, box, 2, 2, 0.5F, text, -1), -1);
+    CHECK_EQUAL(refinemask_paste_rle(mask, 1, box, -2, 2, 0.5F, text, 2), -1);
+    CHECK_EQUAL(refinemask_paste_rle(nullptr, 1, box, 2, 2, 0.5F, text, 2), -1);
+    CHECK_EQUAL(refinemask_encode_rle(nullptr, 2, 2, text, 2), -1);
+    CHECK_EQUAL(refinemask_encode_rle(canvas, -2, 2, text, 2), -1);
 }
 
-TEST(runsReportTheRoomThatTheyNeed)
+TEST(encodingsReportTheRoomThatTheyNeed)
 {
     float const mask[] = {1.F, 1.F, 1.F, 1.F};
     float const box[] = {1.F, 1.F, 3.F, 3.F};
-    std::int64_t edges[] = {-1, -1, -1, -1};
-    CHECK_EQUAL(refinemask_paste_runs(mask, 2, box, 4, 4, 0.5F, edges, 1), 4);
-    CHECK_EQUAL(edges[0], 5);
-    CHECK_EQUAL(edges[1], -1);
-    CHECK_EQUAL(refinemask_paste_runs(mask, 2, box, 4, 4, 0.5F, edges, 4), 4);
-    CHECK_EQUAL(edges[3], 11);
+    char text[] = "........";
+    CHECK_EQUAL(refinemask_paste_rle(mask, 2, box, 4, 4, 0.5F, text, 2), 5);
+    CHECK_EQUAL(std::string(text), "52......");
+    CHECK_EQUAL(refinemask_paste_rle(mask, 2, box, 4, 4, 0.5F, text, 8), 5);
+    CHECK_EQUAL(std::string(text), "52203...");
+    std::uint8_t const bitmap[] = {0, 1, 1, 0};
+    CHECK_EQUAL(refinemask_encode_rle(bitmap, 2, 2, text, 8), 3);
+    CHECK_EQUAL(std::string(text), "12103...");
 }
 
 TEST(imagesAreResized)

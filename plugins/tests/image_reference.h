@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 namespace refinemask::reference
@@ -80,6 +81,39 @@ inline std::vector<std::uint8_t> resize(ImageView const& source, ImageView const
         }
     }
     return bytes;
+}
+
+//! COCO's text for a mask, height x width bytes in rows.
+inline std::string runLengths(
+    std::vector<std::uint8_t> const& mask, std::int64_t height, std::int64_t width)
+{
+    std::vector<std::int64_t> counts{0};
+    for (std::int64_t column = 0; column < width; ++column)
+    {
+        for (std::int64_t row = 0; row < height; ++row)
+        {
+            bool const isOn = mask[static_cast<std::size_t>(row * width + column)] != 0;
+            bool const isOnNow = counts.size() % 2 == 0;
+            if (isOn != isOnNow)
+            {
+                counts.push_back(0);
+            }
+            ++counts.back();
+        }
+    }
+    std::string text;
+    for (std::size_t place = 0; place < counts.size(); ++place)
+    {
+        std::int64_t number = counts[place] - (place > 2 ? counts[place - 2] : 0);
+        for (bool more = true; more;)
+        {
+            std::int64_t const bits = number & 31;
+            number >>= 5;
+            more = bits < 16 ? number != 0 : number != -1;
+            text += static_cast<char>(48 + bits + (more ? 32 : 0));
+        }
+    }
+    return text;
 }
 
 } // namespace refinemask::reference

@@ -7,10 +7,11 @@ the others are what runs fused artifacts.
 
 import ctypes
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,29 +104,28 @@ class Kernels:
             raise _refused(probs.shape, height, width)
         return bitmaps
 
-    def paste_edges(
+    def paste_rle(
         self, probs: NDArray[np.float32], box: NDArray[np.float32], height: int, width: int
-    ) -> NDArray[np.int64]:
-        """Return the runs of a pasted mask (M, M) as `rle.column_edges` does: int64 (2R,)."""
+    ) -> str:
+        """Return the `counts` of a pasted mask (M, M), as `pasting.paste_rle` does."""
         probs, box = _float32(probs), _float32(box)
         _check_shapes(probs[None], box[None])
-        edges = np.empty(_FIRST_EDGES, np.int64)
-        while True:
-            found = self.library.refinemask_paste_runs(
-                probs.ctypes.data,
-                probs.shape[-1],
-                box.ctypes.data,
-                height,
-                width,
-                THRESHOLD,
-                edges.ctypes.data,
-                len(edges),
+        arguments = probs.ctypes.data, probs.shape[-1], box.ctypes.data, height, width, THRESHOLD
+        counts = _read_text(self.library.refinemask_paste_rle, *arguments)
+        if counts is None:
+            raise _refused(probs.shape, height, width)
+        return counts
+
+    def encode_rle(self, mask: NDArray[np.bool_]) -> str:
+        """Return the `counts` of a mask (H, W), as `rle.encode_rle` does."""
+        mask = np.ascontiguousarray(mask, bool)
+        counts = _read_text(self.library.refinemask_encode_rle, mask.ctypes.data, *mask.shape)
+        if counts is None:
+            raise RefineMaskError(
+                f"cannot encode a mask of shape {mask.shape}: memory ran out, or a side is longer "
+                "than 16,777,216"
             )
-            if found < 0:
-                raise _refused(probs.shape, height, width)
-            if found <= len(edges):
-                return edges[:found]
-            edges = np.empty(found, np.int64)
+        return counts
 
     def resize(self, image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
         """Resize an image, uint8 (H, W, 3) or (H, W), as `processing.resize` does."""
@@ -166,8 +166,8 @@ class Kernels:
 THRESHOLD = 0.5
 """Pixels of at least this probability belong to the object (numerics 9)."""
 
-_FIRST_EDGES = 1 << 14
-"""Room for as many runs as an ordinary mask has; a larger one is asked for again."""
+_FIRST_LENGTH = 1 << 14
+"""Room for the run lengths of an ordinary mask; those of a larger one are asked for again."""
 
 
 def kernels() -> Kernels | None:
@@ -205,16 +205,32 @@ def load(kind: Kind, path: Path) -> ctypes.CDLL:
 
 def _declare(opened: ctypes.CDLL) -> None:
     pointer, size, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-    masks, runs = opened.refinemask_paste_masks, opened.refinemask_paste_runs
-    masks.restype = number
-    masks.argtypes = [pointer, pointer, size, number, size, size, ctypes.c_float, pointer]
-    runs.restype = size
-    runs.argtypes = [pointer, number, pointer, size, size, ctypes.c_float, pointer, size]
+    threshold = ctypes.c_float
     view = (pointer, size, size, size, number)
-    opened.refinemask_resize.restype = number
-    opened.refinemask_resize.argtypes = [*view, *view]
-    opened.refinemask_prepare.restype = number
-    opened.refinemask_prepare.argtypes = [*view, *[size] * 5, *view]
+    text = (pointer, size)
+    functions: dict[str, tuple[Any, list[Any]]] = {
+        "paste_masks": (number, [pointer, pointer, size, number, size, size, threshold, pointer]),
+        "paste_rle": (size, [pointer, number, pointer, size, size, threshold, *text]),
+        "encode_rle": (size, [pointer, size, size, *text]),
+        "resize": (number, [*view, *view]),
+        "prepare": (number, [*view, *[size] * 5, *view]),
+    }
+    for name, (result, arguments) in functions.items():
+        function = getattr(opened, f"refinemask_{name}")
+        function.restype, function.argtypes = result, arguments
+
+
+def _read_text(function: Callable[..., int], *arguments: Any) -> str | None:
+    """Return the text that a C function writes, or None where it refuses its arguments."""
+    capacity = _FIRST_LENGTH
+    while True:
+        text = ctypes.create_string_buffer(capacity)
+        length = function(*arguments, text, capacity)
+        if length < 0:
+            return None
+        if length <= capacity:
+            return text.raw[:length].decode("ascii")
+        capacity = length
 
 
 def _float32(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -48,7 +48,8 @@ def paste_rle(probs: NDArray[np.float32], box: NDArray[np.float32], height: int,
     """Return the run-length encoding of `paste_mask`, without an array of the image's size."""
     kernels = native.kernels()
     if kernels is not None:
-        return rle_from_edges(kernels.paste_edges(probs, box, height, width), height, width)
+        counts = kernels.paste_rle(probs, box, height, width)
+        return {"size": [height, width], "counts": counts}
     edges = [
         column_edges(columns, left, top, height)
         for left, top, columns in _pasted_strips(probs, box, height, width)

@@ -64,7 +64,7 @@ def test_pasting_equals_numpy(box, size, cells, seed):
     np.testing.assert_array_equal(pasting.paste_mask(probs, box, *size), expected)
     rle = pasting.paste_rle(probs, box, *size)
     assert rle == with_numpy(pasting.paste_rle, probs, box, *size)
-    assert rle == encode_rle(expected)
+    assert rle == encode_rle(expected) == with_numpy(encode_rle, expected)
 
 
 @needs_library
@@ -230,14 +230,28 @@ def test_postprocess_equals_numpy():
 
 
 @needs_library
+@settings(max_examples=300)
+@given(
+    size=st.tuples(st.integers(0, 70), st.integers(0, 70)),
+    density=st.sampled_from([0, 0.01, 0.5, 0.99, 1]),
+    dtype=st.sampled_from([np.bool_, np.uint8, np.int64, np.float32]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_encoding_equals_numpy(size, density, dtype, seed):
+    random = np.random.default_rng(seed)
+    mask = random.integers(1, 256, size) * (random.random(size) < density)
+    for array in (mask.astype(dtype), mask.astype(dtype).T, mask.astype(dtype)[::-1, ::2]):
+        assert encode_rle(array) == with_numpy(encode_rle, array)
+
+
+@needs_library
 def test_more_runs_than_there_is_room_for_at_first():
     probs = (np.indices((112, 112)).sum(0) % 2).astype(np.float32)
     box = np.array([3, 5, 2003, 1505], np.float32)
     rle = pasting.paste_rle(probs, box, 1600, 2100)
     assert rle == with_numpy(pasting.paste_rle, probs, box, 1600, 2100)
-    kernels = native.kernels()
-    assert kernels is not None
-    assert len(kernels.paste_edges(probs, box, 1600, 2100)) > native._FIRST_EDGES
+    assert len(rle["counts"]) > native._FIRST_LENGTH
+    assert rle == encode_rle(pasting.paste_mask(probs, box, 1600, 2100))
 
 
 @needs_library
@@ -278,7 +292,9 @@ def test_impossible_sizes_are_refused():
     kernels = native.kernels()
     assert kernels is not None
     with pytest.raises(RefineMaskError, match="a side is longer than 16,777,216"):
-        kernels.paste_edges(np.ones((2, 2), np.float32), np.ones(4, np.float32), 1 << 30, 5)
+        kernels.paste_rle(np.ones((2, 2), np.float32), np.ones(4, np.float32), 1 << 30, 5)
+    with pytest.raises(RefineMaskError, match=r"shape \(16777217, 0\): .* longer than 16,777,216"):
+        kernels.encode_rle(np.ones(((1 << 24) + 1, 0), bool))
 
 
 @needs_library
