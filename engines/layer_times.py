@@ -1,17 +1,19 @@
-"""Time of each layer of an artifact, where its runtime measures it."""
+"""Time of each layer of an artifact, an engine or a model, where its runtime measures it."""
 
 import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from refinemask.engines.base import Engine
 from refinemask.engines.runtimes import find_runtime
+from refinemask.engines.tensorrt.flavours import FLAVOURS, Flavour
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.processing import Prepared
 
@@ -21,8 +23,8 @@ class Layer:
     """One layer as the runtime executes it, often several nodes of the graph in one.
 
     Attributes:
-        name: the runtime's, mostly that of a node of the graph.
-        kind: its operator.
+        name: the runtime's, mostly that of a node of the graph; in PyTorch, of a module.
+        kind: its operator, or the module's class; TensorRT does not say it.
         seconds: mean of an image.
     """
 
@@ -35,7 +37,8 @@ class Layer:
 class LayerTimes:
     """The layers of a network, slowest first, and the mean seconds of its whole inference.
 
-    A loop is a layer, and what it repeats are others.
+    A loop is a layer, and what it repeats are others. A module of PyTorch is one without those that
+    it calls.
     """
 
     layers: tuple[Layer, ...]
@@ -49,7 +52,7 @@ def layer_times(
     device: str = "cpu",
     threads: int | None = None,
 ) -> LayerTimes | None:
-    """Run an artifact on images while its runtime times each layer, which slows it down.
+    """Run an artifact, engine or model on images while its layers are timed, which slows it down.
 
     Every image runs once before. Arguments are those of `refinemask.engines.open`.
 
@@ -64,6 +67,10 @@ def layer_times(
         return _onnxruntime(Artifact.open(path), images, device, threads, chosen.provider)
     if chosen.name == "openvino":
         return _openvino(Artifact.open(path), images, device, threads)
+    if chosen.name == "torch":
+        return _torch(path, images, device, threads)
+    if chosen.name in FLAVOURS:
+        return _tensorrt(path, FLAVOURS[chosen.name], images, device, threads)
     return None
 
 
@@ -105,6 +112,39 @@ def _openvino(
     return _mean(sums, seconds)
 
 
+def _torch(
+    path: str | Path, images: Sequence[Prepared], device: str, threads: int | None
+) -> LayerTimes:
+    from refinemask.engines.module_times import module_times
+    from refinemask.engines.torch import TorchEngine, open_model
+
+    model = open_model(path, device, threads)
+    engine = TorchEngine(model, source=str(path))
+    _run(engine, images)
+    with module_times(model) as sums:
+        seconds = _run(engine, images)
+    return _mean(sums, seconds)
+
+
+def _tensorrt(
+    path: str | Path,
+    flavour: Flavour,
+    images: Sequence[Prepared],
+    device: str,
+    threads: int | None,
+) -> LayerTimes:
+    from refinemask.engines.tensorrt.layer_profiler import profile_layers
+    from refinemask.engines.tensorrt.run_options import TensorRtOptions
+    from refinemask.engines.tensorrt.runtime import TensorRtEngine, open_with
+
+    engine = open_with(flavour, path, device, threads, TensorRtOptions())
+    assert isinstance(engine, TensorRtEngine)
+    _run(engine, images)
+    sums = profile_layers(engine, import_module(flavour.module))
+    seconds = _run(engine, images)
+    return _mean({(name, ""): total for name, total in sums.items()}, seconds)
+
+
 def _run(engine: Engine, images: Sequence[Prepared]) -> list[float]:
     """Run images; return the seconds that each took."""
     seconds = []
@@ -115,7 +155,7 @@ def _run(engine: Engine, images: Sequence[Prepared]) -> list[float]:
     return seconds
 
 
-def _mean(sums: dict[tuple[str, str], float], seconds: list[float]) -> LayerTimes:
+def _mean(sums: Mapping[tuple[str, str], float], seconds: list[float]) -> LayerTimes:
     layers = [Layer(*name, total / len(seconds)) for name, total in sums.items()]
     layers.sort(key=lambda layer: -layer.seconds)
     return LayerTimes(tuple(layers), sum(seconds) / len(seconds))

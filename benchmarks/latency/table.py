@@ -59,6 +59,6 @@ def _profile(profile: dict[str, Any] | None, runtime: str) -> Iterator[str]:
     yield (f"  Slowest of {len(layers)} layers, in a run of their own of {total:.2f} ms per image")
     yield f"  {'ms':>10}{'share':>8}  layer"
     for layer in layers[:SHOWN_LAYERS]:
-        name = one_line(f"{layer['kind']} {layer['name']}")
+        name = one_line(f"{layer['kind']} {layer['name']}".strip())
         name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
         yield f"  {layer['milliseconds']:>10.3f}{layer['milliseconds'] / total:>8.1%}  {name}"

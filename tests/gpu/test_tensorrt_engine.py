@@ -12,6 +12,7 @@ from torch.utils.dlpack import from_dlpack
 
 from refinemask import engines
 from refinemask.configs.presets import refinemask_small
+from refinemask.engines.layer_times import layer_times
 from refinemask.engines.tensorrt.engine_file import build_artifact
 from refinemask.engines.tensorrt.flavours import FLAVOURS
 from refinemask.engines.tensorrt.gpu_array import GpuArray
@@ -19,6 +20,7 @@ from refinemask.engines.tensorrt.options import BuildOptions
 from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.outputs import flat_outputs
+from refinemask.inference.processing import prepare
 from tests.export.small import assert_parity, calibrated, photo, sampled_as
 from tests.gpu.runner import RTX_CAPABILITIES
 from tests.tensorrt.artifacts import write_artifact
@@ -134,6 +136,16 @@ def test_given_boxes_on_the_gpu(flavour, model, tmp_path, form, cuda_graphs):
     unaligned = engine.run_rois_on_gpu(batch, SIZES, rois[1:], classes[1:])
     np.testing.assert_allclose(on_host(unaligned), expected[1:], rtol=1e-5, atol=1e-5)
     assert engine.run_rois_on_gpu(batch, SIZES, rois[:0], classes[:0]).shape[0] == 0
+
+
+def test_layers_are_timed(flavour, model, tmp_path):
+    artifact = write_artifact(model, "fused", tmp_path / "model.onnx")
+    path = tmp_path / "model.engine"
+    build_artifact(artifact, path, BuildOptions(flavour.name, max_shapes=MAX_SHAPES))
+    prepared = prepare(photo(224, 288, 0), 224, 288)
+    found = layer_times(path, flavour.name, [prepared], "cuda")
+    assert found is not None and found.layers
+    assert 0 < sum(layer.seconds for layer in found.layers) < found.seconds
 
 
 def test_an_artifact_is_built_once(flavour, model, tmp_path, monkeypatch):
