@@ -96,7 +96,7 @@ RUNTIMES = {
         Runtime("torch", "PyTorch", "torch", "torch", {"cpu": "torch", "cuda": "torch"}),
         Runtime(
             COMPILED,
-            "PyTorch, compiled",
+            "PyTorch (compiled)",
             "torch",
             "torch",
             {"cpu": "torch", "cuda": "torch"},
