@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -133,14 +132,13 @@ def _tensorrt(
     device: str,
     threads: int | None,
 ) -> LayerTimes:
-    from refinemask.engines.tensorrt.layer_profiler import profile_layers
     from refinemask.engines.tensorrt.run_options import TensorRtOptions
     from refinemask.engines.tensorrt.runtime import TensorRtEngine, open_with
 
     engine = open_with(flavour, path, device, threads, TensorRtOptions())
     assert isinstance(engine, TensorRtEngine)
     _run(engine, images)
-    sums = profile_layers(engine, import_module(flavour.module))
+    sums = engine.time_layers()
     seconds = _run(engine, images)
     return _mean({(name, ""): total for name, total in sums.items()}, seconds)
 

@@ -46,6 +46,10 @@ class Execution:
             raise RefineMaskError(f"{self._source} cannot be run: TensorRT refuses the inputs")
         return shapes
 
+    def profile(self, profiler: Any) -> None:
+        """Report the time of each layer to a `trt.IProfiler` from now on, waiting for every run."""
+        self._context.profiler = profiler
+
 
 def _make_allocator(trt: Any) -> Any:
     """Return what gives TensorRT memory for outputs, whose sizes it says while it enqueues."""

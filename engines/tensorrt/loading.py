@@ -41,7 +41,7 @@ class LoadedEngine:
         """
         self._path = path
         self._options = options
-        self._trt = trt = import_module(record.flavour.module)
+        self.trt = trt = import_module(record.flavour.module)
         if record.plugins_sha256 is not None:
             _load_plugins(trt, native.require("trt", f"the engine {path}"))
         self._logger = trt.Logger(trt.Logger.ERROR)
@@ -70,16 +70,16 @@ class LoadedEngine:
         if self._options.cuda_graphs:
             dtypes = {name: self.dtype(name) for name in (*self.inputs, *self.outputs)}
             return GraphExecution(self._context, dtypes, self.outputs, source)
-        return Execution(self._trt, self._context(), self.outputs, source)
+        return Execution(self.trt, self._context(), self.outputs, source)
 
     def dtype(self, name: str) -> np.dtype[Any]:
         """Return the type of the elements of an input or output."""
-        return np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
+        return np.dtype(self.trt.nptype(self._engine.get_tensor_dtype(name)))
 
     def is_on_host(self, name: str) -> bool:
         """Return whether TensorRT wants an input on the host."""
         location = self._engine.get_tensor_location(name)
-        return bool(location == self._trt.TensorLocation.HOST)
+        return bool(location == self.trt.TensorLocation.HOST)
 
     def _runtime_config(self, record: EngineRecord, index: int) -> Any:
         """Return how contexts of TensorRT-RTX run, which compiles kernels when it needs them.
@@ -92,7 +92,7 @@ class LoadedEngine:
         config.set_runtime_cache(cache)
         weakref.finalize(self, kernels.save)
         if self._options.cuda_graphs:  # which must not capture the slow kernels of the meantime
-            strategy = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            strategy = self.trt.DynamicShapesKernelSpecializationStrategy.EAGER
             config.dynamic_shapes_kernel_specialization_strategy = strategy
         return config
 

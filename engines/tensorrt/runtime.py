@@ -13,9 +13,11 @@ from refinemask.engines.base import Engine
 from refinemask.engines.graph import GraphEngine, Inputs
 from refinemask.engines.tensorrt.cache import cached_engine
 from refinemask.engines.tensorrt.dlpack import CUDA, described
+from refinemask.engines.tensorrt.execution import Execution
 from refinemask.engines.tensorrt.flavours import Flavour
 from refinemask.engines.tensorrt.gpu import current_gpu, on_gpu
 from refinemask.engines.tensorrt.gpu_array import GpuArray, borrow, stream_handle
+from refinemask.engines.tensorrt.layer_profiler import make_profiler
 from refinemask.engines.tensorrt.loading import LoadedEngine
 from refinemask.engines.tensorrt.memory import ALIGNMENT, Buffer, Stream
 from refinemask.engines.tensorrt.profile import Shape
@@ -80,6 +82,17 @@ class TensorRtEngine(GraphEngine):
             self._done = self._stream.record()
         self._pinned = {name: Buffer(pinned=True) for name in self._tensors}
         self._buffers = {name: Buffer() for name in self._tensors}
+
+    def time_layers(self) -> Mapping[str, float]:
+        """Time layers from now on; return their seconds by name, which grow with every run.
+
+        The engine is one that was opened without CUDA graphs, which have no layers.
+        """
+        assert isinstance(self._execution, Execution)
+        profiler = make_profiler(self._loaded.trt)
+        self._execution.profile(profiler)
+        seconds: Mapping[str, float] = profiler.seconds
+        return seconds
 
     @property
     def _tensors(self) -> list[str]:

@@ -7,6 +7,9 @@
 namespace refinemask
 {
 
+//! Tasks of resizing that are worth a thread: some 0.1 ms, against which its start is little.
+constexpr std::int64_t kResizeTasksPerThread = 3;
+
 //! Fill `target`, which is RGB, from a source of any format, or a grey target from a grey source;
 //! they share no memory. Throws std::invalid_argument for images that checkImage() refuses and for
 //! other target formats.

@@ -17,8 +17,6 @@ namespace
 
 using refinemask::PixelFormat;
 
-//! Some 0.1 ms, against which the start of a thread is little.
-constexpr std::int64_t kResizeTasksPerThread = 3;
 bool areSizes(std::int64_t count, std::int32_t maskSize, std::int64_t height, std::int64_t width)
 {
     refinemask::IntegerRange const sides{0, refinemask::kLargestSide};
@@ -99,7 +97,7 @@ try
     refinemask::resizeBilinear(
         {source, sourceWidth, sourceHeight, sourceStride, PixelFormat(sourceFormat)},
         {target, targetWidth, targetHeight, targetStride, PixelFormat(targetFormat)},
-        refinemask::inThreads(kResizeTasksPerThread));
+        refinemask::inThreads(refinemask::kResizeTasksPerThread));
     return 0;
 }
 catch (std::exception const&)
@@ -118,7 +116,7 @@ try
         {source, sourceWidth, sourceHeight, sourceStride, PixelFormat(sourceFormat)},
         {shortSide, longSide, divisor, fixedHeight, fixedWidth},
         {target, targetWidth, targetHeight, targetStride, PixelFormat(targetFormat)},
-        refinemask::inThreads(kResizeTasksPerThread));
+        refinemask::inThreads(refinemask::kResizeTasksPerThread));
     return 0;
 }
 catch (std::exception const&)

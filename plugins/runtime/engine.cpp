@@ -1,5 +1,6 @@
 #include "runtime/engine.h"
 
+#include "image/resize.h"
 #include "runtime/error.h"
 #include "runtime/outputs.h"
 #include "runtime/threads.h"
@@ -15,8 +16,6 @@ namespace refinemask::runtime
 namespace
 {
 
-constexpr std::int64_t kResizeTasks
-    = 64; // rows of an image for each thread, where more are worth it
 constexpr std::int64_t kChannels = 3;
 constexpr std::size_t kBatch = 8; // most images of a batch where the artifact leaves it open
 
@@ -127,7 +126,7 @@ void Engine::prepare(ImageView const& image, PreparedSize const& size, std::uint
 {
     MutableImageView const padded{target, size.paddedWidth, size.paddedHeight,
         kChannels * size.paddedWidth, PixelFormat::kRGB};
-    prepareImage(image, prepareOptions(), padded, inThreads(kResizeTasks));
+    prepareImage(image, prepareOptions(), padded, inThreads(kResizeTasksPerThread));
 }
 
 PrepareOptions Engine::prepareOptions() const

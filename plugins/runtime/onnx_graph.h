@@ -17,7 +17,7 @@ namespace refinemask::runtime
 
 //! Return the value of a property of the file (`metadata_props`), the last where there are several.
 //!
-//! Throws std::invalid_argument if this is no ONNX file, or it has no such property.
+//! Throws std::invalid_argument if this is not an ONNX file, or it has no such property.
 std::string onnxProperty(std::string_view file, std::string_view key);
 
 //! An input or an output of a graph.
@@ -43,9 +43,9 @@ struct OnnxGraph
 
 //! Read the interface of the graph.
 //!
-//! Throws std::invalid_argument if this is no ONNX file, or the graph has tensors outside of the
-//! file, operators of unknown domains, functions, graphs inside of nodes other than loops, sparse
-//! tensors, or inputs or outputs that are no tensors.
+//! Throws std::invalid_argument if this is not an ONNX file, or the graph has tensors outside of
+//! the file, operators of unknown domains, functions, graphs inside of nodes other than loops,
+//! sparse tensors, or inputs or outputs that are not tensors.
 OnnxGraph readGraph(std::string_view file);
 
 } // namespace refinemask::runtime

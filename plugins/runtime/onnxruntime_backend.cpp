@@ -48,42 +48,15 @@ struct Api
             raise(REFINEMASK_RUNTIME_FAILED, "ONNX Runtime: ", message);
         }
     }
-};
 
-//! Owns an object of ONNX Runtime.
-template <typename Object>
-class Handle
-{
-public:
-    using Release = void(ORT_API_CALL*)(Object*);
-
-    explicit Handle(Release release)
-        : mRelease(release)
+    //! Return what `create` makes.
+    template <typename Object, typename Create>
+    Handle<Object> make(void (*release)(Object*), Create const& create) const
     {
+        Object* made = nullptr;
+        check(create(&made));
+        return {made, release};
     }
-
-    ~Handle()
-    {
-        if (object != nullptr)
-        {
-            mRelease(object);
-        }
-    }
-
-    Handle(Handle&& other) noexcept
-        : object(std::exchange(other.object, nullptr))
-        , mRelease(other.mRelease)
-    {
-    }
-
-    Handle(Handle const&) = delete;
-    Handle& operator=(Handle const&) = delete;
-    Handle& operator=(Handle&&) = delete;
-
-    Object* object = nullptr;
-
-private:
-    Release mRelease;
 };
 
 ONNXTensorElementDataType toOrt(ElementType type)
@@ -128,32 +101,36 @@ public:
         : mApi(sharedApi<Api>(libraryPaths(options.runtimeLibrary, "REFINEMASK_ONNXRUNTIME",
               {"libonnxruntime.so.1", "libonnxruntime.so"})))
         , mOrt(*mApi->functions)
-        , mMemory(mOrt.ReleaseMemoryInfo)
-        , mSession(mOrt.ReleaseSession)
+        , mMemory(mApi->make(mOrt.ReleaseMemoryInfo,
+              [this](OrtMemoryInfo** made)
+              {
+                  return mOrt.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, made);
+              }))
+        , mSession(nullptr, mOrt.ReleaseSession)
     {
-        Handle<OrtSessionOptions> settings(mOrt.ReleaseSessionOptions);
-        check(mOrt.CreateSessionOptions(&settings.object));
-        check(mOrt.SetSessionLogSeverityLevel(settings.object, ORT_LOGGING_LEVEL_ERROR));
-        check(mOrt.AddSessionConfigEntry(settings.object, "session.load_model_format", "ONNX"));
+        auto const settings = mApi->make(mOrt.ReleaseSessionOptions, mOrt.CreateSessionOptions);
+        check(mOrt.SetSessionLogSeverityLevel(settings.get(), ORT_LOGGING_LEVEL_ERROR));
+        check(mOrt.AddSessionConfigEntry(settings.get(), "session.load_model_format", "ONNX"));
         if (options.threads > 0)
         {
-            check(mOrt.SetIntraOpNumThreads(settings.object, options.threads));
+            check(mOrt.SetIntraOpNumThreads(settings.get(), options.threads));
         }
         bool const onCpu = options.device == "cpu";
         if (!onCpu)
         {
-            useCuda(*settings.object, options.device);
+            useCuda(*settings, options.device);
         }
         if (artifact.metadata.form == "fused")
         {
             std::string const library = !options.operatorLibrary.empty()
                 ? options.operatorLibrary
                 : siblingLibrary(onCpu ? "librefinemask_ort.so" : "librefinemask_ort_cuda.so");
-            check(mOrt.RegisterCustomOpsLibrary_V2(settings.object, library.c_str()));
+            check(mOrt.RegisterCustomOpsLibrary_V2(settings.get(), library.c_str()));
         }
-        check(mOrt.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &mMemory.object));
+        OrtSession* session = nullptr;
         check(mOrt.CreateSessionFromArray(mApi->environment, artifact.content.data(),
-            artifact.content.size(), settings.object, &mSession.object));
+            artifact.content.size(), settings.get(), &session));
+        mSession.reset(session);
     }
 
     Outputs run(std::vector<Tensor> const& inputs, std::vector<char const*> const& outputNames,
@@ -164,31 +141,26 @@ public:
         std::vector<OrtValue const*> given;
         for (Tensor const& input : inputs)
         {
-            values.emplace_back(mOrt.ReleaseValue);
-            auto const bytes = static_cast<std::size_t>(elementCount(input.shape));
-            check(mOrt.CreateTensorWithDataAsOrtValue(mMemory.object, const_cast<void*>(input.data),
-                bytes * byteSize(input.type), input.shape.data(), input.shape.size(),
-                toOrt(input.type), &values.back().object));
+            values.push_back(borrow(input));
             names.push_back(input.name);
-            given.push_back(values.back().object);
+            given.push_back(values.back().get());
         }
-        Handle<OrtRunOptions> settings(mOrt.ReleaseRunOptions);
-        check(mOrt.CreateRunOptions(&settings.object));
+        auto const settings = mApi->make(mOrt.ReleaseRunOptions, mOrt.CreateRunOptions);
         std::vector<OrtValue*> found(outputNames.size(), nullptr);
         OrtStatus* status = nullptr;
         {
             StopSignal::Guard const guard(stop,
                 [&]
                 {
-                    mOrt.ReleaseStatus(mOrt.RunOptionsSetTerminate(settings.object));
+                    mOrt.ReleaseStatus(mOrt.RunOptionsSetTerminate(settings.get()));
                 });
-            status = mOrt.Run(mSession.object, settings.object, names.data(), given.data(),
+            status = mOrt.Run(mSession.get(), settings.get(), names.data(), given.data(),
                 given.size(), outputNames.data(), outputNames.size(), found.data());
         }
         auto owner = std::make_shared<std::vector<Handle<OrtValue>>>();
         for (OrtValue* const value : found)
         {
-            owner->emplace_back(mOrt.ReleaseValue).object = value;
+            owner->emplace_back(value, mOrt.ReleaseValue);
         }
         try
         {
@@ -228,25 +200,41 @@ private:
             raise(REFINEMASK_INVALID_ARGUMENT, "unknown device ", device,
                 "; choose cpu, cuda or cuda:N");
         }
-        Handle<OrtCUDAProviderOptionsV2> cuda(mOrt.ReleaseCUDAProviderOptions);
-        check(mOrt.CreateCUDAProviderOptions(&cuda.object));
+        auto const cuda
+            = mApi->make(mOrt.ReleaseCUDAProviderOptions, mOrt.CreateCUDAProviderOptions);
         // Parity is that of float32; the provider's default rounds products to TF32.
         char const* const keys[] = {"device_id", "use_tf32"};
         char const* const values[] = {index.c_str(), "0"};
-        check(mOrt.UpdateCUDAProviderOptions(cuda.object, keys, values, 2));
-        check(mOrt.SessionOptionsAppendExecutionProvider_CUDA_V2(&settings, cuda.object));
+        check(mOrt.UpdateCUDAProviderOptions(cuda.get(), keys, values, 2));
+        check(mOrt.SessionOptionsAppendExecutionProvider_CUDA_V2(&settings, cuda.get()));
+    }
+
+    Handle<OrtValue> borrow(Tensor const& tensor) const
+    {
+        auto const bytes
+            = static_cast<std::size_t>(elementCount(tensor.shape)) * byteSize(tensor.type);
+        return mApi->make(mOrt.ReleaseValue,
+            [&](OrtValue** made)
+            {
+                return mOrt.CreateTensorWithDataAsOrtValue(mMemory.get(),
+                    const_cast<void*>(tensor.data), bytes, tensor.shape.data(), tensor.shape.size(),
+                    toOrt(tensor.type), made);
+            });
     }
 
     Tensor toTensor(char const* name, OrtValue* value) const
     {
-        Handle<OrtTensorTypeAndShapeInfo> info(mOrt.ReleaseTensorTypeAndShapeInfo);
-        check(mOrt.GetTensorTypeAndShape(value, &info.object));
+        auto const info = mApi->make(mOrt.ReleaseTensorTypeAndShapeInfo,
+            [&](OrtTensorTypeAndShapeInfo** made)
+            {
+                return mOrt.GetTensorTypeAndShape(value, made);
+            });
         ONNXTensorElementDataType type{};
-        check(mOrt.GetTensorElementType(info.object, &type));
+        check(mOrt.GetTensorElementType(info.get(), &type));
         std::size_t dimensions = 0;
-        check(mOrt.GetDimensionsCount(info.object, &dimensions));
+        check(mOrt.GetDimensionsCount(info.get(), &dimensions));
         Tensor tensor{name, fromOrt(type), Shape(dimensions), nullptr};
-        check(mOrt.GetDimensions(info.object, tensor.shape.data(), dimensions));
+        check(mOrt.GetDimensions(info.get(), tensor.shape.data(), dimensions));
         void* data = nullptr;
         check(mOrt.GetTensorMutableData(value, &data));
         tensor.data = data;

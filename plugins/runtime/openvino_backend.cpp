@@ -150,10 +150,6 @@ ElementType fromOpenVino(ov_element_type_e type)
         " of OpenVINO, which no artifact has; export it again with refinemask-export");
 }
 
-//! Owns an object of OpenVINO.
-template <typename Object>
-using Handle = std::unique_ptr<Object, void (*)(Object*)>;
-
 class OpenVinoBackend : public Backend
 {
 public:

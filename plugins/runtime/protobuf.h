@@ -19,8 +19,8 @@ public:
     {
     }
 
-    //! Go to the next field; false after the last. Throws std::invalid_argument if this is no
-    //! message.
+    //! Go to the next field; false after the last. Throws std::invalid_argument if this is not
+    //! a message.
     bool next();
 
     std::uint64_t number = 0;

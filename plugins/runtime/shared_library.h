@@ -40,6 +40,10 @@ private:
     void* mHandle;
 };
 
+//! Owns an object of a runtime, whose function frees it.
+template <typename Object>
+using Handle = std::unique_ptr<Object, void (*)(Object*)>;
+
 //! The paths of a runtime's library: the one that is given, or else the one that an environment
 //! variable names, or else those that the system looks for.
 std::vector<std::string> libraryPaths(

@@ -12,6 +12,8 @@ import numpy as np
 from refinemask.inference import native
 
 FORMATS = {"rgb": 0, "bgr": 1, "rgba": 2, "bgra": 3, "grey": 4}
+INVALID_ARGUMENT, INVALID_ARTIFACT, RUNTIME_MISSING = 1, 2, 3
+TIMED_OUT, CANCELLED = 6, 7
 MASKS = {"bitmap": 0, "crop": 1, "rle": 2, "probs": 3, "none": 4}
 
 

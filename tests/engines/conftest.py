@@ -10,6 +10,7 @@ import pytest
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.inference.metadata import METADATA_KEY, ArtifactMetadata
 from tests.artifact_bytes import make_metadata, sealed
+from tests.engines.c_library import Library
 
 CPU_RUNTIMES = [one.name for one in RUNTIMES.values() if one.forms and not one.needs_gpu]
 """Names of the runtimes that run artifacts here."""
@@ -44,6 +45,12 @@ bright_images (uint8[B, H, W, 3] images, int64[B, 2] image_sizes) => (
 }
 """
 """One detection for every image whose mean is above 64: its top left quarter, filled."""
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    """Return librefinemask as C calls it."""
+    return Library()
 
 
 @pytest.fixture
