@@ -93,16 +93,28 @@ std::int64_t orAny(std::int64_t fixed)
     return fixed > 0 ? fixed : kAny;
 }
 
-std::vector<ValueInfo> expectedInputs(InputLimits const& limits)
+std::vector<ValueInfo> expectedInputs(Metadata const& metadata)
 {
+    InputLimits const& limits = metadata.limits;
     std::int64_t const batch = orAny(limits.batch);
-    return {{"images", "uint8", {batch, orAny(limits.height), orAny(limits.width), 3}},
+    std::vector<ValueInfo> inputs{
+        {"images", "uint8", {batch, orAny(limits.height), orAny(limits.width), 3}},
         {"image_sizes", "int64", {batch, 2}}};
+    if (metadata.outputs == "masks")
+    {
+        inputs.push_back({"rois", "float32", {kAny, 5}});
+        inputs.push_back({"labels", "int64", {kAny}});
+    }
+    return inputs;
 }
 
 //! \param side of the masks, which only the configuration of the model says.
 std::vector<ValueInfo> expectedOutputs(Metadata const& metadata, std::int64_t side)
 {
+    if (metadata.outputs == "masks")
+    {
+        return {{"masks", "float32", {kAny, side, side}}};
+    }
     if (metadata.form == "static")
     {
         std::int64_t const batch = orAny(metadata.limits.batch);
@@ -151,12 +163,16 @@ void checkGraph(Bytes const& content, Metadata const& metadata)
         : graph.hasOurOperators                                      ? "fused"
         : graph.hasLoops                                             ? "static"
                                                                      : "portable";
-    if (form != metadata.form)
+    // The loops of the form static suppress boxes, of which a graph that is given boxes has no
+    // need.
+    bool const isLoopless
+        = metadata.form == "static" && metadata.outputs == "masks" && form == "portable";
+    if (form != metadata.form && !isLoopless)
     {
         throw std::invalid_argument(concatenate("its metadata say that its form is ", metadata.form,
             ", and its operators are those of the form ", form));
     }
-    checkInterface("inputs", graph.inputs, expectedInputs(metadata.limits));
+    checkInterface("inputs", graph.inputs, expectedInputs(metadata));
     checkInterface("outputs", graph.outputs, expectedOutputs(metadata, maskSide(graph.outputs)));
 }
 

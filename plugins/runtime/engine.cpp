@@ -2,11 +2,14 @@
 
 #include "image/resize.h"
 #include "runtime/error.h"
+#include "runtime/given_boxes.h"
+#include "runtime/log.h"
 #include "runtime/outputs.h"
 #include "runtime/threads.h"
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -72,8 +75,8 @@ private:
 Owned<refinemask_info> makeInfo(Artifact const& artifact)
 {
     Metadata const& metadata = artifact.metadata;
-    std::vector<std::string> const words{
-        metadata.preset, metadata.form, metadata.precision, artifact.json, artifact.digest};
+    std::vector<std::string> const words{metadata.preset, metadata.form, metadata.precision,
+        artifact.json, artifact.digest, metadata.outputs};
     auto const classes = static_cast<std::int64_t>(metadata.classNames.size());
     BlockBuilder builder;
     auto const first = builder.add<refinemask_info>(1);
@@ -90,6 +93,7 @@ Owned<refinemask_info> makeInfo(Artifact const& artifact)
     info.precision = written[2];
     info.metadata = written[3];
     info.sha256 = written[4];
+    info.outputs = written[5];
     info.class_count = classes;
     info.class_names = names.write(builder);
     info.category_ids = builder.at(ids);
@@ -113,8 +117,11 @@ Engine::Engine(std::string const& path, std::string const& runtime, BackendOptio
     {
         raise(error.status(), "cannot open ", path, ": ", error.what());
     }
+    mPath = path;
     mMetadata = std::move(artifact.metadata);
     mRuntime = mBackend->description();
+    log(REFINEMASK_LOG_INFO, "opened ", path, " (", mMetadata.form, ", ", mMetadata.precision,
+        ") in ", mRuntime);
 }
 
 PreparedSize Engine::preparedSize(ImageView const& image) const
@@ -139,6 +146,7 @@ PrepareOptions Engine::prepareOptions() const
 std::vector<Owned<refinemask_detections>> Engine::predict(
     std::vector<ImageView> const& images, PredictOptions const& options) const
 {
+    require("detections");
     std::vector<PreparedSize> sizes;
     std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>> groups;
     for (ImageView const& image : images)
@@ -161,46 +169,146 @@ std::vector<Owned<refinemask_detections>> Engine::predict(
     return found;
 }
 
+struct Engine::Batch
+{
+    std::int64_t length;
+    std::int64_t height;
+    std::int64_t width;
+    std::vector<std::uint8_t> pixels;
+    std::vector<std::int64_t> extents;
+
+    std::vector<Tensor> inputs() const
+    {
+        return {
+            {"images", ElementType::kUInt8, Shape{length, height, width, kChannels}, pixels.data()},
+            {"image_sizes", ElementType::kInt64, Shape{length, 2}, extents.data()},
+        };
+    }
+};
+
+Engine::Batch Engine::makeBatch(std::vector<ImageView> const& images,
+    std::vector<PreparedSize> const& sizes, std::vector<std::size_t> const& indices) const
+{
+    PreparedSize const& one = sizes[indices.front()];
+    std::int64_t const fixed = mMetadata.limits.batch;
+    Batch batch{fixed > 0 ? fixed : static_cast<std::int64_t>(indices.size()), one.paddedHeight,
+        one.paddedWidth, {}, {}};
+    std::int64_t const bytes = kChannels * batch.height * batch.width;
+    // A fixed batch is filled up with black images.
+    batch.pixels.resize(static_cast<std::size_t>(batch.length * bytes));
+    std::uint8_t* target = batch.pixels.data();
+    for (std::size_t const index : indices)
+    {
+        prepare(images[index], sizes[index], target);
+        target += bytes;
+        batch.extents.insert(batch.extents.end(), {sizes[index].height, sizes[index].width});
+    }
+    while (batch.extents.size() < 2 * static_cast<std::size_t>(batch.length))
+    {
+        batch.extents.insert(batch.extents.end(), {one.height, one.width});
+    }
+    return batch;
+}
+
 void Engine::runBatch(std::vector<ImageView> const& images, std::vector<PreparedSize> const& sizes,
     std::vector<std::size_t> const& indices, PredictOptions const& options,
     std::vector<Owned<refinemask_detections>>& found) const
 {
     options.stop.check();
     std::optional<Stopwatch> watch(options.times.preprocess);
-    PreparedSize const& one = sizes[indices.front()];
-    std::int64_t const fixed = mMetadata.limits.batch;
-    auto const length = fixed > 0 ? fixed : static_cast<std::int64_t>(indices.size());
-    std::int64_t const bytes = kChannels * one.paddedHeight * one.paddedWidth;
-    // A fixed batch is filled up with black images.
-    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(length * bytes));
-    std::vector<std::int64_t> extents;
-    for (std::size_t const index : indices)
-    {
-        std::uint8_t* const target
-            = pixels.data() + static_cast<std::int64_t>(extents.size()) / 2 * bytes;
-        prepare(images[index], sizes[index], target);
-        extents.insert(extents.end(), {sizes[index].height, sizes[index].width});
-    }
-    while (extents.size() < 2 * static_cast<std::size_t>(length))
-    {
-        extents.insert(extents.end(), {one.height, one.width});
-    }
-    std::vector<Tensor> const inputs{
-        {"images", ElementType::kUInt8, Shape{length, one.paddedHeight, one.paddedWidth, kChannels},
-            pixels.data()},
-        {"image_sizes", ElementType::kInt64, Shape{length, 2}, extents.data()},
-    };
+    Batch const batch = makeBatch(images, sizes, indices);
     watch.emplace(options.times.inference);
-    Outputs const outputs = mBackend->run(inputs, outputNames(mMetadata.form), options.stop);
+    Outputs const outputs
+        = mBackend->run(batch.inputs(), outputNames(mMetadata.form), options.stop);
     watch.emplace(options.times.postprocess);
-    auto const split = splitOutputs(outputs, mMetadata, length, one.paddedHeight, one.paddedWidth);
+    auto const split = splitOutputs(outputs, mMetadata, batch.length, batch.height, batch.width);
     for (std::size_t i = 0; i < indices.size(); ++i)
     {
         ImageView const& image = images[indices[i]];
         PreparedSize const& size = sizes[indices[i]];
+        if (split[i].isTruncated)
+        {
+            warnTruncated();
+        }
         found[indices[i]] = makeDetections(split[i],
             ImageScale{image.height, image.width, size.scaleX, size.scaleY}, mMetadata.classNames,
             options.masks, options.scoreThreshold, options.maxDetections);
+    }
+}
+
+Owned<refinemask_detections> Engine::segment(
+    ImageView const& image, refinemask_boxes const& boxes, PredictOptions const& options) const
+{
+    require("masks");
+    options.stop.check();
+    std::optional<Stopwatch> watch(options.times.preprocess);
+    PreparedSize const size = preparedSize(image);
+    GivenBoxes const given = readBoxes(boxes, image.height, image.width, size,
+        static_cast<std::int64_t>(mMetadata.classNames.size()));
+    Batch const batch = makeBatch({image}, {size}, {0});
+    std::vector<Tensor> inputs = batch.inputs();
+    inputs.push_back({"rois", ElementType::kFloat32, Shape{given.count(), 5}, given.rois.data()});
+    inputs.push_back({"labels", ElementType::kInt64, Shape{given.count()}, given.labels.data()});
+    watch.emplace(options.times.inference);
+    Outputs const outputs = mBackend->run(inputs, {"masks"}, options.stop);
+    watch.emplace(options.times.postprocess);
+    RawDetections raw = givenMasks(outputs, given.count());
+    std::int64_t const area = raw.maskSize * raw.maskSize;
+    std::vector<float> masks(raw.masks, raw.masks + given.count() * area);
+    for (std::size_t i = 0; i < given.labels.size(); ++i)
+    {
+        if (given.isEmpty(i))
+        {
+            std::fill_n(masks.begin() + static_cast<std::int64_t>(i) * area, area, 0.0F);
+        }
+    }
+    raw.boxes = given.boxes.data();
+    raw.scores = given.scores.data();
+    raw.labels = given.labels.data();
+    raw.masks = masks.data();
+    return makeDetections(raw, ImageScale{image.height, image.width, 1.0F, 1.0F},
+        mMetadata.classNames, options.masks, std::numeric_limits<float>::lowest(), -1);
+}
+
+void Engine::warmUp(ImageView const& image) const
+{
+    StopSignal const never(nullptr, std::nullopt);
+    refinemask_times times{};
+    PredictOptions const options{REFINEMASK_MASKS_NONE, 0.0F, 0, never, times};
+    if (mMetadata.outputs == "masks")
+    {
+        float const corners[]
+            = {0.0F, 0.0F, static_cast<float>(image.width), static_cast<float>(image.height)};
+        std::int64_t const label = 0;
+        segment(image, {1, corners, &label, nullptr}, options);
+    }
+    else
+    {
+        predict({image}, options);
+    }
+}
+
+void Engine::require(char const* outputs) const
+{
+    if (mMetadata.outputs != outputs)
+    {
+        raise(REFINEMASK_INVALID_ARGUMENT, mPath,
+            mMetadata.outputs == "masks" ? " takes the boxes of a detector and detects nothing "
+                                           "itself: use it with refinemask_segment()"
+                                         : " detects objects and takes no boxes: use it with "
+                                           "refinemask_predict()",
+            ", or export its model with --outputs ", outputs);
+    }
+}
+
+void Engine::warnTruncated() const
+{
+    if (!mHasWarned.test_and_set())
+    {
+        log(REFINEMASK_LOG_WARNING, mPath,
+            ": more boxes of an image passed the score threshold than the form static considers, "
+            "and only the best of them were; this is said once. Artifacts of the other forms "
+            "consider all");
     }
 }
 

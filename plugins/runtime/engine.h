@@ -7,6 +7,8 @@
 #include "runtime/block.h"
 #include "runtime/detections.h"
 
+#include <atomic>
+
 namespace refinemask::runtime
 {
 
@@ -46,22 +48,42 @@ public:
     //! Write an image of these sizes as the network takes it: RGB, without gaps between rows.
     void prepare(ImageView const& image, PreparedSize const& size, std::uint8_t* target) const;
 
+    //! Throw an Error unless the artifact returns such outputs: "detections" or "masks".
+    void require(char const* outputs) const;
+
     //! Detect objects in images; those of equal padded size run as batches.
     std::vector<Owned<refinemask_detections>> predict(
         std::vector<ImageView> const& images, PredictOptions const& options) const;
 
+    //! Predict the masks of given boxes in one image; all are kept.
+    Owned<refinemask_detections> segment(
+        ImageView const& image, refinemask_boxes const& boxes, PredictOptions const& options) const;
+
+    //! Run the network on an image, with one box if it is given boxes, and drop what it returns.
+    void warmUp(ImageView const& image) const;
+
 private:
+    //! Images of equal padded size as the network takes them.
+    struct Batch;
+
+    Batch makeBatch(std::vector<ImageView> const& images, std::vector<PreparedSize> const& sizes,
+        std::vector<std::size_t> const& indices) const;
+
     //! Run images of equal padded size: those of some indices, in whose places detections are put.
     void runBatch(std::vector<ImageView> const& images, std::vector<PreparedSize> const& sizes,
         std::vector<std::size_t> const& indices, PredictOptions const& options,
         std::vector<Owned<refinemask_detections>>& found) const;
 
+    void warnTruncated() const;
+
     PrepareOptions prepareOptions() const;
 
+    std::string mPath;
     Metadata mMetadata;
     Owned<refinemask_info> mInfo;
     std::unique_ptr<Backend> mBackend;
     std::string mRuntime;
+    mutable std::atomic_flag mHasWarned = ATOMIC_FLAG_INIT;
 };
 
 } // namespace refinemask::runtime

@@ -1,6 +1,7 @@
 // The public C functions (include/refinemask/refinemask.h): checks of arguments around Engine.
 #include "runtime/engine.h"
 #include "runtime/error.h"
+#include "runtime/handles.h"
 
 #include <algorithm>
 #include <cstring>
@@ -9,24 +10,24 @@
 using namespace refinemask;
 using namespace refinemask::runtime;
 
-struct refinemask_engine
-{
-    refinemask_engine(
-        std::string const& path, std::string const& runtime, BackendOptions const& options)
-        : engine(path, runtime, options)
-    {
-    }
-
-    Engine engine;
-};
-
-struct refinemask_cancellation
-{
-    Cancellation cancellation;
-};
-
 namespace
 {
+
+using Engines = Handles<refinemask_engine, Engine>;
+using Cancellations = Handles<refinemask_cancellation, Cancellation>;
+
+//! Never destroyed: what a program has not freed may still run when it ends.
+Engines& engines()
+{
+    static Engines& all = *std::make_unique<Engines>().release();
+    return all;
+}
+
+Cancellations& cancellations()
+{
+    static Cancellations& all = *std::make_unique<Cancellations>().release();
+    return all;
+}
 
 template <typename T>
 T& require(char const* name, T* pointer)
@@ -85,11 +86,25 @@ std::optional<StopSignal::Clock::time_point> deadline(std::int64_t timeout)
     return StopSignal::Clock::now() + std::chrono::milliseconds(std::min(timeout, kLongest));
 }
 
-void checkMasks(refinemask_mask_format masks)
+//! Call `body` with options as the engine takes them, and write the times if it succeeds.
+template <typename Body>
+void run(refinemask_predict_options const* options, Body const& body)
 {
-    if (masks < REFINEMASK_MASKS_BITMAP || masks > REFINEMASK_MASKS_NONE)
+    refinemask_predict_options const given
+        = readOptions("options", options, REFINEMASK_PREDICT_OPTIONS);
+    if (given.masks < REFINEMASK_MASKS_BITMAP || given.masks > REFINEMASK_MASKS_POLYGONS)
     {
-        raise(REFINEMASK_INVALID_ARGUMENT, "unknown mask format ", static_cast<int>(masks));
+        raise(REFINEMASK_INVALID_ARGUMENT, "unknown mask format ", static_cast<int>(given.masks));
+    }
+    std::shared_ptr<Cancellation> const cancellation = given.cancellation == nullptr
+        ? nullptr
+        : cancellations().use("cancellation", given.cancellation);
+    StopSignal const stop(cancellation.get(), deadline(given.timeout_ms));
+    refinemask_times times{};
+    body(PredictOptions{given.masks, given.score_threshold, given.max_detections, stop, times});
+    if (given.times != nullptr)
+    {
+        *given.times = times;
     }
 }
 
@@ -128,14 +143,14 @@ refinemask_status refinemask_open(
             }
             BackendOptions const backend{orEmpty(given.device), orEmpty(given.runtime_library),
                 orEmpty(given.operator_library), given.threads};
-            *engine = std::make_unique<refinemask_engine>(path, orEmpty(given.runtime), backend)
-                          .release();
+            *engine
+                = engines().add(std::make_shared<Engine>(path, orEmpty(given.runtime), backend));
         });
 }
 
 void refinemask_close(refinemask_engine* engine)
 {
-    std::unique_ptr<refinemask_engine> const owned(engine);
+    engines().release(engine);
 }
 
 refinemask_status refinemask_read_info(char const* path, refinemask_info** info)
@@ -151,12 +166,24 @@ refinemask_status refinemask_read_info(char const* path, refinemask_info** info)
 
 refinemask_info const* refinemask_engine_info(refinemask_engine const* engine)
 {
-    return engine == nullptr ? nullptr : &engine->engine.info();
+    refinemask_info const* info = nullptr;
+    static_cast<void>(guarded(
+        [&]
+        {
+            info = &engines().use("engine", engine)->info();
+        }));
+    return info;
 }
 
 char const* refinemask_engine_runtime(refinemask_engine const* engine)
 {
-    return engine == nullptr ? nullptr : engine->engine.runtime().c_str();
+    char const* runtime = nullptr;
+    static_cast<void>(guarded(
+        [&]
+        {
+            runtime = engines().use("engine", engine)->runtime().c_str();
+        }));
+    return runtime;
 }
 
 void refinemask_free(void* block)
@@ -171,14 +198,14 @@ refinemask_status refinemask_preprocess(
         [&]
         {
             require("prepared", prepared);
-            Engine const& used = require("engine", engine).engine;
+            auto const used = engines().use("engine", engine);
             ImageView const view = toView(require("image", image));
-            PreparedSize const size = used.preparedSize(view);
+            PreparedSize const size = used->preparedSize(view);
             BlockBuilder builder;
             auto const first = builder.add<refinemask_prepared>(1);
             auto const pixels = builder.add<std::uint8_t>(3 * size.paddedHeight * size.paddedWidth);
             builder.allocate();
-            used.prepare(view, size, builder.at(pixels));
+            used->prepare(view, size, builder.at(pixels));
             *builder.at(first) = refinemask_prepared{
                 builder.at(pixels), size.paddedHeight, size.paddedWidth, size.height, size.width};
             *prepared = builder.release(first).release();
@@ -191,7 +218,7 @@ refinemask_status refinemask_new_cancellation(refinemask_cancellation** cancella
         [&]
         {
             require("cancellation", cancellation);
-            *cancellation = std::make_unique<refinemask_cancellation>().release();
+            *cancellation = cancellations().add(std::make_shared<Cancellation>());
         });
 }
 
@@ -200,13 +227,13 @@ void refinemask_cancel(refinemask_cancellation* cancellation)
     static_cast<void>(guarded(
         [&]
         {
-            require("cancellation", cancellation).cancellation.cancel();
+            cancellations().use("cancellation", cancellation)->cancel();
         }));
 }
 
 void refinemask_free_cancellation(refinemask_cancellation* cancellation)
 {
-    std::unique_ptr<refinemask_cancellation> const owned(cancellation);
+    cancellations().release(cancellation);
 }
 
 refinemask_status refinemask_predict(refinemask_engine* engine, refinemask_image const* images,
@@ -215,33 +242,60 @@ refinemask_status refinemask_predict(refinemask_engine* engine, refinemask_image
     return guarded(
         [&]
         {
-            Engine const& used = require("engine", engine).engine;
+            auto const used = engines().use("engine", engine);
             require("images", images);
             require("detections", detections);
-            refinemask_predict_options const given
-                = readOptions("options", options, REFINEMASK_PREDICT_OPTIONS);
-            checkMasks(given.masks);
             if (count == 0)
             {
                 raise(REFINEMASK_INVALID_ARGUMENT, "count must be >= 1, got 0");
             }
             std::vector<ImageView> views;
             std::transform(images, images + count, std::back_inserter(views), toView);
-            Cancellation* const cancellation
-                = given.cancellation == nullptr ? nullptr : &given.cancellation->cancellation;
-            StopSignal stop(cancellation, deadline(given.timeout_ms));
-            refinemask_times times{};
-            auto found = used.predict(views,
-                PredictOptions{
-                    given.masks, given.score_threshold, given.max_detections, stop, times});
+            std::vector<Owned<refinemask_detections>> found;
+            run(options,
+                [&](PredictOptions const& given)
+                {
+                    found = used->predict(views, given);
+                });
             for (std::size_t i = 0; i < count; ++i)
             {
                 detections[i] = found[i].release();
             }
-            if (given.times != nullptr)
+        });
+}
+
+refinemask_status refinemask_segment(refinemask_engine* engine, refinemask_image const* image,
+    refinemask_boxes const* boxes, refinemask_predict_options const* options,
+    refinemask_detections** detections)
+{
+    return guarded(
+        [&]
+        {
+            auto const used = engines().use("engine", engine);
+            ImageView const view = toView(require("image", image));
+            require("boxes", boxes);
+            require("detections", detections);
+            run(options,
+                [&](PredictOptions const& given)
+                {
+                    *detections = used->segment(view, *boxes, given).release();
+                });
+        });
+}
+
+refinemask_status refinemask_warm_up(refinemask_engine* engine, int64_t width, int64_t height)
+{
+    return guarded(
+        [&]
+        {
+            auto const used = engines().use("engine", engine);
+            if (std::min(width, height) < 1 || std::max(width, height) > kLargestSide)
             {
-                *given.times = times;
+                raise(REFINEMASK_INVALID_ARGUMENT, "an image has sides of 1 to ", kLargestSide,
+                    " pixels, got ", width, " x ", height);
             }
+            std::vector<std::uint8_t> const black(static_cast<std::size_t>(width * height));
+            used->warmUp({black.data(), width, height, width, PixelFormat::kGREY});
         });
 }
 

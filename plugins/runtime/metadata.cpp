@@ -81,15 +81,10 @@ Metadata readMetadata(Json const& object)
         refuse(concatenate("the metadata have schema version ", version.dump().substr(0, 20),
             ", and this library reads ", kSchemaVersion));
     }
-    if (object.at("outputs") != "detections")
-    {
-        raise(REFINEMASK_INVALID_ARTIFACT,
-            "the artifact takes the boxes of a detector and detects nothing itself; export its "
-            "model with --outputs detections");
-    }
     Metadata read{};
     read.preset = object.at("preset").get<std::string>();
     read.form = readChoice(object, "form", {"portable", "fused", "static"});
+    read.outputs = readChoice(object, "outputs", {"detections", "masks"});
     read.precision = readChoice(object, "precision", {"float32"});
     read.classNames = object.at("class_names").get<std::vector<std::string>>();
     read.categoryIds = object.at("category_ids").get<std::vector<std::int64_t>>();

@@ -26,16 +26,15 @@ struct Metadata
     std::string preset;
     std::string form;
     std::string precision;
+    std::string outputs; //!< "detections", or "masks" of an artifact that is given boxes
     std::vector<std::string> classNames;
     std::vector<std::int64_t> categoryIds;
     InputLimits limits;
     std::int64_t maxDetections;
 };
 
-//! Read and check the metadata of an artifact that detects.
-//!
-//! Throws an Error if they are damaged, of another schema, or those of an artifact that is given
-//! boxes.
+//! Read and check the metadata of an artifact; throws an Error if they are damaged or of another
+//! schema.
 Metadata parseMetadata(std::string const& json);
 
 } // namespace refinemask::runtime

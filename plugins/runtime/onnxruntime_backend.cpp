@@ -1,6 +1,7 @@
 // Artifacts in ONNX Runtime, by its C interface.
 #include "runtime/backend.h"
 #include "runtime/error.h"
+#include "runtime/log.h"
 #include "runtime/shared_library.h"
 
 #include <onnxruntime_c_api.h>
@@ -15,6 +16,16 @@ namespace
 constexpr std::uint32_t kApiVersion = 14;
 constexpr char const* kAdvice = "install ONNX Runtime 1.14 or newer, and name its library in the "
                                 "engine's options or in REFINEMASK_ONNXRUNTIME";
+
+//! Give a message of ONNX Runtime to the program.
+void ORT_API_CALL passOn(void* /*unused*/, OrtLoggingLevel severity, char const* /*category*/,
+    char const* /*session*/, char const* /*place*/, char const* message)
+{
+    writeLog(severity >= ORT_LOGGING_LEVEL_ERROR    ? REFINEMASK_LOG_ERROR
+            : severity == ORT_LOGGING_LEVEL_WARNING ? REFINEMASK_LOG_WARNING
+                                                    : REFINEMASK_LOG_INFO,
+        message);
+}
 
 //! The library, its functions, and the one environment of the process.
 struct Api
@@ -35,7 +46,8 @@ struct Api
             raise(REFINEMASK_RUNTIME_MISSING, library.path(), " is ONNX Runtime ", version,
                 ", which is too old; ", kAdvice);
         }
-        check(functions->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "refinemask", &environment));
+        check(functions->CreateEnvWithCustomLogger(
+            passOn, nullptr, ORT_LOGGING_LEVEL_WARNING, "refinemask", &environment));
     }
 
     //! Throw an Error if something failed; free its status.
@@ -109,7 +121,7 @@ public:
         , mSession(nullptr, mOrt.ReleaseSession)
     {
         auto const settings = mApi->make(mOrt.ReleaseSessionOptions, mOrt.CreateSessionOptions);
-        check(mOrt.SetSessionLogSeverityLevel(settings.get(), ORT_LOGGING_LEVEL_ERROR));
+        check(mOrt.SetSessionLogSeverityLevel(settings.get(), ORT_LOGGING_LEVEL_WARNING));
         check(mOrt.AddSessionConfigEntry(settings.get(), "session.load_model_format", "ONNX"));
         if (options.threads > 0)
         {

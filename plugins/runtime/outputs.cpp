@@ -96,6 +96,7 @@ std::vector<RawDetections> splitPadded(std::vector<Tensor> const& tensors, std::
     auto const* const masks
         = values<float>(tensors[3], ElementType::kFloat32, Shape{images, slots, size, size});
     auto const* const counts = values<std::int64_t>(tensors[4], ElementType::kInt64, Shape{images});
+    auto const* const truncated = values<bool>(tensors[5], ElementType::kBool, Shape{images});
     std::vector<RawDetections> split;
     for (std::int64_t image = 0; image < images; ++image)
     {
@@ -105,7 +106,7 @@ std::vector<RawDetections> splitPadded(std::vector<Tensor> const& tensors, std::
         }
         std::int64_t const first = image * slots;
         split.push_back(RawDetections{counts[image], boxes + 4 * first, scores + first,
-            labels + first, masks + first * size * size, size});
+            labels + first, masks + first * size * size, size, truncated[image]});
     }
     return split;
 }
@@ -148,9 +149,18 @@ std::vector<char const*> outputNames(std::string const& form)
 {
     if (form == "static")
     {
-        return {"boxes", "scores", "labels", "masks", "num_detections"};
+        return {"boxes", "scores", "labels", "masks", "num_detections", "truncated"};
     }
     return {"boxes", "scores", "labels", "masks", "image_index"};
+}
+
+RawDetections givenMasks(Outputs const& outputs, std::int64_t count)
+{
+    Tensor const& masks = outputs.tensors.front();
+    std::int64_t const size = maskSize(masks, 3);
+    auto const* const found = values<float>(masks, ElementType::kFloat32, Shape{count, size, size});
+    checkRange("a mask", found, count * size * size, 1.0F, kRounding);
+    return RawDetections{count, nullptr, nullptr, nullptr, found, size};
 }
 
 std::vector<RawDetections> splitOutputs(Outputs const& outputs, Metadata const& metadata,

@@ -15,10 +15,14 @@ struct RawDetections
     std::int64_t const* labels;
     float const* masks; //!< count x maskSize x maskSize
     std::int64_t maskSize;
+    bool isTruncated = false; //!< more candidates were found than the static form considers
 };
 
-//! Return the names of the outputs of an artifact of a form.
+//! Return the names of the outputs of an artifact that detects, of a form.
 std::vector<char const*> outputNames(std::string const& form);
+
+//! Return the masks (count x maskSize x maskSize) of given boxes; throws an Error if they are not.
+RawDetections givenMasks(Outputs const& outputs, std::int64_t count);
 
 //! Return the detections of each image of a batch.
 //!

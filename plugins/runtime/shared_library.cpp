@@ -1,6 +1,7 @@
 #include "runtime/shared_library.h"
 
 #include "runtime/error.h"
+#include "runtime/log.h"
 
 #include <cstdlib>
 #include <dlfcn.h>
@@ -19,6 +20,7 @@ SharedLibrary::SharedLibrary(
         if (mHandle != nullptr)
         {
             mPath = path;
+            log(REFINEMASK_LOG_INFO, "loaded ", what, " from ", path);
             return;
         }
         reasons += concatenate(reasons.empty() ? "" : "; ", path, ": ", ::dlerror());

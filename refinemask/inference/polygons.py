@@ -21,8 +21,10 @@ def mask_polygons(detections: Detections, tolerance: float = 0.0) -> list[list[P
             edges of the pixels exactly.
 
     Returns:
-        For each detection, a polygon for each part of its mask; none if the mask is empty. A hole
-        is joined to the outline around it by a cut of no width.
+        For each detection, a polygon for each part of its mask, whose pixels touch at least at a
+        corner; none if the mask is empty. It begins at the leftmost corner of its topmost row and
+        runs clockwise; so are the parts ordered. A hole is joined to the outline around it by a cut
+        of no width.
     """
     found = []
     for rle in rle_masks(detections):
@@ -39,22 +41,35 @@ def outlines(mask: NDArray[np.bool_], tolerance: float = 0.0) -> list[Polygon]:
     twice = mask.astype(np.uint8).repeat(2, 0).repeat(2, 1)
     contours, hierarchy = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     parents = np.asarray(hierarchy)[0, :, 3].tolist()
-    rings = [_ring(np.asarray(contour), tolerance) for contour in contours]
-    parts = {index: ring for index, ring in enumerate(rings) if parents[index] < 0}
-    for ring, parent in zip(rings, parents, strict=True):
-        if parent >= 0 and len(ring) > 2:
-            parts[parent] = _joined(parts[parent], ring)
+    exact = [
+        _edges(np.asarray(contour), hole=parents[i] >= 0) for i, contour in enumerate(contours)
+    ]
+    in_order = sorted(range(len(exact)), key=lambda i: tuple(exact[i][0][::-1]))
+    rings = [_simplified(ring, tolerance) for ring in exact]
+    parts = {index: rings[index] for index in in_order if parents[index] < 0}
+    for index in in_order:
+        if parents[index] >= 0 and len(rings[index]) > 2:
+            parts[parents[index]] = _joined(parts[parents[index]], rings[index])
     return [part.astype(np.float64) for part in parts.values()]
 
 
-def _ring(contour: NDArray[np.int32], tolerance: float) -> NDArray[np.int32]:
-    """Return the corners of the pixel edges that a contour of doubled pixels follows: (P, 2)."""
-    points = (contour[:, 0] + 1) // 2
-    exact = _corners(points)
+def _edges(contour: NDArray[np.int32], hole: bool) -> NDArray[np.int32]:
+    """Return the corners of the pixel edges that a contour of doubled pixels follows: (P, 2).
+
+    From the leftmost corner of the topmost row on, clockwise; around a hole, the other way.
+    """
+    ring = _corners((contour[:, 0] + 1) // 2)
+    first = int(np.lexsort(ring.T)[0])
+    ring = np.roll(ring, -first, 0)
+    is_other_way = (ring[1, 0] == ring[0, 0]) != hole
+    return np.roll(ring[::-1], 1, 0) if is_other_way else ring
+
+
+def _simplified(ring: NDArray[np.int32], tolerance: float) -> NDArray[np.int32]:
     if tolerance <= 0:
-        return exact
-    fewer = np.asarray(cv2.approxPolyDP(exact[:, None], tolerance, True), np.int32)[:, 0]
-    return fewer if len(fewer) > 2 else exact
+        return ring
+    fewer = np.asarray(cv2.approxPolyDP(ring[:, None], tolerance, True), np.int32)[:, 0]
+    return fewer if len(fewer) > 2 else ring
 
 
 def _corners(points: NDArray[np.int32]) -> NDArray[np.int32]:

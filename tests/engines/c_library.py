@@ -14,7 +14,7 @@ from refinemask.inference import native
 FORMATS = {"rgb": 0, "bgr": 1, "rgba": 2, "bgra": 3, "grey": 4}
 INVALID_ARGUMENT, INVALID_ARTIFACT, RUNTIME_MISSING = 1, 2, 3
 TIMED_OUT, CANCELLED = 6, 7
-MASKS = {"bitmap": 0, "crop": 1, "rle": 2, "probs": 3, "none": 4}
+MASKS = {"bitmap": 0, "crop": 1, "rle": 2, "probs": 3, "none": 4, "polygons": 5}
 
 
 class Failure(Exception):
@@ -41,6 +41,7 @@ class Info(ctypes.Structure):
         ("preset", c_char_p),
         ("form", c_char_p),
         ("precision", c_char_p),
+        ("outputs", c_char_p),
         ("class_count", c_int64),
         ("class_names", POINTER(c_char_p)),
         ("category_ids", POINTER(c_int64)),
@@ -83,6 +84,14 @@ class Crop(ctypes.Structure):
     ]
 
 
+class Polygon(ctypes.Structure):
+    _fields_ = [("corner_count", c_int64), ("corners", POINTER(c_int32))]
+
+
+class Outline(ctypes.Structure):
+    _fields_ = [("part_count", c_int64), ("parts", POINTER(Polygon))]
+
+
 class Detections(ctypes.Structure):
     _fields_ = [
         ("count", c_int64),
@@ -97,6 +106,17 @@ class Detections(ctypes.Structure):
         ("rles", POINTER(c_char_p)),
         ("probs", POINTER(c_float)),
         ("mask_size", c_int64),
+        ("outlines", POINTER(Outline)),
+        ("truncated", c_int32),
+    ]
+
+
+class Boxes(ctypes.Structure):
+    _fields_ = [
+        ("count", c_int64),
+        ("corners", c_void_p),
+        ("labels", c_void_p),
+        ("scores", c_void_p),
     ]
 
 
@@ -136,6 +156,21 @@ class Library:
             raise Failure(status, self.functions.refinemask_last_error().decode())
 
     @contextmanager
+    def logged(self, most: int = 2) -> Iterator[list[tuple[int, str]]]:
+        """Collect the messages up to a level."""
+        messages: list[tuple[int, str]] = []
+
+        @ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p)
+        def keep(level: int, message: bytes, _: object) -> None:
+            messages.append((level, message.decode()))
+
+        self.functions.refinemask_set_log(keep, None, most)
+        try:
+            yield messages
+        finally:
+            self.functions.refinemask_set_log(None, None, 0)
+
+    @contextmanager
     def opened(self, path: Path | str, **options: object) -> Iterator[c_void_p]:
         """Open an engine; `options` are fields of EngineOptions."""
         runtime = str(options.get("runtime", "onnxruntime"))
@@ -156,9 +191,7 @@ class Library:
         self, engine: c_void_p, images: list[Image], **options: object
     ) -> Iterator[list[Detections]]:
         """Predict; `options` are fields of PredictOptions."""
-        given = PredictOptions(ctypes.sizeof(PredictOptions), 0, 0.0, -1, 0, None)
-        for name, value in options.items():
-            setattr(given, name, MASKS[str(value)] if name == "masks" else value)
+        given = predict_options(**options)
         found = (POINTER(Detections) * len(images))()
         array = (Image * len(images))(*images)
         self.call("predict", engine, array, c_size_t(len(images)), ctypes.byref(given), found)
@@ -169,6 +202,19 @@ class Library:
                 self.functions.refinemask_free(one)
 
     @contextmanager
+    def segmented(
+        self, engine: c_void_p, image: Image, boxes: Boxes, **options: object
+    ) -> Iterator[Detections]:
+        """Segment given boxes; `options` are fields of PredictOptions."""
+        given, found = predict_options(**options), POINTER(Detections)()
+        arguments = (image, boxes, given, found)
+        self.call("segment", engine, *map(ctypes.byref, arguments))
+        try:
+            yield found.contents
+        finally:
+            self.functions.refinemask_free(found)
+
+    @contextmanager
     def prepared(self, engine: c_void_p, image: Image) -> Iterator[Prepared]:
         """Preprocess an image."""
         made = POINTER(Prepared)()
@@ -177,6 +223,14 @@ class Library:
             yield made.contents
         finally:
             self.functions.refinemask_free(made)
+
+
+def predict_options(**values: object) -> PredictOptions:
+    """Return the default options with other values for some fields."""
+    options = PredictOptions(ctypes.sizeof(PredictOptions), 0, 0.0, -1, 0, None)
+    for name, value in values.items():
+        setattr(options, name, MASKS[str(value)] if name == "masks" else value)
+    return options
 
 
 def runtime_library(runtime: str) -> str:
@@ -199,3 +253,9 @@ def array(pointer: object, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     if 0 in shape:
         return np.zeros(shape, dtype)
     return np.ctypeslib.as_array(pointer, shape).astype(dtype)
+
+
+def polygons(outline: Outline) -> list[np.ndarray]:
+    """Copy the polygons of a mask out of a block."""
+    parts = outline.parts[: outline.part_count]
+    return [array(part.corners, (part.corner_count, 2), np.float64) for part in parts]

@@ -53,6 +53,13 @@ def library() -> Library:
     return Library()
 
 
+@pytest.fixture(params=CPU_RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Return the name of a runtime; the test runs with each that is installed."""
+    pytest.importorskip(request.param)
+    return str(request.param)
+
+
 @pytest.fixture
 def metadata() -> Callable[..., ArtifactMetadata]:
     """Return a function that makes metadata with the given fields changed."""

@@ -14,6 +14,7 @@ from refinemask.inference.artifact import Artifact
 from tests.artifact_bytes import make_metadata
 from tests.engines.c_library import (
     CANCELLED,
+    INVALID_ARGUMENT,
     TIMED_OUT,
     Crop,
     EngineOptions,
@@ -26,8 +27,8 @@ from tests.engines.c_library import (
     runtime_library,
     view,
 )
-from tests.engines.conftest import CPU_RUNTIMES
 from tests.engines.test_engines import FUSED_GRAPH
+from tests.engines.test_given_boxes import GRAPH as MASKS_GRAPH
 
 BRIGHT = np.full((60, 90, 3), 200, np.uint8)
 DARK = np.zeros((40, 30, 3), np.uint8)
@@ -65,12 +66,6 @@ one_of_100_slots (uint8[B, H, W, 3] images, int64[B, 2] image_sizes) => (
 def _prepared(library: Library, engine: ctypes.c_void_p, image: Image) -> np.ndarray:
     with library.prepared(engine, image) as made:
         return array(made.data, (made.padded_height, made.padded_width, 3), np.uint8)
-
-
-@pytest.fixture(params=CPU_RUNTIMES)
-def runtime(request):
-    pytest.importorskip(request.param)
-    return request.param
 
 
 def test_the_artifact_describes_itself(library, make_artifact):
@@ -259,3 +254,77 @@ def test_older_programs_know_fewer_options(library, make_artifact, monkeypatch):
     library.call("open", path, ctypes.byref(options), ctypes.byref(engine))
     assert library.functions.refinemask_engine_runtime(engine).startswith(b"ONNX Runtime")
     library.functions.refinemask_close(engine)
+
+
+def test_truncated_images(library, make_artifact, runtime):
+    """The flag is the one that the network sets for each image."""
+    graph = STATIC_GRAPH.replace("Cast<to = 9>(few)", "Cast<to = 9>(num_detections)")
+    path = make_artifact(graph=graph, form="static", sampling_ratio=2)
+    with (
+        library.opened(path, runtime=runtime) as engine,
+        library.logged() as messages,
+        library.predicted(engine, [view(BRIGHT), view(BRIGHT)], masks="none") as found,
+    ):
+        assert [one.truncated for one in found] == [1, 1]
+        (said,) = [text for _, text in messages if "more boxes of an image" in text]
+        assert said.startswith(str(path))
+
+
+def test_warm_up(library, make_artifact, runtime):
+    boxes = make_artifact(graph=MASKS_GRAPH, outputs="masks", class_names=("cat", "dog"))
+    for path in (boxes, make_artifact()):
+        with library.opened(path, runtime=runtime) as engine:
+            library.call("warm_up", engine, ctypes.c_int64(90), ctypes.c_int64(60))
+            with pytest.raises(Failure, match="sides of 1 to 16777216 pixels, got 0 x 60"):
+                library.call("warm_up", engine, ctypes.c_int64(0), ctypes.c_int64(60))
+
+
+def test_the_log(library, make_artifact):
+    path = make_artifact()
+    with library.logged() as messages, library.opened(path):
+        pass
+    assert (2, f"opened {path} (portable, float32) in ONNX Runtime") in [
+        (level, text.rpartition(" ")[0]) for level, text in messages
+    ]
+    before = len(messages)
+    with library.opened(path), library.logged(most=0) as errors:
+        pass
+    assert len(messages) == before and not errors
+
+
+def test_handles_that_have_ended(library, make_artifact):
+    with library.opened(make_artifact()) as engine:
+        pass
+    for use in (
+        lambda: library.call("warm_up", engine, ctypes.c_int64(9), ctypes.c_int64(9)),
+        lambda: library.predicted(engine, [view(DARK)]).__enter__(),
+        lambda: _prepared(library, engine, view(DARK)),
+    ):
+        with pytest.raises(Failure, match="engine has been freed, or never was one") as failure:
+            use()
+        assert failure.value.status == INVALID_ARGUMENT
+    assert not library.functions.refinemask_engine_info(engine)
+    assert library.functions.refinemask_engine_runtime(engine) is None
+    library.functions.refinemask_close(engine)
+    cancellation = ctypes.c_void_p()
+    library.call("new_cancellation", ctypes.byref(cancellation))
+    library.functions.refinemask_free_cancellation(cancellation)
+    with (
+        library.opened(make_artifact()) as engine,
+        pytest.raises(Failure, match="cancellation has been freed"),
+        library.predicted(engine, [view(DARK)], cancellation=cancellation),
+    ):
+        pass
+
+
+def test_an_engine_that_is_closed_ends_when_its_calls_do(library, make_artifact, runtime):
+    images = [np.full((32 + i % 8, 40, 3), 200, np.uint8) for i in range(400)]
+    views = [view(image) for image in images]
+    with library.opened(make_artifact(), runtime=runtime) as engine:
+        timer = threading.Timer(0.01, library.functions.refinemask_close, [engine])
+        timer.start()
+        with library.predicted(engine, views, masks="none") as found:
+            assert [one.count for one in found] == [1] * 400
+        timer.join()
+        with pytest.raises(Failure, match="has been freed"):
+            library.call("warm_up", engine, ctypes.c_int64(9), ctypes.c_int64(9))

@@ -10,11 +10,13 @@ from refinemask.checkpoints import load_model
 from refinemask.export import export_model
 from refinemask.export.options import ExportOptions
 from refinemask.inference import native
+from refinemask.inference.polygons import mask_polygons
 from refinemask.inference.processing import with_masks
-from tests.engines.c_library import Failure, Library, array, view
+from tests.engines.c_library import Failure, Library, array, polygons, view
 from tests.engines.conftest import CPU_RUNTIMES
 
 PHOTOS = 50
+FORMATS = ("bitmap", "rle", "crop", "probs", "polygons")
 SIDE = 112
 """Of the masks that the small RefineMask returns."""
 
@@ -40,7 +42,7 @@ def test_photographs(artifact, photos, runtime):
     library, python = Library(), refinemask.engines.open(artifact, runtime)
     total = 0
     with library.opened(artifact, runtime=runtime) as engine:
-        for image, masks in zip(photos, cycle(("bitmap", "rle", "crop", "probs")), strict=False):
+        for image, masks in zip(photos, cycle(FORMATS), strict=False):
             expected = python.predict(image, masks="probs")
             with library.predicted(engine, [view(image)], masks=masks) as (found,):
                 total += found.count
@@ -64,6 +66,10 @@ def _assert_same(found, expected, masks):
     elif masks == "rle":
         texts = [found.rles[index].decode() for index in range(count)]
         assert texts == [rle["counts"] for rle in with_masks(expected, "rle").masks]
+    elif masks == "polygons":
+        for outline, parts in zip(found.outlines[:count], mask_polygons(expected), strict=True):
+            for polygon, part in zip(polygons(outline), parts, strict=True):
+                np.testing.assert_array_equal(polygon, part)
     else:
         bitmaps = (
             array(found.bitmaps, (count, height, width), bool)

@@ -171,8 +171,9 @@ def test_graphs_of_another_interface(library, tmp_path, changes, message):
     ("changes", "message"),
     [
         ({"schema_version": 99}, "schema version 99, and this library reads"),
+        ({"outputs": "masks"}, "it has the inputs images .*, and an artifact has others"),
         ({"precision": "int4"}, "precision = int4"),
-        ({"outputs": "masks"}, "takes the boxes of a detector"),
+        ({"outputs": "other"}, "outputs = other, which this version"),
         ({"category_ids": []}, "class names and 0 category ids"),
         ({"form": "other"}, "form = other"),
     ],

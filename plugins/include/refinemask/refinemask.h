@@ -4,7 +4,8 @@
 // failure of the calling thread. Nothing is written to the outputs of a function that fails.
 //
 // Threads: functions may be called from any thread. An engine and a cancellation may be used by
-// several threads at once; freeing them while another thread uses them is an error of the caller.
+// several threads at once. One that is freed meanwhile ends when the last of these calls does, and
+// calls that name it afterwards are refused.
 //
 // Memory: whatever a function hands out as a pointer to a pointer is one block, which stays valid
 // until it is given to the one function that frees such blocks, and not to free(). Everything that
@@ -52,6 +53,24 @@ extern "C"
     //! failure in this thread.
     char const* refinemask_last_error(void);
 
+    typedef enum refinemask_log_level
+    {
+        REFINEMASK_LOG_ERROR = 0,
+        REFINEMASK_LOG_WARNING = 1,
+        REFINEMASK_LOG_INFO = 2
+    } refinemask_log_level;
+
+    //! Takes a message, which is valid during the call only. It may be called by several threads at
+    //! once, and must not call this library.
+    typedef void (*refinemask_log_function)(
+        refinemask_log_level level, char const* message, void* user_data);
+
+    //! Choose who takes the messages of this library and of ONNX Runtime, up to a level: NULL for
+    //! nobody, as at the start. When it returns, the one before is not running and is not called
+    //! again.
+    void refinemask_set_log(
+        refinemask_log_function function, void* user_data, refinemask_log_level most);
+
     // --- Engines ---------------------------------------------------------------------------------
 
     //! Runs one artifact.
@@ -95,6 +114,7 @@ extern "C"
         char const* preset;
         char const* form;      //!< "portable", "fused" or "static"
         char const* precision; //!< "float32"
+        char const* outputs;   //!< "detections", or "masks" if it is given boxes
         int64_t class_count;
         char const* const* class_names; //!< class_count, by label
         int64_t const* category_ids;    //!< class_count, those of the dataset
@@ -117,6 +137,10 @@ extern "C"
 
     //! Free a block; NULL is allowed. Engines and cancellations are no blocks.
     void refinemask_free(void* block);
+
+    //! Run an engine once on a black image of a size, so that the first prediction is as fast as
+    //! those that follow: runtimes find memory and kernels when they first see a size.
+    refinemask_status refinemask_warm_up(refinemask_engine* engine, int64_t width, int64_t height);
 
     // --- Images ----------------------------------------------------------------------------------
 
@@ -162,7 +186,8 @@ extern "C"
         REFINEMASK_MASKS_CROP = 1,   //!< a byte for each pixel that the box touches
         REFINEMASK_MASKS_RLE = 2,    //!< run lengths as COCO compresses them
         REFINEMASK_MASKS_PROBS = 3,  //!< as the network returns them
-        REFINEMASK_MASKS_NONE = 4
+        REFINEMASK_MASKS_NONE = 4,
+        REFINEMASK_MASKS_POLYGONS = 5 //!< along the edges of the pixels
     } refinemask_mask_format;
 
     //! The part of a mask around its object; there is none of it elsewhere.
@@ -174,6 +199,21 @@ extern "C"
         int64_t height;
         uint8_t const* pixels; //!< height x width, 0 or 1
     } refinemask_crop;
+
+    //! A part of a mask whose pixels touch: its edge, clockwise on the screen. A hole is joined to
+    //! the outline around it by a cut of no width.
+    typedef struct refinemask_polygon
+    {
+        int64_t corner_count;
+        int32_t const* corners; //!< corner_count x 2: x and y; pixel k covers k to k + 1
+    } refinemask_polygon;
+
+    //! A mask as polygons.
+    typedef struct refinemask_outline
+    {
+        int64_t part_count;
+        refinemask_polygon const* parts; //!< part_count; from the top of the image
+    } refinemask_outline;
 
     //! Objects found in an image, by descending score. A later version may append fields.
     typedef struct refinemask_detections
@@ -190,6 +230,9 @@ extern "C"
         char const* const* rles; //!< count counts, of size [image_height, image_width]; or NULL
         float const* probs;      //!< count x mask_size x mask_size, or else NULL
         int64_t mask_size;
+        refinemask_outline const* outlines; //!< count, or else NULL
+        //! 1 if an artifact of the static form found more candidates than it considers; else 0.
+        int32_t truncated;
     } refinemask_detections;
 
     //! Ends predictions that another thread waits for.
@@ -233,6 +276,24 @@ extern "C"
     //! \param detections `count` pointers, each of which is set to a block for refinemask_free().
     refinemask_status refinemask_predict(refinemask_engine* engine, refinemask_image const* images,
         size_t count, refinemask_predict_options const* options,
+        refinemask_detections** detections);
+
+    //! Objects of one image whose masks are wanted, for example those that a detector has found.
+    typedef struct refinemask_boxes
+    {
+        int64_t count;        //!< up to 1000
+        float const* corners; //!< count x 4, xyxy in pixels of the image, to which they are clipped
+        int64_t const* labels; //!< count; NULL if the artifact has one class
+        float const* scores;   //!< count, which are handed through; NULL for 1
+    } refinemask_boxes;
+
+    //! Predict the masks of given boxes, by an artifact that was exported with --outputs masks.
+    //!
+    //! \param options as those of refinemask_predict(), but score_threshold and max_detections:
+    //! all boxes are kept, in their order. The mask of a box without area is empty.
+    //! \param detections is set to a block for refinemask_free().
+    refinemask_status refinemask_segment(refinemask_engine* engine, refinemask_image const* image,
+        refinemask_boxes const* boxes, refinemask_predict_options const* options,
         refinemask_detections** detections);
 
 #ifdef __cplusplus

@@ -115,6 +115,8 @@ struct Box
     float y2;
 };
 
+static_assert(sizeof(Box) == 4 * sizeof(float));
+
 //! One object, in memory of the Detections that it is from.
 struct Detection
 {
@@ -122,10 +124,11 @@ struct Detection
     float score;
     std::int64_t label;
     char const* className;
-    Span<std::uint8_t> bitmap;   //!< height x width of the image, 0 or 1; or empty
-    refinemask_crop const* crop; //!< or null
-    char const* rle;             //!< COCO's counts; or null
-    Span<float> probs;           //!< maskSize x maskSize; or empty
+    Span<std::uint8_t> bitmap;         //!< height x width of the image, 0 or 1; or empty
+    refinemask_crop const* crop;       //!< or null
+    char const* rle;                   //!< COCO's counts; or null
+    Span<refinemask_polygon> polygons; //!< a part of the mask each
+    Span<float> probs;                 //!< maskSize x maskSize; or empty
 };
 
 //! The objects of one image, by descending score.
@@ -157,6 +160,12 @@ public:
         return mBlock->image_height;
     }
 
+    //! Whether an artifact of the static form found more candidates than it considers.
+    bool isTruncated() const
+    {
+        return mBlock->truncated != 0;
+    }
+
     //! Side of the masks that Detection::probs holds.
     std::int64_t maskSize() const
     {
@@ -168,7 +177,7 @@ public:
         refinemask_detections const& all = *mBlock;
         float const* const corners = all.boxes + 4 * index;
         Detection found{{corners[0], corners[1], corners[2], corners[3]}, all.scores[index],
-            all.labels[index], all.class_names[index], {}, nullptr, nullptr, {}};
+            all.labels[index], all.class_names[index], {}, nullptr, nullptr, {}, {}};
         auto const position = static_cast<std::int64_t>(index);
         if (all.bitmaps != nullptr)
         {
@@ -182,6 +191,10 @@ public:
         }
         found.crop = all.crops == nullptr ? nullptr : all.crops + index;
         found.rle = all.rles == nullptr ? nullptr : all.rles[index];
+        if (all.outlines != nullptr)
+        {
+            found.polygons = {all.outlines[index].parts, all.outlines[index].part_count};
+        }
         return found;
     }
 
@@ -337,14 +350,41 @@ public:
         std::vector<refinemask_image> views;
         for (Image const& image : images)
         {
-            views.push_back({image.data, image.width, image.height, image.stride, image.format});
+            views.push_back(toC(image));
         }
-        refinemask_predict_options const given{sizeof(refinemask_predict_options), options.masks,
-            options.scoreThreshold, options.maxDetections, options.timeout.count(),
-            options.cancellation == nullptr ? nullptr : options.cancellation->get(), options.times};
+        refinemask_predict_options const given = toC(options);
         std::vector<refinemask_detections*> blocks(images.size(), nullptr);
         check(refinemask_predict(mHandle.get(), views.data(), views.size(), &given, blocks.data()));
         return {blocks.begin(), blocks.end()};
+    }
+
+    //! Predict the masks of given boxes, in their order, see refinemask_segment().
+    //!
+    //! \param labels one for each box; none if the artifact has one class.
+    //! \param scores likewise; none for 1.
+    Detections segment(Image const& image, std::vector<Box> const& boxes,
+        std::vector<std::int64_t> const& labels = {}, std::vector<float> const& scores = {},
+        PredictOptions const& options = {}) const
+    {
+        if ((!labels.empty() && labels.size() != boxes.size())
+            || (!scores.empty() && scores.size() != boxes.size()))
+        {
+            throw std::invalid_argument("each box needs a label and a score, or none has one");
+        }
+        refinemask_image const view = toC(image);
+        refinemask_boxes const wanted{static_cast<std::int64_t>(boxes.size()),
+            boxes.empty() ? nullptr : &boxes.front().x1, labels.empty() ? nullptr : labels.data(),
+            scores.empty() ? nullptr : scores.data()};
+        refinemask_predict_options const given = toC(options);
+        refinemask_detections* block = nullptr;
+        check(refinemask_segment(mHandle.get(), &view, &wanted, &given, &block));
+        return Detections(block);
+    }
+
+    //! Run once on a black image of this size, so that the first prediction is fast.
+    void warmUp(std::int64_t width, std::int64_t height) const
+    {
+        check(refinemask_warm_up(mHandle.get(), width, height));
     }
 
 private:
@@ -355,6 +395,18 @@ private:
             refinemask_close(engine);
         }
     };
+
+    static refinemask_image toC(Image const& image)
+    {
+        return {image.data, image.width, image.height, image.stride, image.format};
+    }
+
+    static refinemask_predict_options toC(PredictOptions const& options)
+    {
+        return {sizeof(refinemask_predict_options), options.masks, options.scoreThreshold,
+            options.maxDetections, options.timeout.count(),
+            options.cancellation == nullptr ? nullptr : options.cancellation->get(), options.times};
+    }
 
     static char const* orNull(std::string const& text)
     {

@@ -14,13 +14,16 @@ static_assert(sizeof(void*) == 8, "the sizes below are those of 64-bit systems")
 
 static_assert(sizeof(refinemask_engine_options) == 48);
 static_assert(offsetof(refinemask_engine_options, threads) == 40);
-static_assert(sizeof(refinemask_info) == 96);
-static_assert(offsetof(refinemask_info, sha256) == 88);
+static_assert(sizeof(refinemask_info) == 104);
+static_assert(offsetof(refinemask_info, sha256) == 96);
 static_assert(sizeof(refinemask_image) == 40);
 static_assert(offsetof(refinemask_image, format) == 32);
 static_assert(sizeof(refinemask_prepared) == 40);
 static_assert(sizeof(refinemask_crop) == 40);
-static_assert(sizeof(refinemask_detections) == 96);
+static_assert(sizeof(refinemask_polygon) == 16);
+static_assert(sizeof(refinemask_outline) == 16);
+static_assert(sizeof(refinemask_boxes) == 32);
+static_assert(sizeof(refinemask_detections) == 112);
 static_assert(offsetof(refinemask_detections, mask_size) == 88);
 static_assert(sizeof(refinemask_times) == 24);
 static_assert(sizeof(refinemask_predict_options) == 48);
