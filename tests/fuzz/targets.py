@@ -41,6 +41,7 @@ from tests.checkpoints.foreign import (
     thin_tensors,
 )
 from tests.engines.conftest import GRAPH
+from tests.fuzz.c_interface import call_c_interface
 from tests.fuzz.child import Reader
 from tests.fuzz.formats import (
     SEPARATOR,
@@ -229,5 +230,6 @@ TARGETS = {
         Target("labelme", _read_labelme, mutate_json),
         Target("boxes", _read_boxes, mutate_text),
         Target("image", _read_image, mutate_bytes),
+        Target("c_interface", call_c_interface, mutate_bytes),
     )
 }
