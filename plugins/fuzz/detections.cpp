@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     ImageScale const image{input.integer(1, 200), input.integer(1, 200),
         static_cast<float>(input.integer(1, 64)) / 16.F,
         static_cast<float>(input.integer(1, 64)) / 16.F};
-    auto const format = static_cast<refinemask_mask_format>(input.integer(0, 4));
+    auto const format = static_cast<refinemask_mask_format>(input.integer(0, 5));
     try
     {
         for (RawDetections const& raw :

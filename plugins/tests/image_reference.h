@@ -3,6 +3,7 @@
 #pragma once
 
 #include "image/image.h"
+#include "image/polygons.h"
 
 #include <algorithm>
 #include <cmath>
@@ -114,6 +115,30 @@ inline std::string runLengths(
         }
     }
     return text;
+}
+
+//! Paint polygons of pixel edges: what is to the right of an odd number of vertical edges is on.
+//! The cuts between outlines and holes are passed twice.
+inline std::vector<std::uint8_t> paintPolygons(
+    std::vector<Polygon> const& polygons, std::int64_t width, std::int64_t height)
+{
+    std::vector<std::uint8_t> mask(static_cast<std::size_t>(width * height));
+    for (Polygon const& polygon : polygons)
+    {
+        for (std::size_t i = 0; i < polygon.size(); ++i)
+        {
+            Corner const from = polygon[i];
+            Corner const to = polygon[(i + 1) % polygon.size()];
+            for (std::int64_t y = std::min(from.y, to.y); y < std::max(from.y, to.y); ++y)
+            {
+                for (std::int64_t x = from.x; from.x == to.x && x < width; ++x)
+                {
+                    mask[static_cast<std::size_t>(y * width + x)] ^= 1U;
+                }
+            }
+        }
+    }
+    return mask;
 }
 
 } // namespace refinemask::reference
