@@ -1,10 +1,12 @@
 // Latency of an artifact in this library, and what of it is not the runtime's:
 //     bench --artifact MODEL.onnx --image photo.ppm [--runtime onnxruntime] [--warm-up 3]
-//           [--iterations 20] [--threads N] [--masks bitmap|crop|rle|probs|none]
+//           [--iterations 20] [--threads N] [--masks bitmap|crop|rle|probs|polygons|none]
+//           [--export-times TIMES.json]
 #include "ppm.h"
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <refinemask/refinemask.hpp>
@@ -15,7 +17,7 @@ std::map<std::string, std::string> readArguments(int count, char** arguments)
 {
     std::map<std::string, std::string> options{{"--artifact", ""}, {"--image", ""},
         {"--runtime", "onnxruntime"}, {"--warm-up", "3"}, {"--iterations", "20"},
-        {"--threads", "0"}, {"--masks", "bitmap"}};
+        {"--threads", "0"}, {"--masks", "bitmap"}, {"--export-times", ""}};
     for (int i = 1; i < count; i += 2)
     {
         if (options.count(arguments[i]) == 0 || i + 1 == count)
@@ -32,11 +34,13 @@ refinemask_mask_format maskFormat(std::string const& name)
 {
     std::map<std::string, refinemask_mask_format> const formats{{"bitmap", REFINEMASK_MASKS_BITMAP},
         {"crop", REFINEMASK_MASKS_CROP}, {"rle", REFINEMASK_MASKS_RLE},
-        {"probs", REFINEMASK_MASKS_PROBS}, {"none", REFINEMASK_MASKS_NONE}};
+        {"probs", REFINEMASK_MASKS_PROBS}, {"polygons", REFINEMASK_MASKS_POLYGONS},
+        {"none", REFINEMASK_MASKS_NONE}};
     auto const found = formats.find(name);
     if (found == formats.end())
     {
-        throw std::runtime_error("--masks must be bitmap, crop, rle, probs or none, got " + name);
+        throw std::runtime_error(
+            "--masks must be bitmap, crop, rle, probs, polygons or none, got " + name);
     }
     return found->second;
 }
@@ -52,6 +56,30 @@ void print(char const* phase, std::vector<std::int64_t> times)
     };
     std::printf("%-12s min %9.3f  median %9.3f  p90 %9.3f  p99 %9.3f ms\n", phase, at(0.0), at(0.5),
         at(0.9), at(0.99));
+}
+
+//! Write the times in nanoseconds of each iteration, by phase.
+void exportTimes(
+    std::string const& path, std::map<std::string, std::vector<std::int64_t>> const& measured)
+{
+    std::ofstream file(path);
+    file << '{';
+    char const* separator = "";
+    for (auto const& [phase, times] : measured)
+    {
+        file << separator << '"' << phase << "\": [";
+        separator = ", ";
+        for (std::size_t i = 0; i < times.size(); ++i)
+        {
+            file << (i == 0 ? "" : ", ") << times[i];
+        }
+        file << ']';
+    }
+    file << "}\n";
+    if (!file)
+    {
+        throw std::runtime_error("cannot write " + path);
+    }
 }
 
 int main(int count, char** arguments)
@@ -94,6 +122,10 @@ try
         {"preprocess", "inference", "postprocess", "other", "end to end"})
     {
         print(phase, measured[phase]);
+    }
+    if (!given.at("--export-times").empty())
+    {
+        exportTimes(given.at("--export-times"), measured);
     }
     return 0;
 }

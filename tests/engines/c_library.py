@@ -160,11 +160,11 @@ class Library:
         """Collect the messages up to a level."""
         messages: list[tuple[int, str]] = []
 
-        @ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p)
         def keep(level: int, message: bytes, _: object) -> None:
             messages.append((level, message.decode()))
 
-        self.functions.refinemask_set_log(keep, None, most)
+        function = ctypes.CFUNCTYPE(None, c_int, c_char_p, c_void_p)(keep)
+        self.functions.refinemask_set_log(function, None, most)
         try:
             yield messages
         finally:

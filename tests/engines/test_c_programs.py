@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,21 @@ def test_bench(programs, artifact, picture):
         1,
         "bench: unknown option, or one without a value: --mask",
     )
+
+
+def test_comparison_with_python(programs, artifact, picture, tmp_path):
+    module = [sys.executable, "-m", "refinemask.benchmarks.latency.embedded"]
+    given = ["--artifact", artifact, "--image", picture, "--rounds", "2", "--iterations", "3"]
+    table = run_well(*module, *given, "--program", programs / "bench")
+    assert "96 x 64 pixels, 1 objects; medians of 6, in turns" in table
+    assert re.findall(r"^\| (\w+) \| [\d.]+ \| [\d.]+ \| [\d.]+ \|", table, re.M) == [
+        "bitmap",
+        "rle",
+        "probs",
+    ]
+    done = run(*module, *given, "--program", tmp_path / "bench")
+    assert done.returncode == 1
+    assert "cannot run" in done.stderr and "build it as docs/embedding.md says" in done.stderr
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/embedding.md"])
