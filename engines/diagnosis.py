@@ -23,6 +23,7 @@ HOSTS: dict[native.Kind, tuple[str, ...]] = {
     "torch": ("torch",),
     "trt": tuple(FLAVOURS),
     "trt_auto": tuple(FLAVOURS),
+    "deepstream": ("python",),
 }
 """What loads each library."""
 

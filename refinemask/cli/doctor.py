@@ -19,6 +19,7 @@ _PURPOSES = {
     "torch": "fast predictions of checkpoints",
     "trt": "engines of fused artifacts",
     "trt_auto": "the same, by loading alone",
+    "deepstream": "masks in NVIDIA DeepStream",
 }
 _NEED_NVCC = ("ort_cuda", "trt", "trt_auto")
 _PLACES = {"cpu": "CPU", "cuda": "GPU", "build": "builds engines"}

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from refinemask.errors import RefineMaskError
 from refinemask.version import __version__
 
-Kind = Literal["runtime", "ort", "ort_cuda", "openvino", "torch", "trt", "trt_auto"]
+Kind = Literal["runtime", "ort", "ort_cuda", "openvino", "torch", "trt", "trt_auto", "deepstream"]
 """C functions, which `processing` calls; operators of ONNX Runtime's CPU provider, of its CUDA
 provider, of OpenVINO and of PyTorch, of which the last two must be imported before; plugins of
-TensorRT, and the same for programs that only load libraries."""
+TensorRT, and the same for programs that only load libraries; what NVIDIA DeepStream calls."""
 
 STEMS: dict[Kind, str] = {
     "runtime": "refinemask",
@@ -32,6 +32,7 @@ STEMS: dict[Kind, str] = {
     "torch": "refinemask_torch",
     "trt": "refinemask_trt",
     "trt_auto": "refinemask_trt_auto",
+    "deepstream": "refinemask_deepstream",
 }
 """What the names of a library and of its version function begin with, after "lib"."""
 
