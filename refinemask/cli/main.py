@@ -14,6 +14,7 @@ import typer
 from refinemask.cli.bench import bench, report
 from refinemask.cli.build import build
 from refinemask.cli.data import data
+from refinemask.cli.deepstream import deepstream
 from refinemask.cli.doctor import doctor
 from refinemask.cli.evaluate import evaluate
 from refinemask.cli.export import export
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "bench": bench,
     "report": report,
+    "deepstream": deepstream,
     "info": info,
     "figure1": figure1,
     "data": data,

@@ -1,0 +1,1 @@
+"""A folder for NVIDIA DeepStream: network, configuration of nvinfer, labels and parser."""
