@@ -75,7 +75,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(filter %.h %.hpp %.cpp %.cu,$(PLUGINS)) \
-		$(wildcard examples/c*/*.[ch] examples/c*/*.cpp)
+		$(wildcard examples/c*/*.[ch] examples/c*/*.cpp examples/cpp/*/*.cpp)
 
 # The page of the command line is made from the program.
 docs: $(INSTALLED)

@@ -61,17 +61,31 @@ def fetch(name: str, folder: Path) -> Path:
 
 
 def _debian_package(work: Path, name: str) -> Path:
+    apt = apt_command(work, DEBIAN_SUITE)
+    return unpack(work, apt, [name])
+
+
+def apt_command(work: Path, suite: str = "") -> list[str | Path]:
+    """Return the words of an apt-get with lists of its own, which are up to date.
+
+    Args:
+        work: a folder for its files.
+        suite: the release of Debian whose packages it sees; that of this system if empty.
+
+    Raises:
+        FetchError: this is not Debian, or the mirror cannot be reached.
+    """
     for program in ("apt-get", "dpkg"):
         if shutil.which(program) is None:
             raise FetchError(f"this machine has no {program}")
-    lists, cache, raw = work / "lists", work / "cache", work / "raw"
+    lists, cache = work / "lists", work / "cache"
     (lists / "partial").mkdir(parents=True)
     (cache / "archives" / "partial").mkdir(parents=True)
-    uri, keyring = _debian_mirror()
+    uri, keyring, own_suite = _debian_mirror()
     signed = f"[signed-by={keyring}] " if keyring else ""
     sources = work / "sources.list"
-    sources.write_text(f"deb {signed}{uri} {DEBIAN_SUITE} main\n", encoding="utf-8")
-    apt = [
+    sources.write_text(f"deb {signed}{uri} {suite or own_suite} main\n", encoding="utf-8")
+    apt: list[str | Path] = [
         "apt-get",
         "-qq",
         f"-oDir::Etc::SourceList={sources}",
@@ -80,15 +94,24 @@ def _debian_package(work: Path, name: str) -> Path:
         f"-oDir::Cache={cache}",
         "-oAPT::Sandbox::User=",  # its own user could not write here
     ]
-    _run([*apt, "update"], work)
-    _run([*apt, "download", name], work)
-    (package,) = work.glob("*.deb")
-    _run(["dpkg", "-x", package, raw], work)
-    return raw
+    run([*apt, "update"], work)
+    return apt
 
 
-def _debian_mirror() -> tuple[str, str]:
-    """Return the address and the keyring of the mirror that this machine's own release is from."""
+def unpack(work: Path, apt: list[str | Path], names: list[str]) -> Path:
+    """Download packages and return the folder that they are unpacked in.
+
+    Raises:
+        FetchError: one is not there, or cannot be downloaded.
+    """
+    run([*apt, "download", *names], work)
+    for package in sorted(work.glob("*.deb")):
+        run(["dpkg", "-x", package, work / "raw"], work)
+    return work / "raw"
+
+
+def _debian_mirror() -> tuple[str, str, str]:
+    """Return the address and the keyring of the mirror of this machine's release, and its name."""
     release = _fields(Path("/etc/os-release"), "=")
     codename = release.get("VERSION_CODENAME", "")
     if release.get("ID") != "debian" or not codename:
@@ -99,14 +122,14 @@ def _debian_mirror() -> tuple[str, str]:
             if codename in fields.get("Suites", "").split() and "main" in fields.get(
                 "Components", ""
             ):
-                return fields["URIs"].split()[0], fields.get("Signed-By", "")
+                return fields["URIs"].split()[0], fields.get("Signed-By", ""), codename
     for file in sorted(Path("/etc/apt").glob("**/*.list")):
         for line in file.read_text(encoding="utf-8").splitlines():
             options, _, rest = line.partition("]") if "[" in line else ("", "", line)
             words = rest.removeprefix("deb ").split()
             if line.startswith("deb ") and len(words) > 2 and words[1] == codename:
                 keyring = options.partition("signed-by=")[2].split()
-                return words[0], keyring[0] if keyring else ""
+                return words[0], keyring[0] if keyring else "", codename
     raise FetchError(f"apt has no source for {codename}")
 
 
@@ -125,7 +148,7 @@ def _fields(file: Path, separator: str) -> dict[str, str]:
 
 def _python_package(work: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    _run([*pip, "--only-binary", ":all:", "--dest", work, TENSORRT_PACKAGE], work)
+    run([*pip, "--only-binary", ":all:", "--dest", work, TENSORRT_PACKAGE], work)
     (wheel,) = work.glob("*.whl")
     raw = work / "raw"
     with zipfile.ZipFile(wheel) as archive:
@@ -134,13 +157,15 @@ def _python_package(work: Path) -> Path:
     return raw
 
 
-def _run(command: list[str | Path], folder: Path) -> None:
+def run(command: list[str | Path], folder: Path) -> str:
+    """Run a command and return what it printed; raise FetchError if it fails."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
         words = " ".join(str(word) for word in command if not str(word).startswith("-o"))
         raise FetchError(f"`{words}` failed: {said}")
+    return done.stdout
 
 
 def main() -> int:

@@ -38,6 +38,18 @@ def test_no_apt(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_apt_for_opencv(tmp_path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT.with_name("fetch_opencv.py"), "--folder", tmp_path / "opencv"],
+        env=os.environ | {"PATH": "/nonexistent"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "this machine has no apt-get; install it, on Debian as libopencv-dev" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_package_index(tmp_path):
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "none")}
     done = fetch("tensorrt", tmp_path, **nowhere)
