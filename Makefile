@@ -40,9 +40,9 @@ $(INSTALLED): setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) \
 		--editable '.[demo,figure1,openvino,tensorrt-rtx,train,evaluators,dev,docs]'
-	# What these two require would overwrite OpenCV and shadow a module of Python: see pyproject.toml.
+	# What these require would overwrite OpenCV and shadow a module of Python: see pyproject.toml.
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --no-deps \
-		lvis cityscapesScripts
+		lvis cityscapesScripts trackers
 	# pip builds in an environment of its own, where OpenVINO, whose operators it leaves out, is not.
 	$(BIN)/python setup.py --quiet build_native --inplace
 	touch $@

@@ -42,6 +42,13 @@ def predict(
         int | None,
         Option(min=1, metavar="N", help="Predict every Nth frame of a video; default: all."),
     ] = None,
+    track: Annotated[
+        bool,
+        Option(
+            help="Follow the objects of a video: each keeps one id and one colour. Needs the "
+            "packages supervision and trackers."
+        ),
+    ] = False,
     json: Json = None,
 ) -> None:
     """Detect objects in images or videos and draw their masks.
@@ -58,8 +65,10 @@ def predict(
     videos = _videos(sources_given)
     if every is not None and not videos:
         raise WrongUsage("--every goes with videos")
+    if track and not videos:
+        raise WrongUsage("--track goes with videos")
     if videos:
-        predict_videos(choice, videos, options, json, every or 1)
+        predict_videos(choice, videos, options, json, every or 1, track)
         return
     from refinemask.inference.prediction import predict_sources
 

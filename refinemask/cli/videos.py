@@ -25,6 +25,7 @@ def predict_videos(
     options: PredictOptions,
     json: str | None,
     every: int,
+    track: bool,
 ) -> None:
     """Detect objects in videos, write the drawn ones and the results, and say what was done.
 
@@ -38,11 +39,13 @@ def predict_videos(
     if options.labelme:
         raise WrongUsage("--labelme goes with images")
     from refinemask.inference.prediction_log import PredictionLog
+    from refinemask.inference.tracking import Tracker
     from refinemask.inference.video import Video
     from refinemask.inference.video_prediction import predict_video
 
     with ExitStack() as stack:
         videos = [stack.enter_context(Video(source)) for source in sources]
+        trackers = [Tracker(video.fps / every) if track else None for video in videos]
         drawn = _drawn_paths(videos, options.output)
         refuse_to_overwrite([choice.artifact, choice.model, *sources], [json, *drawn])
         refuse_to_overwrite(drawn, [json])
@@ -52,11 +55,12 @@ def predict_videos(
         outcomes: list[VideoOutcome] = []
         failures: list[RefineMaskError] = []
         try:
-            for video, image_id, path in zip(videos, _image_ids(videos), drawn, strict=True):
+            tasks = zip(videos, _image_ids(videos), drawn, trackers, strict=True)
+            for video, image_id, path, tracker in tasks:
                 try:
                     with _progress(video) as show:
                         outcome = predict_video(
-                            predictor, video, image_id, path, log, options, every, show
+                            predictor, video, image_id, path, log, options, every, tracker, show
                         )
                 except RefineMaskError as error:
                     failures.append(error)

@@ -37,6 +37,7 @@ def draw(
     fill: float = 0.4,
     line_width: float | None = None,
     labels: bool = True,
+    track_ids: Sequence[int] | None = None,
 ) -> Image:
     """Draw the detections of one image.
 
@@ -49,6 +50,8 @@ def draw(
         fill: opacity of the masks, 0 to 1.
         line_width: width of the outlines in pixels of the picture; None suits its size.
         labels: whether to write class and score.
+        track_ids: of each detection, negative for none; a track keeps its colour, and its id is
+            written before the class.
 
     Returns:
         uint8 RGB (H * scale, W * scale, 3).
@@ -61,14 +64,17 @@ def draw(
     shown = np.flatnonzero(detections.scores >= score_threshold).tolist()
     extents = detections.boxes[:, 2:] - detections.boxes[:, :2]
     for index in sorted(shown, key=lambda index: -float(extents[index].prod())):
-        _draw_mask(picture, detections, index, scale, fill, width)
+        colour = _colour(index, track_ids)
+        _draw_mask(picture, detections, index, scale, fill, width, colour)
     if labels:
         taken: list[Rectangle] = []
         for index in shown:
             name = one_line(class_names[detections.labels[index]])[:_LONGEST_NAME]
             text = f"{name} {detections.scores[index]:.2f}"
+            if track_ids is not None and track_ids[index] >= 0:
+                text = f"#{track_ids[index]} {text}"
             box = detections.boxes[index] * scale
-            taken.append(_draw_tag(picture, text, box, instance_colour(index), taken))
+            taken.append(_draw_tag(picture, text, box, _colour(index, track_ids), taken))
     return picture
 
 
@@ -94,8 +100,20 @@ def instance_colour(index: int) -> Colour:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
+def _colour(index: int, track_ids: Sequence[int] | None) -> Colour:
+    if track_ids is not None and track_ids[index] >= 0:
+        index = track_ids[index]
+    return instance_colour(index)
+
+
 def _draw_mask(
-    picture: Image, detections: Detections, index: int, scale: int, fill: float, width: float
+    picture: Image,
+    detections: Detections,
+    index: int,
+    scale: int,
+    fill: float,
+    width: float,
+    colour: Colour,
 ) -> None:
     found = _fine_mask(detections, index, scale)
     if found is None:
@@ -107,7 +125,7 @@ def _draw_mask(
     height, length = mask.shape[0] // fineness, mask.shape[1] // fineness
     coverage = cv2.resize(opacity, (length, height), interpolation=cv2.INTER_AREA)[..., None]
     part = picture[top : top + height, left : left + length]
-    part[:] = np.rint(part + coverage * (np.array(instance_colour(index), np.float32) - part))
+    part[:] = np.rint(part + coverage * (np.array(colour, np.float32) - part))
 
 
 def _fine_mask(

@@ -13,6 +13,7 @@ from refinemask.inference.prediction import detect
 from refinemask.inference.prediction_log import PredictionLog
 from refinemask.inference.results import to_coco_results
 from refinemask.inference.structures import Predictor
+from refinemask.inference.tracking import NO_TRACK, Tracker
 from refinemask.inference.video import Video, video_writer
 
 
@@ -41,6 +42,7 @@ def predict_video(
     log: PredictionLog,
     options: PredictOptions,
     every: int = 1,
+    tracker: Tracker | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> VideoOutcome:
     """Detect objects in every so many frames of a video, one after the other.
@@ -56,6 +58,7 @@ def predict_video(
         log: where the results of each frame go.
         options: which detections are kept and drawn.
         every: predict the frames whose number, from 0, is a multiple of this.
+        tracker: gives detections ids of their tracks; None for none.
         progress: called after each predicted frame with the number of frames that were read.
 
     Raises:
@@ -72,9 +75,16 @@ def predict_video(
             for number, image in video.frames(every):
                 found = detect(predictor, image, options)
                 ids, names = predictor.category_ids, predictor.class_names
-                log.add(_key(image_id, number), to_coco_results(found, image_id, ids, names))
+                results = to_coco_results(found, image_id, ids, names)
+                tracks = None
+                if tracker is not None:
+                    tracks = tracker.update(found).tolist()
+                    for result, track in zip(results, tracks, strict=True):
+                        result["track_id"] = None if track == NO_TRACK else track
+                log.add(_key(image_id, number), results)
                 if write is not None:
-                    write(draw(image, found, names, options.draw_threshold, scale=1))
+                    threshold = options.draw_threshold
+                    write(draw(image, found, names, threshold, scale=1, track_ids=tracks))
                 frames.append(number)
                 if progress is not None:
                     progress(video.frames_read)
