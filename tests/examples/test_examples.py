@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from refinemask.inference.images import load_image
@@ -89,6 +90,35 @@ def test_batch_then_evaluate(artifact: Path, photos: Path, tmp_path: Path) -> No
     kept = [result for result in found if result["image_id"] == found[0]["image_id"]][:1]
     results.write_text(json.dumps(kept), encoding="utf-8")
     assert "boundary AP: 1.000" in run("evaluate_results_file.py", annotations, results)
+
+
+def test_frames_of_opencv(artifact: Path, photos: Path, tmp_path: Path) -> None:
+    clip, outlined = tmp_path / "clip.avi", tmp_path / "outlined.mp4"
+    frame = cv2.resize(load_image(photos / "person.png")[..., ::-1], (256, 256))
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 10, (256, 256))
+    for _ in range(4):
+        writer.write(frame)
+    writer.release()
+    assert run("opencv_frames.py", artifact, clip, outlined).startswith("4 frames, ")
+    printed = run("opencv_frames.py", artifact, clip, outlined, "--frames", "3")
+    assert printed.startswith("3 frames, ")
+    capture = cv2.VideoCapture(str(outlined))
+    assert (capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)) == (3, 10)
+    _, drawn = capture.read()
+    outline = np.abs(drawn.astype(int) - frame).max(2) > 60  # far more than the codec changes
+    assert 0.01 < outline.mean() < 0.1
+    assert np.abs(drawn[outline] - [60.0, 60, 230]).mean() < 40
+
+
+def test_drawing_of_supervision(artifact: Path, photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("supervision")
+    picture = tmp_path / "drawn.png"
+    printed = run("supervision_drawing.py", artifact, photos / "person.png", picture)
+    objects, inside = (int(word) for word in printed.split() if word.isdigit())
+    assert 1 <= inside <= objects <= 3  # whoever is there fills the photograph
+    drawn, image = load_image(picture), load_image(photos / "person.png")
+    assert drawn.shape == image.shape
+    assert 0.3 < np.any(drawn != image, axis=2).mean() < 0.9
 
 
 def as_ground_truth(results: list[dict[str, object]], photos: Path) -> dict[str, object]:
