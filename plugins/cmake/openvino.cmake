@@ -19,7 +19,7 @@ elseif(NOT OpenVINO_FOUND)
 endif()
 
 file(GLOB OPENVINO_SOURCES CONFIGURE_DEPENDS openvino/*.cpp)
-add_plugin_library(refinemask_openvino ${OPENVINO_SOURCES})
+add_plugin_library(refinemask_openvino SHARED_CXX ${OPENVINO_SOURCES})
 # The process that loads the library has OpenVINO loaded: only the version it was built for fits.
 set_target_properties(refinemask_openvino PROPERTIES SKIP_BUILD_RPATH ON)
 target_link_libraries(refinemask_openvino

@@ -18,7 +18,7 @@ endif()
 
 file(GLOB TORCH_SOURCES CONFIGURE_DEPENDS torch/*.cpp)
 file(GLOB TORCH_CUDA_SOURCES CONFIGURE_DEPENDS torch/cuda/*.cpp)
-add_plugin_library(refinemask_torch ${TORCH_SOURCES})
+add_plugin_library(refinemask_torch SHARED_CXX ${TORCH_SOURCES})
 target_include_directories(refinemask_torch SYSTEM PRIVATE ${TORCH_ROOT}/include)
 # The process that loads the library has PyTorch loaded.
 target_link_libraries(refinemask_torch
