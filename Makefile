@@ -6,6 +6,8 @@
 #   make lint      style and types
 #   make docs      the documentation site: build/site/index.html
 #   make native    the native libraries again, after a change of plugins/
+#   make wheel     wheels for other machines: dist/
+#   make packages  the library for C and C++ as .deb and tarball: dist/
 #   make sanitize  the C++ tests, and Python's calls into C++, under ASan and UBSan
 #   make fuzz      FUZZ_SECONDS of hostile input for each operator, the plugins' fields, and each
 #                  reader of files
@@ -31,7 +33,7 @@ PLUGINS := $(shell find plugins -type f -not -path '*/__pycache__/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := install
-.PHONY: install demo native test test-isa lint docs sanitize fuzz clean
+.PHONY: install demo native test test-isa lint docs wheel packages sanitize fuzz clean
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -83,6 +85,12 @@ docs: $(INSTALLED)
 	$(BIN)/typer refinemask.cli.main utils docs --name refinemask --output build/docs/commands.md
 	sed -i -n '/^## /,$$p' build/docs/commands.md
 	$(BIN)/zensical build --strict --clean
+
+wheel: $(NATIVE)
+	$(BIN)/python plugins/build_wheels.py --output dist
+
+packages: $(NATIVE)
+	cd build/setup && $(CURDIR)/$(BIN)/cpack -G "DEB;TGZ" -B $(CURDIR)/dist
 
 # In a process that is not built with the sanitizers, they must be loaded first of all.
 sanitize: $(INSTALLED)

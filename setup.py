@@ -1,10 +1,13 @@
 """The native libraries of RefineMask Deploy; its metadata is in pyproject.toml.
 
-CMake builds `plugins/` into `refinemask/lib`. Two environment variables say how much:
+CMake builds `plugins/` into `refinemask/lib`. Environment variables say how much:
 
     REFINEMASK_NATIVE   auto: what can be built, the package works without; 1: a failure is an
                         error; 0: nothing
     REFINEMASK_CUDA     the same for what has CUDA kernels, which need nvcc
+    REFINEMASK_WHEEL    1: a wheel for other machines, of what has been built already; libraries
+                        with CUDA kernels have a wheel of their own (plugins/build_wheels.py), and
+                        that for PyTorch, whose operators run without it too, is left out
 """
 
 import importlib
@@ -54,7 +57,7 @@ class BuildNative(Command):
 
     def run(self) -> None:
         native, cuda = switch("REFINEMASK_NATIVE"), switch("REFINEMASK_CUDA")
-        if native != "0":
+        if native != "0" and switch("REFINEMASK_WHEEL") != "1":
             try:
                 build_libraries(native == "1", cuda)
             except (OSError, subprocess.CalledProcessError) as error:
@@ -85,7 +88,11 @@ class BuildNative(Command):
 
 def built_libraries() -> list[Path]:
     """Return the libraries that belong into the package, relative to the repository."""
-    return sorted(LIBRARIES.glob("*.so")) if switch("REFINEMASK_NATIVE") != "0" else []
+    if switch("REFINEMASK_NATIVE") == "0":
+        return []
+    left_out = WITH_CUDA if switch("REFINEMASK_WHEEL") == "1" else ()
+    found = sorted(LIBRARIES.glob("*.so"))
+    return [library for library in found if library.stem.removeprefix("lib") not in left_out]
 
 
 def build_libraries(strict: bool, cuda: str) -> None:

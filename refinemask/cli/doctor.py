@@ -1,6 +1,7 @@
 """`refinemask doctor`: what is installed and works here, and what installs the rest."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refinemask.configs.shared_options import Json
@@ -153,6 +154,8 @@ def _libraries(found: "Diagnosis") -> list[str]:
     for kind, library in found.libraries.items():
         state = _state(library, found)
         lines.append(f"{_file_name(kind):<34}{_PURPOSES[kind]:<34}{state}")
+        if library.path is not None and Path(library.path).parent != folder():
+            lines.append(f"  in {one_line(str(Path(library.path).parent))}")
         lines += [f"  {_title(host, found)}: {why}" for host, why in library.problems.items()]
     return lines
 

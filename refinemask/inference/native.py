@@ -1,8 +1,9 @@
 """The compiled libraries of `plugins/`: where they are, and calls into our own (NumPy only).
 
-A library is looked for in `refinemask/lib`, where setup.py puts it, or in the folder that the
-environment variable REFINEMASK_LIBRARY_DIR names. Everything works without `runtime`, more slowly;
-the others are what runs fused artifacts.
+A library is looked for in `refinemask/lib`, where setup.py puts it, and those with CUDA kernels in
+the package refinemask-plugins-cu13 too; or only in the folder that the environment variable
+REFINEMASK_LIBRARY_DIR names. Everything works without `runtime`, more slowly; the others are what
+runs fused artifacts.
 """
 
 import ctypes
@@ -36,6 +37,9 @@ STEMS: dict[Kind, str] = {
 }
 """What the names of a library and of its version function begin with, after "lib"."""
 
+PLUGINS: dict[Kind, str] = dict.fromkeys(("ort_cuda", "trt", "trt_auto"), "refinemask-plugins-cu13")
+"""The package that has a library where this one is installed from its wheel."""
+
 BUILD_COMMAND = "REFINEMASK_NATIVE=1 pip install --no-build-isolation -e ."
 BUILD = (
     f"build it in a checkout with: {BUILD_COMMAND} "
@@ -50,9 +54,23 @@ def folder() -> Path:
 
 
 def library(kind: Kind) -> Path | None:
-    """Return the path of a library, or None where it was not built."""
+    """Return the path of a library, or None where it is neither built nor installed."""
     path = folder() / f"lib{STEMS[kind]}.so"
+    if not path.is_file() and kind in PLUGINS and "REFINEMASK_LIBRARY_DIR" not in os.environ:
+        path = _installed(kind)[0] or path
     return path if path.is_file() else None
+
+
+def _installed(kind: Kind) -> tuple[Path | None, str | None]:
+    """Return the path that a library has in its package of `PLUGINS`, and the package's version."""
+    from importlib.metadata import PackageNotFoundError, distribution  # slow, and rarely needed
+
+    try:
+        package = distribution(PLUGINS[kind])
+    except PackageNotFoundError:
+        return None, None
+    module = PLUGINS[kind].replace("-", "_")
+    return Path(str(package.locate_file(f"{module}/lib/lib{STEMS[kind]}.so"))), package.version
 
 
 def require(kind: Kind, purpose: str) -> Path:
@@ -71,12 +89,29 @@ def find(kind: Kind, purpose: str) -> Path:
     """Return the path of a library without loading it, for a host that must do that itself.
 
     Raises:
-        RefineMaskError: it is missing, as `require` says it.
+        RefineMaskError: it is missing, as `require` says it, or in a package of another version.
     """
     path = library(kind)
     if path is None:
-        raise RefineMaskError(f"{purpose} needs lib{STEMS[kind]}.so, which is missing; {BUILD}")
+        raise RefineMaskError(
+            f"{purpose} needs lib{STEMS[kind]}.so, which is missing; {_remedy(kind)}"
+        )
+    if path.parent != folder():
+        _check_version(kind, path, _installed(kind)[1])
     return path
+
+
+def _check_version(kind: Kind, path: Path, built_for: str | None) -> None:
+    if built_for != __version__:
+        raise RefineMaskError(
+            f"{path} was built for refinemask {built_for}, and this is {__version__}; "
+            f"{_remedy(kind)}"
+        )
+
+
+def _remedy(kind: Kind) -> str:
+    package = PLUGINS.get(kind)
+    return f"install {package}=={__version__}, or {BUILD}" if package else BUILD
 
 
 @dataclass(frozen=True)
@@ -190,17 +225,13 @@ def load(kind: Kind, path: Path) -> ctypes.CDLL:
     """
     try:
         opened = ctypes.CDLL(str(path))
-        version = opened[f"{STEMS[kind]}_version"]
-        version.restype = ctypes.c_char_p
+        built_for = opened[f"{STEMS[kind]}_version"]
+        built_for.restype = ctypes.c_char_p
         if kind == "runtime":
             _declare(opened)
     except (OSError, AttributeError) as error:
-        raise RefineMaskError(f"cannot load {path}: {error}; {BUILD}") from error
-    built_for = version().decode("utf-8")
-    if built_for != __version__:
-        raise RefineMaskError(
-            f"{path} was built for refinemask {built_for}, and this is {__version__}; {BUILD}"
-        )
+        raise RefineMaskError(f"cannot load {path}: {error}; {_remedy(kind)}") from error
+    _check_version(kind, path, built_for().decode("utf-8"))
     return opened
 
 
