@@ -90,7 +90,8 @@ wheel: $(NATIVE)
 	$(BIN)/python plugins/build_wheels.py --output dist
 
 packages: $(NATIVE)
-	cd build/setup && $(CURDIR)/$(BIN)/cpack -G "DEB;TGZ" -B $(CURDIR)/dist
+	cd build/setup && cpack -G "DEB;TGZ" -B $(CURDIR)/dist
+	rm -r dist/_CPack_Packages
 
 # In a process that is not built with the sanitizers, they must be loaded first of all.
 sanitize: $(INSTALLED)

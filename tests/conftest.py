@@ -55,3 +55,11 @@ def vectors() -> Path:
     """Return the folder of golden vectors: all of them, or the subset in the repository."""
     folder = shared_folder() / "golden"
     return folder if folder.is_dir() else Path(__file__).parent / "golden" / "subset"
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a bright picture, of which the toy artifact finds the top left quarter."""
+    path = tmp_path_factory.mktemp("picture") / "bright.ppm"
+    path.write_bytes(b"P6\n96 64\n255\n" + bytes([200]) * (64 * 96 * 3))
+    return path

@@ -6,6 +6,7 @@ include(CMakePackageConfigHelpers)
 
 set(PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/refinemask)
 set(COMPONENTS "")
+set(PACKAGED_LIBRARIES "") # their files
 
 # Install a library as the component refinemask::<component>.
 function(install_component component target)
@@ -17,6 +18,7 @@ function(install_component component target)
   install(EXPORT refinemask_${component} NAMESPACE refinemask:: DESTINATION ${PACKAGE_DIR}
     FILE refinemask-${component}.cmake)
   set(COMPONENTS ${COMPONENTS} ${component} PARENT_SCOPE)
+  set(PACKAGED_LIBRARIES ${PACKAGED_LIBRARIES} ${REFINEMASK_OUTPUT_DIR}/lib${target}.so PARENT_SCOPE)
 endfunction()
 
 if(TARGET refinemask_runtime)
@@ -26,9 +28,15 @@ if(TARGET refinemask_runtime)
 endif()
 install_component(ort_ops refinemask_ort)
 install_component(trt_plugins refinemask_trt)
-if(TARGET refinemask_openvino)
-  install(TARGETS refinemask_openvino LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
+# Opened by a runtime or a tool, and never linked.
+foreach(name refinemask_openvino refinemask_ort_cuda refinemask_trt_auto)
+  if(TARGET ${name})
+    install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    list(APPEND PACKAGED_LIBRARIES ${REFINEMASK_OUTPUT_DIR}/lib${name}.so)
+  endif()
+endforeach()
+install(FILES ${REPOSITORY}/LICENSE
+  DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/refinemask RENAME copyright)
 
 configure_package_config_file(cmake/refinemask-config.cmake.in refinemask-config.cmake
   INSTALL_DESTINATION ${PACKAGE_DIR} NO_SET_AND_CHECK_MACRO)

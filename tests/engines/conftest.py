@@ -71,14 +71,18 @@ def make_artifact(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes the toy artifact; keywords change its metadata or graph."""
 
     def make(text: str | None = "", graph: str = GRAPH, **changes: Any) -> Path:
-        model = onnx.parser.parse_model(graph)
-        onnx.checker.check_model(model)
-        if text is not None:
-            entry = model.metadata_props.add()
-            entry.key = METADATA_KEY
-            entry.value = text or make_metadata(**changes).to_json()
-        path = tmp_path / "toy.onnx"
-        path.write_bytes(sealed(model.SerializeToString()))
-        return path
+        return write_artifact(tmp_path / "toy.onnx", text, graph, **changes)
 
     return make
+
+
+def write_artifact(path: Path, text: str | None = "", graph: str = GRAPH, **changes: Any) -> Path:
+    """Write an artifact with metadata that has the given fields changed, or is `text`, or none."""
+    model = onnx.parser.parse_model(graph)
+    onnx.checker.check_model(model)
+    if text is not None:
+        entry = model.metadata_props.add()
+        entry.key = METADATA_KEY
+        entry.value = text or make_metadata(**changes).to_json()
+    path.write_bytes(sealed(model.SerializeToString()))
+    return path

@@ -69,15 +69,6 @@ def programs(prefix, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def picture(tmp_path_factory):
-    """Return a bright picture, of which the toy artifact finds the top left quarter."""
-    path = tmp_path_factory.mktemp("picture") / "bright.ppm"
-    pixels = np.full((64, 96, 3), 200, np.uint8)
-    path.write_bytes(b"P6\n96 64\n255\n" + pixels.tobytes())
-    return path
-
-
 @pytest.fixture
 def artifact(make_artifact):
     pytest.importorskip("onnxruntime")

@@ -1,1 +1,1 @@
-"""The native libraries of refinemask that have CUDA kernels, in `lib`; refinemask finds them here."""
+"""The native libraries of refinemask that have CUDA kernels, in the folder `lib`."""
