@@ -336,6 +336,37 @@ def test_library_of_another_version(monkeypatch, library_dir):
         native.kernels()
 
 
+def test_library_from_the_package_of_cuda_libraries(tmp_path, monkeypatch):
+    monkeypatch.delenv("REFINEMASK_LIBRARY_DIR", raising=False)
+    monkeypatch.setattr(native, "folder", lambda: tmp_path / "none")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert native.library("trt_auto") is None
+    with pytest.raises(
+        RefineMaskError,
+        match=r"which is missing; install refinemask-plugins-cu13==\S+, or build it",
+    ):
+        native.find("trt_auto", "a thing")
+    library = tmp_path / "refinemask_plugins_cu13" / "lib" / "librefinemask_trt_auto.so"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    metadata = tmp_path / "refinemask_plugins_cu13-9.9.9.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    text = "Metadata-Version: 2.1\nName: refinemask-plugins-cu13\nVersion: {}\n"
+    metadata.write_text(text.format(native.__version__))
+    assert native.find("trt_auto", "a thing") == library
+    assert native.library("trt") is None
+    assert native.library("ort") is None
+    metadata.write_text(text.format("9.9.9"))
+    with pytest.raises(
+        RefineMaskError,
+        match=r"lib/librefinemask_trt_auto\.so was built for refinemask 9\.9\.9, and this is "
+        r"\S+; install refinemask-plugins-cu13==",
+    ):
+        native.find("trt_auto", "a thing")
+    monkeypatch.setenv("REFINEMASK_LIBRARY_DIR", str(tmp_path))
+    assert native.library("trt_auto") is None
+
+
 MEMORY = """
 import sys
 import numpy as np
