@@ -20,6 +20,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference import native, pasting, processing
 from refinemask.inference.rle import encode_rle
 from refinemask.inference.structures import RawArrays
+from refinemask.version import __version__
 
 COORDINATE = (
     st.floats(-40, 120, width=32)
@@ -352,7 +353,7 @@ def test_library_from_the_package_of_cuda_libraries(tmp_path, monkeypatch):
     metadata = tmp_path / "refinemask_plugins_cu13-9.9.9.dist-info" / "METADATA"
     metadata.parent.mkdir()
     text = "Metadata-Version: 2.1\nName: refinemask-plugins-cu13\nVersion: {}\n"
-    metadata.write_text(text.format(native.__version__))
+    metadata.write_text(text.format(__version__))
     assert native.find("trt_auto", "a thing") == library
     assert native.library("trt") is None
     assert native.library("ort") is None
