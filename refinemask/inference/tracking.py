@@ -54,5 +54,5 @@ class Tracker:
         )
         ids = np.full(len(found), NO_TRACK, np.int64)
         if len(tracked):
-            ids[tracked.data["position"]] = tracked.tracker_id
+            ids[np.asarray(tracked.data["position"])] = np.asarray(tracked.tracker_id, np.int64)
         return ids

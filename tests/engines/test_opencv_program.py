@@ -8,9 +8,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.engines.c_library import runtime_library
-from tests.engines.test_c_programs import FLAGS, artifact, picture, prefix, run, run_well
+from tests.engines.test_c_programs import FLAGS, artifact, prefix, run, run_well
 
-__all__ = ["artifact", "picture", "prefix"]
+__all__ = ["artifact", "prefix"]
 SOURCES = ROOT / "examples" / "cpp" / "opencv"
 
 
