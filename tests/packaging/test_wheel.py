@@ -22,7 +22,12 @@ from tests.engines.conftest import write_artifact
 from tests.engines.test_engines import FUSED_GRAPH
 
 SCRIPT = ROOT / "plugins" / "build_wheels.py"
-CPU_LIBRARIES = {"librefinemask.so", "librefinemask_ort.so", "librefinemask_openvino.so"}
+CPU_LIBRARIES = {
+    "librefinemask.so",
+    "librefinemask_deepstream.so",
+    "librefinemask_openvino.so",
+    "librefinemask_ort.so",
+}
 EVERYWHERE = {"libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
 """Libraries that every system has which a manylinux tag names."""
 NO_NETWORK = r"NewConnectionError|NameResolutionError|Temporary failure in name resolution"
