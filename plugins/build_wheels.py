@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = ROOT / "refinemask" / "lib"
-CPU_LIBRARIES = ("refinemask", "refinemask_ort", "refinemask_openvino")
+CPU_LIBRARIES = ("refinemask", "refinemask_deepstream", "refinemask_openvino", "refinemask_ort")
 CUDA_LIBRARIES = ("refinemask_ort_cuda", "refinemask_trt", "refinemask_trt_auto")
 CUDA_MAJOR = "13"
 HOST_LIBRARIES = ("libopenvino*.so*", "libtbb.so*")

@@ -52,12 +52,17 @@ def fetch(name: str, folder: Path) -> Path:
         depth = len(Path(MAIN_HEADERS[name]).parts)
         shutil.copytree(found[0].parents[depth - 1], ready / "include")
         shutil.rmtree(kept, ignore_errors=True)  # What an older version of this file left.
-        try:
-            ready.replace(kept)  # In one step: a folder that exists is complete.
-        except OSError:
-            if not kept.is_dir():  # Else another build was faster.
-                raise
+        publish(ready, kept)
     return kept
+
+
+def publish(ready: Path, folder: Path) -> None:
+    """Move a folder to its place in one step: one that is there is complete."""
+    try:
+        ready.replace(folder)
+    except OSError:
+        if not folder.is_dir():  # Else another build was faster.
+            raise
 
 
 def _debian_package(work: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fetch_headers import FetchError, apt_command, run, unpack
+from fetch_headers import FetchError, apt_command, publish, run, unpack
 
 PACKAGE = "libopencv-imgproc-dev"
 DRIVER = """\
@@ -60,11 +60,7 @@ def fetch(folder: Path) -> Path:
         ready.mkdir()
         raw.rename(ready / "raw")
         (ready / "OpenCVConfig.cmake").write_text(CONFIGURATION, encoding="utf-8")
-        try:
-            ready.replace(folder)  # In one step: a folder that exists is complete.
-        except OSError:
-            if not folder.is_dir():  # Else another build was faster.
-                raise
+        publish(ready, folder)
     return folder
 
 

@@ -37,6 +37,7 @@ foreach(name refinemask_openvino refinemask_ort_cuda refinemask_trt_auto refinem
 endforeach()
 install(FILES ${REPOSITORY}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/refinemask RENAME copyright)
+install(FILES NOTICE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/refinemask)
 
 configure_package_config_file(cmake/refinemask-config.cmake.in refinemask-config.cmake
   INSTALL_DESTINATION ${PACKAGE_DIR} NO_SET_AND_CHECK_MACRO)

@@ -3,6 +3,7 @@
 
 #include "runtime/error.h"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -28,12 +29,12 @@ public:
     //! its handle is NULL or has been released.
     std::shared_ptr<Object> use(char const* name, Handle const* handle) const
     {
-        std::lock_guard const lock(mMutex);
-        auto const found = mObjects.find(handle);
         if (handle == nullptr)
         {
             raise(REFINEMASK_INVALID_ARGUMENT, name, " is NULL");
         }
+        std::lock_guard const lock(mMutex);
+        auto const found = mObjects.find(handle);
         if (found == mObjects.end())
         {
             raise(REFINEMASK_INVALID_ARGUMENT, name, " has been freed, or never was one");

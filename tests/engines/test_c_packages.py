@@ -50,6 +50,7 @@ def test_what_is_in_it(prefix):
         "lib/librefinemask_ort.so",
         "lib/cmake/refinemask/refinemask-config.cmake",
         "lib/pkgconfig/refinemask.pc",
+        "share/doc/refinemask/NOTICE",
         "share/doc/refinemask/copyright",
     } <= files
     assert all(not path.is_symlink() for path in prefix.rglob("*"))

@@ -15,10 +15,11 @@ SOURCES = ROOT / "examples" / "cpp" / "opencv"
 
 
 @pytest.fixture(scope="module")
-def opencv() -> list[str]:
+def opencv(tmp_path_factory) -> list[str]:
     """Return what tells CMake where OpenCV is: nothing if it is installed, or Debian's packages."""
     installed = ["-DNAME=OpenCV", "-DCOMPILER_ID=GNU", "-DLANGUAGE=CXX", "-DMODE=EXIST"]
-    if run("cmake", "--find-package", *installed).returncode == 0:
+    folder = tmp_path_factory.mktemp("find_opencv")  # CMake leaves files where it is
+    if run("cmake", "-E", "chdir", folder, "cmake", "--find-package", *installed).returncode == 0:
         return []
     done = run(sys.executable, ROOT / "plugins" / "fetch_opencv.py")
     if done.returncode != 0:

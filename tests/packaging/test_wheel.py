@@ -90,7 +90,8 @@ def test_tags_and_libraries(wheels, tmp_path):
         archive.extractall(tmp_path)
     libraries = sorted(tmp_path.glob("refinemask/lib/*"))
     assert {path.name for path in libraries} == CPU_LIBRARIES
-    assert list(tmp_path.glob("*.dist-info/licenses/LICENSE"))
+    licences = next(tmp_path.glob("*.dist-info/licenses"))
+    assert (licences / "LICENSE").is_file() and (licences / "plugins" / "NOTICE").is_file()
     assert (tmp_path / "refinemask" / "py.typed").is_file()
     for path in libraries:
         dynamic = run("objdump", "-p", "-T", path)
