@@ -46,6 +46,18 @@ struct Outputs
     std::shared_ptr<void> owner;
 };
 
+//! Return the number of bytes of an element.
+inline std::size_t byteSize(ElementType type)
+{
+    return type == ElementType::kInt64 ? 8 : type == ElementType::kFloat32 ? 4 : 1;
+}
+
+//! Return the number of bytes of a tensor.
+inline std::size_t byteSize(Tensor const& tensor)
+{
+    return static_cast<std::size_t>(elementCount(tensor.shape)) * byteSize(tensor.type);
+}
+
 struct BackendOptions
 {
     std::string device;
@@ -53,6 +65,8 @@ struct BackendOptions
     std::string operatorLibrary; //!< likewise
     int threads;                 //!< 0 leaves the number to the runtime
 };
+
+struct EngineRecord;
 
 class Backend
 {
@@ -64,6 +78,12 @@ public:
     virtual Outputs run(std::vector<Tensor> const& inputs,
         std::vector<char const*> const& outputNames, StopSignal const& stop) = 0;
 
+    //! Most images of a batch where the artifact leaves it open.
+    virtual std::int64_t largestBatch() const
+    {
+        return 8;
+    }
+
     //! Name and version of the runtime.
     virtual std::string description() const = 0;
 };
@@ -71,5 +91,7 @@ public:
 //! Each throws an Error if the runtime is missing, of an unfit version, or refuses the artifact.
 std::unique_ptr<Backend> openOnnxRuntime(Artifact const& artifact, BackendOptions const& options);
 std::unique_ptr<Backend> openOpenVino(Artifact const& artifact, BackendOptions const& options);
+std::unique_ptr<Backend> openTensorRt(
+    EngineRecord record, std::string const& runtime, BackendOptions const& options);
 
 } // namespace refinemask::runtime

@@ -1,10 +1,12 @@
 #include "runtime/engine.h"
 
 #include "image/resize.h"
+#include "runtime/engine_record.h"
 #include "runtime/error.h"
 #include "runtime/given_boxes.h"
 #include "runtime/log.h"
 #include "runtime/outputs.h"
+#include "runtime/tensorrt_interface.h"
 #include "runtime/threads.h"
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace refinemask::runtime
@@ -20,7 +23,6 @@ namespace
 {
 
 constexpr std::int64_t kChannels = 3;
-constexpr std::size_t kBatch = 8; // most images of a batch where the artifact leaves it open
 
 std::unique_ptr<Backend> openBackend(
     Artifact const& artifact, std::string const& runtime, BackendOptions const& options)
@@ -44,7 +46,25 @@ std::unique_ptr<Backend> openBackend(
             ", which it needs to run ", artifact.path, "; build it where they are");
     }
     raise(REFINEMASK_INVALID_ARGUMENT, "unknown runtime ", runtime,
-        "; choose onnxruntime or openvino");
+        "; choose onnxruntime, openvino, tensorrt or tensorrt_rtx");
+}
+
+//! Throw an Error if a file is, by its name, not what a runtime runs.
+void checkKind(std::string const& path, std::string const& runtime, bool isOfTensorRt)
+{
+    if (!isOfTensorRt && isEnginePath(path))
+    {
+        raise(REFINEMASK_INVALID_ARGUMENT, path,
+            " is an engine of TensorRT; open it with the runtime tensorrt or tensorrt_rtx");
+    }
+    constexpr std::string_view kArtifact = ".onnx";
+    if (isOfTensorRt && path.size() > kArtifact.size()
+        && path.compare(path.size() - kArtifact.size(), kArtifact.size(), kArtifact) == 0)
+    {
+        raise(REFINEMASK_INVALID_ARGUMENT, path, " is an artifact, and the runtime ", runtime,
+            " runs engines; build its engine with: refinemask build ", path, " --runtime ", runtime,
+            " --output ", path.substr(0, path.size() - kArtifact.size()), ".engine");
+    }
 }
 
 //! Adds the time from its construction to its end.
@@ -105,20 +125,36 @@ Owned<refinemask_info> makeInfo(Artifact const& artifact)
     return builder.release(first);
 }
 
-Engine::Engine(std::string const& path, std::string const& runtime, BackendOptions const& options)
+Owned<refinemask_info> readInfo(std::string const& path)
 {
-    Artifact artifact = openArtifact(path);
-    mInfo = makeInfo(artifact);
+    return makeInfo(isEnginePath(path) ? openEngine(path).engine : openArtifact(path));
+}
+
+Engine::Engine(std::string const& path, std::string const& runtime, BackendOptions const& options)
+    : mPath(path)
+{
+    bool const isOfTensorRt = findFlavour(runtime) != nullptr;
+    checkKind(path, runtime, isOfTensorRt);
+    EngineRecord opened{};
+    if (isOfTensorRt)
+    {
+        opened = openEngine(path);
+    }
+    else
+    {
+        opened.engine = openArtifact(path);
+    }
+    mMetadata = opened.engine.metadata;
+    mInfo = makeInfo(opened.engine);
     try
     {
-        mBackend = openBackend(artifact, runtime, options);
+        mBackend = isOfTensorRt ? openTensorRt(std::move(opened), runtime, options)
+                                : openBackend(opened.engine, runtime, options);
     }
     catch (Error const& error)
     {
         raise(error.status(), "cannot open ", path, ": ", error.what());
     }
-    mPath = path;
-    mMetadata = std::move(artifact.metadata);
     mRuntime = mBackend->description();
     log(REFINEMASK_LOG_INFO, "opened ", path, " (", mMetadata.form, ", ", mMetadata.precision,
         ") in ", mRuntime);
@@ -154,8 +190,8 @@ std::vector<Owned<refinemask_detections>> Engine::predict(
         sizes.push_back(preparedSize(image));
         groups[{sizes.back().paddedHeight, sizes.back().paddedWidth}].push_back(sizes.size() - 1);
     }
-    std::size_t const most
-        = mMetadata.limits.batch > 0 ? static_cast<std::size_t>(mMetadata.limits.batch) : kBatch;
+    std::int64_t const fixed = mMetadata.limits.batch;
+    auto const most = static_cast<std::size_t>(fixed > 0 ? fixed : mBackend->largestBatch());
     std::vector<Owned<refinemask_detections>> found(images.size());
     for (auto const& [size, indices] : groups)
     {

@@ -25,11 +25,14 @@ struct PredictOptions
 //! Return what an artifact is as a block of the C interface.
 Owned<refinemask_info> makeInfo(Artifact const& artifact);
 
+//! Read what an artifact or an engine is, without a runtime; throws an Error.
+Owned<refinemask_info> readInfo(std::string const& path);
+
 //! Safe to use from several threads.
 class Engine
 {
 public:
-    //! Throws an Error, see openArtifact() and backend.h.
+    //! Throws an Error, see openArtifact(), openEngine() and backend.h.
     Engine(std::string const& path, std::string const& runtime, BackendOptions const& options);
 
     refinemask_info const& info() const

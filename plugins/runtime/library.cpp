@@ -160,7 +160,7 @@ refinemask_status refinemask_read_info(char const* path, refinemask_info** info)
         {
             require("path", path);
             require("info", info);
-            *info = makeInfo(openArtifact(path)).release();
+            *info = readInfo(path).release();
         });
 }
 

@@ -101,11 +101,6 @@ ElementType fromOrt(ONNXTensorElementDataType type)
         " of ONNX, which no artifact has; export it again with refinemask-export");
 }
 
-std::size_t byteSize(ElementType type)
-{
-    return type == ElementType::kInt64 ? 8 : type == ElementType::kFloat32 ? 4 : 1;
-}
-
 class OnnxRuntimeBackend : public Backend
 {
 public:
@@ -223,14 +218,12 @@ private:
 
     Handle<OrtValue> borrow(Tensor const& tensor) const
     {
-        auto const bytes
-            = static_cast<std::size_t>(elementCount(tensor.shape)) * byteSize(tensor.type);
         return mApi->make(mOrt.ReleaseValue,
             [&](OrtValue** made)
             {
                 return mOrt.CreateTensorWithDataAsOrtValue(mMemory.get(),
-                    const_cast<void*>(tensor.data), bytes, tensor.shape.data(), tensor.shape.size(),
-                    toOrt(tensor.type), made);
+                    const_cast<void*>(tensor.data), byteSize(tensor), tensor.shape.data(),
+                    tensor.shape.size(), toOrt(tensor.type), made);
             });
     }
 

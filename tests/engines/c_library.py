@@ -235,10 +235,15 @@ def predict_options(**values: object) -> PredictOptions:
 
 def runtime_library(runtime: str) -> str:
     """Return the path of the shared library of a runtime, in its Python package."""
-    spec = importlib.util.find_spec(runtime)
+    package, pattern = {
+        "onnxruntime": ("onnxruntime", "capi/libonnxruntime.so*"),
+        "openvino": ("openvino", "libs/libopenvino_c.so*"),
+        "tensorrt": ("tensorrt_libs", "libnvinfer.so.*"),
+        "tensorrt_rtx": ("tensorrt_rtx_libs", "libtensorrt_rtx.so.*"),
+    }[runtime]
+    spec = importlib.util.find_spec(package)
     assert spec is not None and spec.origin is not None
-    patterns = {"onnxruntime": "capi/libonnxruntime.so*", "openvino": "libs/libopenvino_c.so*"}
-    (path,) = Path(spec.origin).parent.glob(patterns[runtime])
+    (path,) = Path(spec.origin).parent.glob(pattern)
     return str(path)
 
 

@@ -21,6 +21,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.inference import native
 from refinemask.inference.outputs import flat_outputs
 from refinemask.inference.processing import prepare
+from tests.engines.c_library import Library, array, view
 from tests.export.small import assert_parity, calibrated, photo, sampled_as
 from tests.gpu.runner import RTX_CAPABILITIES
 from tests.tensorrt.artifacts import write_artifact
@@ -66,6 +67,26 @@ def test_an_engine_gives_the_numbers_of_the_model(flavour, model, tmp_path, form
     assert_parity(sampled, images, SIZES, again)
     with pytest.raises(RefineMaskError, match="build it again with --min-shapes or --max-shapes"):
         engine.run(np.zeros((3, 64, 64, 3), np.uint8), np.array([[64, 64]] * 3))
+
+
+def test_the_c_interface_gives_the_numbers_of_python(flavour, model, tmp_path):
+    native.require("runtime", "this test")
+    artifact = write_artifact(model, "fused", tmp_path / "model.onnx")
+    path = tmp_path / "model.engine"
+    build_artifact(artifact, path, BuildOptions(flavour.name, max_shapes=MAX_SHAPES))
+    library, image = Library(), np.ascontiguousarray(photo(224, 288, 0))
+    expected = engines.open(path, flavour.name, "cuda").predict(image, masks="probs")
+    with library.opened(path, runtime=flavour.name, device="cuda") as engine:
+        images = [view(image)] * 5  # more than the profile has in a batch
+        with library.predicted(engine, images, masks="probs") as found:
+            for one in found:
+                assert one.count == len(expected.scores) > 0
+                for name, values in (("boxes", expected.boxes), ("scores", expected.scores)):
+                    got = array(getattr(one, name), values.shape, np.float32)
+                    np.testing.assert_allclose(got, values, rtol=1e-5, atol=1e-4)
+                probs = np.asarray(expected.masks)
+                got = array(one.probs, probs.shape, np.float32)
+                np.testing.assert_allclose(got, probs, rtol=1e-5, atol=1e-4)
 
 
 def on_device(array: np.ndarray) -> torch.Tensor:

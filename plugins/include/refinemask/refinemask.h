@@ -73,22 +73,24 @@ extern "C"
 
     // --- Engines ---------------------------------------------------------------------------------
 
-    //! Runs one artifact.
+    //! Runs one artifact, or an engine that was built from one.
     typedef struct refinemask_engine refinemask_engine;
 
     typedef struct refinemask_engine_options
     {
         size_t struct_size;
-        //! "onnxruntime" or "openvino".
+        //! "onnxruntime" or "openvino" for artifacts; "tensorrt" or "tensorrt_rtx" for engines.
         char const* runtime;
-        //! "cpu"; with ONNX Runtime also "cuda" or "cuda:N".
+        //! "cpu"; with ONNX Runtime also "cuda" or "cuda:N". Engines run on "cuda" or "cuda:N",
+        //! and "cpu" means "cuda" for them.
         char const* device;
         //! Shared library of the runtime. If NULL: what the environment variable
-        //! REFINEMASK_ONNXRUNTIME or REFINEMASK_OPENVINO names, or else what the system finds by
-        //! the usual name.
+        //! REFINEMASK_ONNXRUNTIME, REFINEMASK_OPENVINO, REFINEMASK_TENSORRT or
+        //! REFINEMASK_TENSORRT_RTX names, or else what the system finds by the usual name.
         char const* runtime_library;
-        //! Shared library of our operators, for fused artifacts. If NULL: the one beside this
-        //! library, or in the folder that REFINEMASK_LIBRARY_DIR names.
+        //! Shared library of our operators, for fused artifacts, or of our plugins, for engines of
+        //! them. If NULL: the one beside this library, or in the folder that REFINEMASK_LIBRARY_DIR
+        //! names.
         char const* operator_library;
         //! CPU threads for one inference; 0 leaves the number to the runtime.
         int32_t threads;
@@ -97,7 +99,8 @@ extern "C"
 #define REFINEMASK_ENGINE_OPTIONS                                                                  \
     {sizeof(refinemask_engine_options), "onnxruntime", "cpu", NULL, NULL, 0}
 
-    //! Open an artifact that refinemask-export has written.
+    //! Open an artifact that refinemask-export has written, or an engine of TensorRT that
+    //! refinemask build has written, with its record beside it.
     //!
     //! \param path UTF-8.
     //! \param options NULL for those of REFINEMASK_ENGINE_OPTIONS.
@@ -123,10 +126,11 @@ extern "C"
         int64_t long_side;              //!< and this
         int64_t batch;                  //!< images of every batch, 0 if any number
         char const* metadata;           //!< all of it, as JSON
-        char const* sha256;             //!< of the file, up to its seal
+        char const* sha256;             //!< of the file, of an artifact up to its seal
     } refinemask_info;
 
-    //! Read what an artifact is, without a runtime; free it with refinemask_free().
+    //! Read what an artifact or an engine (.engine, .plan) is, without a runtime; free it with
+    //! refinemask_free().
     refinemask_status refinemask_read_info(char const* path, refinemask_info** info);
 
     //! Return what the artifact of an engine is, valid as long as the engine.

@@ -285,7 +285,7 @@ private:
 
 struct EngineOptions
 {
-    std::string runtime = "onnxruntime"; //!< or "openvino"
+    std::string runtime = "onnxruntime"; //!< or "openvino"; for engines one of TensorRT's
     std::string device = "cpu";
     std::string runtimeLibrary;  //!< "" for the usual places
     std::string operatorLibrary; //!< likewise
