@@ -20,10 +20,11 @@ enum class Severity : std::int32_t
 };
 
 thread_local std::string gError;
+thread_local bool gIsSilent = false;
 
 void receive(Severity severity, char const* message) noexcept
 {
-    if (severity > Severity::kWarning)
+    if (gIsSilent || severity > Severity::kWarning)
     {
         return;
     }
@@ -179,6 +180,16 @@ std::string takeTensorRtError()
 {
     std::string const error = std::exchange(gError, "");
     return error.empty() ? "" : " (" + error + ")";
+}
+
+TensorRtSilence::TensorRtSilence()
+{
+    gIsSilent = true;
+}
+
+TensorRtSilence::~TensorRtSilence()
+{
+    gIsSilent = false;
 }
 
 } // namespace refinemask::runtime

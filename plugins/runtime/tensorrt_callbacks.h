@@ -47,4 +47,15 @@ void* tensorRtLogger(Slots const& slots);
 //! parentheses after a space, or "".
 std::string takeTensorRtError();
 
+//! While it lives, what TensorRT logs in this thread is dropped: a question whose answer may be no.
+class TensorRtSilence
+{
+public:
+    TensorRtSilence();
+    ~TensorRtSilence();
+
+    TensorRtSilence(TensorRtSilence const&) = delete;
+    TensorRtSilence& operator=(TensorRtSilence const&) = delete;
+};
+
 } // namespace refinemask::runtime

@@ -122,11 +122,16 @@ void TensorRtLibrary::loadPlugins(std::string const& path) const
     static std::mutex mutex;
     std::lock_guard const lock(mutex);
     void* const registry = mLibrary.function<void*()>("getPluginRegistry")();
-    bool const isThere
-        = callSlot<void*>(registry, mSlots->registryFind, "BatchedNMS", "1", "refinemask")
-        != nullptr;
-    takeTensorRtError(); // that it was not there
-    if (!isThere && callSlot<void*>(registry, mSlots->registryLoad, path.c_str()) == nullptr)
+    {
+        TensorRtSilence const silence;
+        if (callSlot<void*>(registry, mSlots->registryFind, "BatchedNMS", "1", "refinemask")
+            != nullptr)
+        {
+            return;
+        }
+    }
+    takeTensorRtError();
+    if (callSlot<void*>(registry, mSlots->registryLoad, path.c_str()) == nullptr)
     {
         raise(REFINEMASK_RUNTIME_FAILED, mFlavour.title, " does not load the plugin library ", path,
             takeTensorRtError(), "; install that of this version of the package");

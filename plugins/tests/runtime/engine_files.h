@@ -53,8 +53,8 @@ inline std::string replaced(std::string text, std::string const& before, std::st
 }
 
 //! Return the record of an engine whose bytes are `words`, the first of which says its form.
-inline std::string recordOf(
-    std::string const& words, std::string const& runtime, std::string const& version)
+inline std::string recordOf(std::string const& words, std::string const& runtime,
+    std::string const& version, std::string const& plugins = "null")
 {
     bool const isGiven = words.rfind("masks", 0) == 0;
     std::string const metadata = std::string(R"({"schema_version": 2, "outputs": ")")
@@ -72,7 +72,8 @@ inline std::string recordOf(
         + R"(", "metadata": )" + metadata
         + R"(, "profile": {"shapes": {"images": [[1, 32, 32, 3], [1, 64, 64, 3], [2, 96, 96, 3]],
         "image_sizes": [[1, 2], [1, 2], [2, 2]]}, "values": {}}, "compute_capabilities": ["8.9"],
-        "plugins_sha256": null, "options": [], "schema_version": 1})";
+        "plugins_sha256": )"
+        + plugins + R"(, "options": [], "schema_version": 1})";
 }
 
 //! Write an engine and its record; return its path.

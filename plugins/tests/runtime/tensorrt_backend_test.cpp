@@ -359,6 +359,32 @@ TEST(driversAndGpusThatAreMissingAreSaid)
     CHECK(contains(none, "no CUDA-capable device is detected (CUDA_ERROR_NO_DEVICE)"));
 }
 
+TEST(pluginsAreLoadedOnceAndNothingIsLogged)
+{
+    Simulation const simulation;
+    int messages = 0;
+    refinemask_set_log(
+        [](refinemask_log_level, char const*, void* count)
+        {
+            ++*static_cast<int*>(count);
+        },
+        &messages, REFINEMASK_LOG_WARNING);
+    std::string const path = simulation.write("fused");
+    simulation.open(path); // leaves its logger behind
+    std::string const plugins = simulation.folder() / "plugins.so";
+    writeFile(plugins, "abc");
+    writeFile(path + ".json",
+        recordOf("fused", "tensorrt_rtx", "1.7.1.116",
+            "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\""));
+    for (int i = 0; i < 2; ++i)
+    {
+        Engine(path, "tensorrt_rtx", BackendOptions{"cuda", simulation.library(), plugins, 0});
+    }
+    refinemask_set_log(nullptr, nullptr, REFINEMASK_LOG_ERROR);
+    CHECK_EQUAL(find<decltype(simulated_plugin_loads)>("simulated_plugin_loads")(), 1);
+    CHECK_EQUAL(messages, 0);
+}
+
 TEST(predictionsEndEarly)
 {
     Simulation const simulation;

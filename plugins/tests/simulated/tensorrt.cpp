@@ -528,6 +528,7 @@ struct Runtime : Implementation
 };
 
 std::atomic<int> gPluginLoads{0};
+void* gLogger = nullptr; // of the last runtime
 
 struct Registry : Implementation
 {
@@ -541,6 +542,10 @@ struct Registry : Implementation
     {
         expect(std::strcmp(name, "BatchedNMS") == 0 && std::strcmp(version, "1") == 0
             && std::strcmp(space, "refinemask") == 0);
+        if (gPluginLoads == 0 && gLogger != nullptr)
+        {
+            logError(gLogger, "cannot find the plugin");
+        }
         return gPluginLoads > 0 ? self : nullptr;
     }
 
@@ -588,6 +593,7 @@ extern "C"
 
     void* createInferRuntime_INTERNAL(void* logger, std::int32_t version)
     {
+        gLogger = logger;
         return version == getInferLibVersion() ? Shell<Runtime>::make(new Runtime(logger))
                                                : nullptr;
     }
