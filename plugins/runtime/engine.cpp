@@ -1,12 +1,10 @@
 #include "runtime/engine.h"
 
 #include "image/resize.h"
-#include "runtime/engine_record.h"
 #include "runtime/error.h"
 #include "runtime/given_boxes.h"
 #include "runtime/log.h"
 #include "runtime/outputs.h"
-#include "runtime/tensorrt_interface.h"
 #include "runtime/threads.h"
 
 #include <algorithm>
@@ -14,7 +12,6 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 namespace refinemask::runtime
@@ -23,49 +20,6 @@ namespace
 {
 
 constexpr std::int64_t kChannels = 3;
-
-std::unique_ptr<Backend> openBackend(
-    Artifact const& artifact, std::string const& runtime, BackendOptions const& options)
-{
-#ifdef REFINEMASK_WITH_ONNXRUNTIME
-    if (runtime == "onnxruntime")
-    {
-        return openOnnxRuntime(artifact, options);
-    }
-#endif
-#ifdef REFINEMASK_OPENVINO_VERSION
-    if (runtime == "openvino")
-    {
-        return openOpenVino(artifact, options);
-    }
-#endif
-    static_cast<void>(options);
-    if (runtime == "onnxruntime" || runtime == "openvino")
-    {
-        raise(REFINEMASK_RUNTIME_MISSING, "this library was built without the headers of ", runtime,
-            ", which it needs to run ", artifact.path, "; build it where they are");
-    }
-    raise(REFINEMASK_INVALID_ARGUMENT, "unknown runtime ", runtime,
-        "; choose onnxruntime, openvino, tensorrt or tensorrt_rtx");
-}
-
-//! Throw an Error if a file is, by its name, not what a runtime runs.
-void checkKind(std::string const& path, std::string const& runtime, bool isOfTensorRt)
-{
-    if (!isOfTensorRt && isEnginePath(path))
-    {
-        raise(REFINEMASK_INVALID_ARGUMENT, path,
-            " is an engine of TensorRT; open it with the runtime tensorrt or tensorrt_rtx");
-    }
-    constexpr std::string_view kArtifact = ".onnx";
-    if (isOfTensorRt && path.size() > kArtifact.size()
-        && path.compare(path.size() - kArtifact.size(), kArtifact.size(), kArtifact) == 0)
-    {
-        raise(REFINEMASK_INVALID_ARGUMENT, path, " is an artifact, and the runtime ", runtime,
-            " runs engines; build its engine with: refinemask build ", path, " --runtime ", runtime,
-            " --output ", path.substr(0, path.size() - kArtifact.size()), ".engine");
-    }
-}
 
 //! Adds the time from its construction to its end.
 class Stopwatch
@@ -92,72 +46,13 @@ private:
 
 } // namespace
 
-Owned<refinemask_info> makeInfo(Artifact const& artifact)
-{
-    Metadata const& metadata = artifact.metadata;
-    std::vector<std::string> const words{metadata.preset, metadata.form, metadata.precision,
-        artifact.json, artifact.digest, metadata.outputs};
-    auto const classes = static_cast<std::int64_t>(metadata.classNames.size());
-    BlockBuilder builder;
-    auto const first = builder.add<refinemask_info>(1);
-    auto const ids = builder.add<std::int64_t>(classes);
-    Texts const names(builder, metadata.classNames);
-    Texts const texts(builder, words);
-    builder.allocate();
-
-    std::copy(metadata.categoryIds.begin(), metadata.categoryIds.end(), builder.at(ids));
-    char const* const* const written = texts.write(builder);
-    refinemask_info info{};
-    info.preset = written[0];
-    info.form = written[1];
-    info.precision = written[2];
-    info.metadata = written[3];
-    info.sha256 = written[4];
-    info.outputs = written[5];
-    info.class_count = classes;
-    info.class_names = names.write(builder);
-    info.category_ids = builder.at(ids);
-    info.max_detections = metadata.maxDetections;
-    info.short_side = metadata.limits.shortSide;
-    info.long_side = metadata.limits.longSide;
-    info.batch = metadata.limits.batch;
-    *builder.at(first) = info;
-    return builder.release(first);
-}
-
-Owned<refinemask_info> readInfo(std::string const& path)
-{
-    return makeInfo(isEnginePath(path) ? openEngine(path).engine : openArtifact(path));
-}
-
 Engine::Engine(std::string const& path, std::string const& runtime, BackendOptions const& options)
     : mPath(path)
+    , mModel(openModel(path, runtime, options))
+    , mRuntime(mModel.backend->description())
 {
-    bool const isOfTensorRt = findFlavour(runtime) != nullptr;
-    checkKind(path, runtime, isOfTensorRt);
-    EngineRecord opened{};
-    if (isOfTensorRt)
-    {
-        opened = openEngine(path);
-    }
-    else
-    {
-        opened.engine = openArtifact(path);
-    }
-    mMetadata = opened.engine.metadata;
-    mInfo = makeInfo(opened.engine);
-    try
-    {
-        mBackend = isOfTensorRt ? openTensorRt(std::move(opened), runtime, options)
-                                : openBackend(opened.engine, runtime, options);
-    }
-    catch (Error const& error)
-    {
-        raise(error.status(), "cannot open ", path, ": ", error.what());
-    }
-    mRuntime = mBackend->description();
-    log(REFINEMASK_LOG_INFO, "opened ", path, " (", mMetadata.form, ", ", mMetadata.precision,
-        ") in ", mRuntime);
+    log(REFINEMASK_LOG_INFO, "opened ", path, " (", mModel.metadata.form, ", ",
+        mModel.metadata.precision, ") in ", mRuntime);
 }
 
 PreparedSize Engine::preparedSize(ImageView const& image) const
@@ -174,7 +69,7 @@ void Engine::prepare(ImageView const& image, PreparedSize const& size, std::uint
 
 PrepareOptions Engine::prepareOptions() const
 {
-    InputLimits const& limits = mMetadata.limits;
+    InputLimits const& limits = mModel.metadata.limits;
     return PrepareOptions{
         limits.shortSide, limits.longSide, limits.divisor, limits.height, limits.width};
 }
@@ -190,8 +85,8 @@ std::vector<Owned<refinemask_detections>> Engine::predict(
         sizes.push_back(preparedSize(image));
         groups[{sizes.back().paddedHeight, sizes.back().paddedWidth}].push_back(sizes.size() - 1);
     }
-    std::int64_t const fixed = mMetadata.limits.batch;
-    auto const most = static_cast<std::size_t>(fixed > 0 ? fixed : mBackend->largestBatch());
+    std::int64_t const fixed = mModel.metadata.limits.batch;
+    auto const most = static_cast<std::size_t>(fixed > 0 ? fixed : mModel.backend->largestBatch());
     std::vector<Owned<refinemask_detections>> found(images.size());
     for (auto const& [size, indices] : groups)
     {
@@ -226,7 +121,7 @@ Engine::Batch Engine::makeBatch(std::vector<ImageView> const& images,
     std::vector<PreparedSize> const& sizes, std::vector<std::size_t> const& indices) const
 {
     PreparedSize const& one = sizes[indices.front()];
-    std::int64_t const fixed = mMetadata.limits.batch;
+    std::int64_t const fixed = mModel.metadata.limits.batch;
     Batch batch{fixed > 0 ? fixed : static_cast<std::int64_t>(indices.size()), one.paddedHeight,
         one.paddedWidth, {}, {}};
     std::int64_t const bytes = kChannels * batch.height * batch.width;
@@ -255,9 +150,10 @@ void Engine::runBatch(std::vector<ImageView> const& images, std::vector<Prepared
     Batch const batch = makeBatch(images, sizes, indices);
     watch.emplace(options.times.inference);
     Outputs const outputs
-        = mBackend->run(batch.inputs(), outputNames(mMetadata.form), options.stop);
+        = mModel.backend->run(batch.inputs(), outputNames(mModel.metadata.form), options.stop);
     watch.emplace(options.times.postprocess);
-    auto const split = splitOutputs(outputs, mMetadata, batch.length, batch.height, batch.width);
+    auto const split
+        = splitOutputs(outputs, mModel.metadata, batch.length, batch.height, batch.width);
     for (std::size_t i = 0; i < indices.size(); ++i)
     {
         ImageView const& image = images[indices[i]];
@@ -267,8 +163,9 @@ void Engine::runBatch(std::vector<ImageView> const& images, std::vector<Prepared
             warnTruncated();
         }
         found[indices[i]] = makeDetections(split[i],
-            ImageScale{image.height, image.width, size.scaleX, size.scaleY}, mMetadata.classNames,
-            options.masks, options.scoreThreshold, options.maxDetections);
+            ImageScale{image.height, image.width, size.scaleX, size.scaleY},
+            mModel.metadata.classNames, options.masks, options.scoreThreshold,
+            options.maxDetections);
     }
 }
 
@@ -280,13 +177,13 @@ Owned<refinemask_detections> Engine::segment(
     std::optional<Stopwatch> watch(options.times.preprocess);
     PreparedSize const size = preparedSize(image);
     GivenBoxes const given = readBoxes(boxes, image.height, image.width, size,
-        static_cast<std::int64_t>(mMetadata.classNames.size()));
+        static_cast<std::int64_t>(mModel.metadata.classNames.size()));
     Batch const batch = makeBatch({image}, {size}, {0});
     std::vector<Tensor> inputs = batch.inputs();
     inputs.push_back({"rois", ElementType::kFloat32, Shape{given.count(), 5}, given.rois.data()});
     inputs.push_back({"labels", ElementType::kInt64, Shape{given.count()}, given.labels.data()});
     watch.emplace(options.times.inference);
-    Outputs const outputs = mBackend->run(inputs, {"masks"}, options.stop);
+    Outputs const outputs = mModel.backend->run(inputs, {"masks"}, options.stop);
     watch.emplace(options.times.postprocess);
     RawDetections raw = givenMasks(outputs, given.count());
     std::int64_t const area = raw.maskSize * raw.maskSize;
@@ -303,7 +200,7 @@ Owned<refinemask_detections> Engine::segment(
     raw.labels = given.labels.data();
     raw.masks = masks.data();
     return makeDetections(raw, ImageScale{image.height, image.width, 1.0F, 1.0F},
-        mMetadata.classNames, options.masks, std::numeric_limits<float>::lowest(), -1);
+        mModel.metadata.classNames, options.masks, std::numeric_limits<float>::lowest(), -1);
 }
 
 void Engine::warmUp(ImageView const& image) const
@@ -311,7 +208,7 @@ void Engine::warmUp(ImageView const& image) const
     StopSignal const never(nullptr, std::nullopt);
     refinemask_times times{};
     PredictOptions const options{REFINEMASK_MASKS_NONE, 0.0F, 0, never, times};
-    if (mMetadata.outputs == "masks")
+    if (mModel.metadata.outputs == "masks")
     {
         float const corners[]
             = {0.0F, 0.0F, static_cast<float>(image.width), static_cast<float>(image.height)};
@@ -326,13 +223,14 @@ void Engine::warmUp(ImageView const& image) const
 
 void Engine::require(char const* outputs) const
 {
-    if (mMetadata.outputs != outputs)
+    if (mModel.metadata.outputs != outputs)
     {
         raise(REFINEMASK_INVALID_ARGUMENT, mPath,
-            mMetadata.outputs == "masks" ? " takes the boxes of a detector and detects nothing "
-                                           "itself: use it with refinemask_segment()"
-                                         : " detects objects and takes no boxes: use it with "
-                                           "refinemask_predict()",
+            mModel.metadata.outputs == "masks"
+                ? " takes the boxes of a detector and detects nothing "
+                  "itself: use it with refinemask_segment()"
+                : " detects objects and takes no boxes: use it with "
+                  "refinemask_predict()",
             ", or export its model with --outputs ", outputs);
     }
 }

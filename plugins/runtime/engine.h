@@ -3,9 +3,8 @@
 
 #include "image/image.h"
 #include "image/prepare.h"
-#include "runtime/backend.h"
-#include "runtime/block.h"
 #include "runtime/detections.h"
+#include "runtime/opening.h"
 
 #include <atomic>
 
@@ -22,22 +21,16 @@ struct PredictOptions
     refinemask_times& times; //!< to which the times are added
 };
 
-//! Return what an artifact is as a block of the C interface.
-Owned<refinemask_info> makeInfo(Artifact const& artifact);
-
-//! Read what an artifact or an engine is, without a runtime; throws an Error.
-Owned<refinemask_info> readInfo(std::string const& path);
-
 //! Safe to use from several threads.
 class Engine
 {
 public:
-    //! Throws an Error, see openArtifact(), openEngine() and backend.h.
+    //! Throws an Error, see openModel().
     Engine(std::string const& path, std::string const& runtime, BackendOptions const& options);
 
     refinemask_info const& info() const
     {
-        return *mInfo;
+        return *mModel.info;
     }
 
     std::string const& runtime() const
@@ -82,9 +75,7 @@ private:
     PrepareOptions prepareOptions() const;
 
     std::string mPath;
-    Metadata mMetadata;
-    Owned<refinemask_info> mInfo;
-    std::unique_ptr<Backend> mBackend;
+    OpenedModel mModel;
     std::string mRuntime;
     mutable std::atomic_flag mHasWarned = ATOMIC_FLAG_INIT;
 };
