@@ -43,9 +43,11 @@ def compile_model(model: "Detector", source: str) -> "Detector":
         RefineMaskError: it cannot be compiled, for example because there is no C++ compiler.
     """
     from refinemask.models.fold_norms import fold_norms
+    from refinemask.models.shared_copy import shared_copy
 
     check_compiler()
-    compiled = fold_norms(model)
+    compiled = shared_copy(model)
+    fold_norms(compiled)
     features = torch.compile(compiled.features)
 
     def features_of_any_size(images: Tensor) -> list[Tensor]:

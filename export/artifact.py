@@ -94,6 +94,8 @@ def export_model(
                 width=width,
                 sampling_ratio=options.sampling_ratio,
                 outputs=options.outputs,
+                optimize=options.optimize,
+                report=lambda rewrite: say(str(rewrite)),
             )
             artifact = _Artifact(file, graph.SerializeToString())
             artifact.finish(metadata)

@@ -21,7 +21,6 @@ from refinemask.export.layers import MODULES
 from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
 from refinemask.models import Detector
 from refinemask.models.detector import normalise
-from refinemask.models.fold_norms import fold_norms
 
 # With fewer, P6 has one cell, to which torch.export would specialise. Nothing in the ONNX graph
 # depends on this bound: it holds for images of 32 x 32.
@@ -44,7 +43,7 @@ def capture(
     """Trace the model by the input contract of artifacts; our operators stay whole.
 
     Args:
-        model: what is traced; it is put in evaluation mode.
+        model: what is traced, in evaluation mode.
         normalized_input: take float32 normalised (B, 3, H, W) instead of uint8 (B, H, W, 3).
         batch: number of images; None keeps it dynamic, as for the other two.
         height: padded height in pixels.
@@ -83,7 +82,7 @@ def capture(
     graph = _Detect if outputs == "detections" else _Segment
     with torch.no_grad():
         program = torch.export.export(
-            graph(fold_norms(model), detect, normalized_input, row_axis),
+            graph(model, detect, normalized_input, row_axis),
             tuple(values.to(model.device) for values in inputs.values()),
             dynamic_shapes=dynamic,
             preserve_module_call_signature=tuple(f"detector.{name}" for name in MODULES),

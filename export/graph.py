@@ -1,6 +1,6 @@
 """Turn a detector into an ONNX graph that keeps the contract of artifacts (architecture 5)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import onnx
 import onnx_ir as ir
@@ -14,6 +14,8 @@ from refinemask.export.forms.form import Shape
 from refinemask.export.forms.portable.operators import OPSET
 from refinemask.export.functional import make_functional
 from refinemask.export.layers import name_values, traced_layers
+from refinemask.export.options import Optimize
+from refinemask.export.passes import Rewrite, rewritten
 from refinemask.export.sampling import fixed_sampling_ratio, with_sampling_ratio
 from refinemask.export.simplify import simplify
 from refinemask.models import Detector
@@ -29,6 +31,8 @@ def export_graph(
     width: int | None = None,
     sampling_ratio: int | None = None,
     outputs: OutputKind = "detections",
+    optimize: Optimize = "all",
+    report: Callable[[Rewrite], None] = lambda rewrite: None,
 ) -> onnx.ModelProto:
     """Export the graph of a model, without metadata.
 
@@ -45,6 +49,8 @@ def export_graph(
         sampling_ratio: samples of RoIAlign per bin and axis, where those of the model adapt to the
             RoI. Only the static form may have, and needs, a fixed number; None is 2 there.
         outputs: what the graph returns.
+        optimize: "all" makes the model cheaper first, see `passes`; "none" only folds its norms.
+        report: called with what each rewrite has done.
 
     Returns:
         A graph from images and image_sizes to boxes (N, 4), scores (N,), labels (N,), image_index
@@ -59,6 +65,9 @@ def export_graph(
     if form not in FORMS:
         raise RefineMaskError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
     model = with_sampling_ratio(model, fixed_sampling_ratio(form, sampling_ratio))
+    model, rewrites = rewritten(model, optimize, normalized_input)
+    for rewrite in rewrites:
+        report(rewrite)
     batch_dim, height_dim, width_dim = batch or "batch", height or "height", width or "width"
     pixels: Shape = (batch_dim, height_dim, width_dim, 3)
     if normalized_input:
@@ -100,7 +109,7 @@ def _serialise(model: ir.Model) -> onnx.ModelProto:
     """Return the graph as a checked message without the exporter's debugging notes.
 
     These hold names and paths of source files, and the shapes of inner values in symbols of the
-    tracing, which every runtime infers again.
+    tracing, which runtimes infer again but for the numbers of RoIs.
     """
     graph = model.graph
     graph.name = "refinemask"
@@ -114,6 +123,24 @@ def _serialise(model: ir.Model) -> onnx.ModelProto:
     model.metadata_props.clear()
     graph.metadata_props.clear()
     proto = ir.to_proto(model)
-    del proto.graph.value_info[:]
+    _keep_numbers_of_rois(proto.graph)
     onnx.checker.check_model(proto, full_check=True)
     return proto
+
+
+def _keep_numbers_of_rois(graph: onnx.GraphProto) -> None:
+    """Drop all shapes but those of maps of a known size, whose numbers are called rois_1 and so on.
+
+    Where ONNX Runtime (1.31) cannot tell that summands are equally many, it may add them in a way
+    that fails if there are none.
+    """
+    kept, numbers = [], dict[str, str]()
+    for info in graph.value_info:
+        sides = info.type.tensor_type.shape.dim
+        if len(sides) != 4 or not all(side.HasField("dim_value") for side in sides[1:]):
+            continue
+        if symbol := sides[0].dim_param:
+            sides[0].dim_param = numbers.setdefault(symbol, f"rois_{len(numbers) + 1}")
+            kept.append(info)
+    del graph.value_info[:]
+    graph.value_info.extend(kept)

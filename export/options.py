@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from refinemask.configs.options import Option, check_options
 from refinemask.configs.output_kinds import OutputKind
@@ -11,6 +11,7 @@ from refinemask.errors import WrongUsage
 from refinemask.inference.metadata import MAX_SAMPLING_RATIO
 from refinemask.inference.sizes import DIVISOR, MAX_BATCH, MAX_SIDE, MIN_SIDE
 
+Optimize = Literal["all", "none"]
 _FORMS = tuple(dict.fromkeys(form for runtime in RUNTIMES.values() for form in runtime.forms))
 _PADDED = Option(min=MIN_SIDE, max=MAX_SIDE, multiple_of=DIVISOR)
 
@@ -29,6 +30,9 @@ class ExportOptions:
     sampling_ratio: Annotated[int | None, Option(min=1, max=MAX_SAMPLING_RATIO)] = None
     """Of the static form: samples of RoIAlign per bin and axis, where those of the model adapt to
     the size of a box; default: 2."""
+    optimize: Optimize = "all"
+    """all: make the model cheaper by rewrites that change its numbers by rounding only. none:
+    export it as it is."""
     batch: Annotated[int | None, Option(min=1, max=MAX_BATCH)] = None
     """Fixed batch size; default: dynamic."""
     height: Annotated[int | None, _PADDED] = None

@@ -1,5 +1,6 @@
 """How large a model is and how much it computes, without running it."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from refinemask.configs.config import ModelConfig
 from refinemask.models import Detector, build_model
+from refinemask.models.fpn import STRIDES
 from refinemask.models.refine_mask_head import STAGE_SIZES
 
 Counts = dict[str, int]
@@ -56,6 +58,21 @@ def multiply_adds(
     _, mask = _count(lambda: mask_head(features, _rois(rois), labels))
     totals = (counts["Global"] for counts in (backbone, fpn, rpn, box, mask))
     return dict(zip(PARTS, totals, strict=True)), _inside(mask_head, mask)
+
+
+def mask_head_multiply_adds(
+    model: Detector, rois: int = 100, height: int = 800, width: int = 1344
+) -> int:
+    """Count those of a model's mask head for one image, see `multiply_adds`."""
+    head = copy.deepcopy(model.roi_head.mask_head).to("meta", torch.float32)
+    channels = model.config.fpn_channels
+    features = [
+        torch.empty(1, channels, height // stride, width // stride, device="meta")
+        for stride in STRIDES
+    ]
+    labels = torch.empty(rois, dtype=torch.int64, device="meta")
+    _, counts = _count(lambda: head(features, _rois(rois), labels))
+    return counts["Global"]
 
 
 def _count(compute: Callable[[], Any]) -> tuple[Any, Counts]:

@@ -213,11 +213,18 @@ def make_rois(image_index: Tensor, boxes: Tensor) -> Tensor:
     return torch.cat((image_index[:, None].to(boxes.dtype), boxes), 1)
 
 
+UNIT_STD = (1.0, 1.0, 1.0)
+"""Of pixels that are not divided by anything."""
+
+
 def normalise(images: Tensor, image_sizes: Tensor, config: InputConfig) -> Tensor:
     """Normalise uint8 RGB (B, H, W, 3) to float32 (B, 3, H, W), zero outside the valid area."""
     mean = torch.tensor(config.mean, device=images.device)
     std = torch.tensor(config.std, device=images.device)
-    x = ((images.float() - mean) / std).permute(0, 3, 1, 2)
+    x = images.float() - mean
+    if config.std != UNIT_STD:
+        x = x / std
+    x = x.permute(0, 3, 1, 2)
     rows = torch.arange(images.shape[1], device=images.device) < image_sizes[:, :1]
     columns = torch.arange(images.shape[2], device=images.device) < image_sizes[:, 1:]
     valid = rows[:, None, :, None] & columns[:, None, None, :]

@@ -18,18 +18,18 @@ from torchvision.ops import FrozenBatchNorm2d
 from refinemask.models.detector import Detector
 
 
-def fold_norms(model: Detector) -> Detector:
-    """Return a copy of a model in evaluation mode, without the norms that follow a convolution.
+def fold_norms(model: Detector) -> int:
+    """Rewrite a model in evaluation mode in place; return how many norms were folded.
 
-    The copy shares all other parameters with the model.
+    The convolutions get parameters of their own, which no copy of the model shares.
     """
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    folded = copy.deepcopy(model, shared).eval()
-    for module in folded.modules():
+    folded = 0
+    for module in model.modules():
         for (conv_name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
             # Registered in the order in which they are called, in both backbones.
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
                 exact = copy.deepcopy(conv).double(), copy.deepcopy(norm).double()
                 setattr(module, conv_name, fuse_conv_bn_eval(*exact).float())  # rounded once
                 setattr(module, norm_name, nn.Identity())
+                folded += 1
     return folded

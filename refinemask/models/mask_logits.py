@@ -18,8 +18,9 @@ def class_logits(features: Tensor, classifier: nn.Conv2d, labels: Tensor) -> Ten
     Returns:
         (K, 1, S, S).
     """
-    assert classifier.bias is not None
     rows = labels.clamp(max=classifier.out_channels - 1)
     weight = classifier.weight.flatten(1)[rows].unsqueeze(1)
-    logits = torch.bmm(weight, features.flatten(2)) + classifier.bias[rows][:, None, None]
+    logits = torch.bmm(weight, features.flatten(2))
+    if classifier.bias is not None:
+        logits = logits + classifier.bias[rows][:, None, None]
     return logits.unflatten(2, features.shape[2:])

@@ -115,13 +115,32 @@ class RefineMaskHead(nn.Module):
 
         def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
             instance = self.instance_convs(instance)
-            stage_logits = []
-            for stage, features in zip(self.stages, fine, strict=True):
-                logits, instance = stage(instance, features, semantic_probs, rois, labels)
-                stage_logits.append(logits)
-            return [*stage_logits, class_logits(instance, self.final_instance_logits, labels)]
+            return self.stage_logits(instance, fine, semantic_probs, rois, labels)
 
         return RefineMaskOutput(in_chunks(predict, instance, rois, labels), semantic_logits)
+
+    def stage_logits(
+        self,
+        instance: Tensor,
+        fine: Sequence[Tensor],
+        semantic_probs: Tensor,
+        rois: Tensor,
+        labels: Tensor,
+    ) -> list[Tensor]:
+        """Return the logits of all stages.
+
+        Args:
+            instance: (K, C, 14, 14) features.
+            fine: (B, C_s, H / 4, W / 4) for each stage, see `fine_maps`.
+            semantic_probs: (B, 1, H / 4, W / 4).
+            rois: float32 (K, 5).
+            labels: int64 (K,).
+        """
+        stage_logits = []
+        for stage, features in zip(self.stages, fine, strict=True):
+            logits, instance = stage(instance, features, semantic_probs, rois, labels)
+            stage_logits.append(logits)
+        return [*stage_logits, class_logits(instance, self.final_instance_logits, labels)]
 
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
         """Return the refined mask logits (K, 1, 112, 112); arguments as in `forward`."""
