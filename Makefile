@@ -106,6 +106,7 @@ sanitize: $(INSTALLED)
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		ASAN_OPTIONS=detect_leaks=0 REFINEMASK_LIBRARY_DIR=build/asan/lib \
 		$(PYTEST) tests/plugins tests/inference/test_native.py \
+		tests/inference/test_native_preparing.py \
 		--deselect tests/inference/test_native.py::test_memory_of_run_lengths
 
 fuzz: $(INSTALLED)
