@@ -1,11 +1,14 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.shared_files import shared_in
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,6 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "openvino" in item.name:
                 item.add_marker(skip)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what the processes of the run shared: after a failure, too, when pytest keeps more."""
+    if not hasattr(session.config, "workerinput"):  # not in the processes of pytest-xdist
+        base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        shutil.rmtree(shared_in(base), ignore_errors=True)
 
 
 def shared_folder() -> Path:

@@ -11,22 +11,11 @@ import pytest
 from refinemask import engines
 from refinemask.configs.presets import maskrcnn_small, refinemask_small
 from refinemask.engines import Engine
-from refinemask.export import artifact, export_graph, export_model
-from refinemask.export.options import ExportOptions
-from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.models import Detector
-from tests.export.graphs import TARGETS, Load, copied, load
+from tests.export.graphs import TARGETS, Load, load
+from tests.export.shared_artifacts import Exported, small_artifact, small_fused_graph
 from tests.export.small import calibrated, limited_as, sampled_as
 from tests.plugins.hosts import HOSTS
-
-
-class Exported(NamedTuple):
-    """An artifact, and what the export returned and said."""
-
-    path: Path
-    metadata: ArtifactMetadata
-    lines: tuple[str, ...]
-
 
 _STATIC_IN_EVERY_RUN = (
     "test_verify_compares_every_image",
@@ -101,14 +90,14 @@ def maskrcnn() -> Detector:
 
 
 @pytest.fixture(scope="session")
-def fused_graph(model: Detector) -> onnx.ModelProto:
+def fused_graph(tmp_path_factory: pytest.TempPathFactory) -> onnx.ModelProto:
     """Return the fused graph of that model, for which no library is needed."""
-    return export_graph(model, form="fused")
+    return small_fused_graph(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
 def exported_as(
-    model: Detector, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Callable[[str], Exported]:
     """Return a function that exports that model in a form, once, with everything dynamic.
 
@@ -117,21 +106,9 @@ def exported_as(
 
     @cache
     def export(form: str) -> Exported:
-        path = tmp_path_factory.mktemp(form) / "model.onnx"
-        lines: list[str] = []
-        with pytest.MonkeyPatch.context() as patch:
-            if form == "fused":
-                request.getfixturevalue("operators")
-                graph = request.getfixturevalue("fused_graph")
-                patch.setattr(artifact, "export_graph", lambda model, **options: copied(graph))
-            metadata = export_model(
-                limited_as(model, form),
-                path,
-                ExportOptions(form=form),
-                weights="synthetic",
-                progress=lines.append,
-            )
-        return Exported(path, metadata, tuple(lines))
+        if form == "fused":
+            request.getfixturevalue("operators")
+        return small_artifact(tmp_path_factory.getbasetemp(), form)
 
     return export
 

@@ -29,8 +29,7 @@ from refinemask.inference.padded_outputs import PaddedOutputs
 from refinemask.inference.processing import prepare
 from tests.artifact_bytes import make_metadata, model_bytes
 from tests.conftest import ROOT
-from tests.export.small import limited_as, photo
-from tests.tensorrt.artifacts import write_artifact
+from tests.export.small import photo
 
 PLUGINS = ROOT / "plugins"
 FRAME = (180, 256)
@@ -42,10 +41,9 @@ TYPES = {"float32": 0, "int32": 3}
 
 
 @pytest.fixture(scope="module")
-def static(model, tmp_path_factory) -> Artifact:
+def static(exported_as) -> Artifact:
     pytest.importorskip("onnxruntime")
-    path = tmp_path_factory.mktemp("static") / "model.onnx"
-    return write_artifact(limited_as(model, "static"), "static", path)
+    return Artifact.open(exported_as("static").path)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import pytest
 from refinemask import engines
 from refinemask.checkpoints import load_model
 from refinemask.errors import RefineMaskError
-from refinemask.export import export_model, subjects, verify
-from refinemask.export.options import ExportOptions
+from refinemask.export import subjects, verify
 from refinemask.export.parity import check_decision, summarise
 from tests.artifact_bytes import sealed
 from tests.export.graphs import copied
 from tests.export.mutations import FUSED, OF_CLASSES, PORTABLE
+from tests.export.shared_artifacts import trained_artifact
 from tests.export.small import sampled_as
 from tests.export.static_mutations import STATIC
 
@@ -53,8 +53,8 @@ def subject(tmp_path_factory, request):
             model = request.getfixturevalue("model")
             path = request.getfixturevalue("exported_as")(form).path
         else:
-            model, path = load_model("refinemask_small"), tmp_path_factory.mktemp(form) / "m.onnx"
-            export_model(model, path, ExportOptions(form=form))
+            model = load_model("refinemask_small")
+            path = trained_artifact(tmp_path_factory.getbasetemp(), form).path
         images = subjects.default_subjects(sampled_as(model, form), engines.open(path))
         return Subject(onnx.load(path), list(images))
 
