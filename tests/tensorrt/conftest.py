@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from refinemask.checkpoints import synthetic_model
+from refinemask.configs.presets import preset
 from refinemask.inference import native
+from refinemask.inference.artifact import Artifact
+from tests.shared_files import made_once
+from tests.tensorrt.artifacts import write_artifact
 from tests.tensorrt.simulation import Simulation
 
 
@@ -23,6 +28,17 @@ def rtx_plugins(plugin_library: Path) -> list[Path]:
     """Return the plugin libraries for builds with TensorRT-RTX, where it is installed."""
     require_rtx()
     return [plugin_library]
+
+
+@pytest.fixture(scope="session")
+def artifact(rtx_plugins: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """Return a small Mask R-CNN of the form fused, which tests only read."""
+
+    def export(folder: Path) -> None:
+        write_artifact(synthetic_model(preset("maskrcnn_small")), "fused", folder / "model.onnx")
+
+    folder, _ = made_once(tmp_path_factory.getbasetemp(), "maskrcnn-small-fused", export)
+    return Artifact.open(folder / "model.onnx")
 
 
 @pytest.fixture

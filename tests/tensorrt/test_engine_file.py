@@ -1,15 +1,8 @@
 """Engines with their records: built by the command, and refused where they do not fit."""
 
 import dataclasses
-import fcntl
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +10,18 @@ import numpy as np
 import pytest
 
 from refinemask import engines
-from refinemask.checkpoints import synthetic_model
-from refinemask.configs.presets import preset
 from refinemask.engines.tensorrt.build_lock import log_path
-from refinemask.engines.tensorrt.cache import cached_engine, engine_path
-from refinemask.engines.tensorrt.engine_file import build_artifact, make_profile
-from refinemask.engines.tensorrt.flavours import TENSORRT_RTX
-from refinemask.engines.tensorrt.options import BuildOptions, read_pools, read_shapes
-from refinemask.engines.tensorrt.profile import default_profile
+from refinemask.engines.tensorrt.options import BuildOptions
 from refinemask.engines.tensorrt.record import EngineRecord, check_gpu, check_host, read_record
 from refinemask.errors import RefineMaskError
-from refinemask.inference.artifact import Artifact
 from refinemask.inference.images import save_image
-from refinemask.inference.metadata import InputLimits, sidecar_path
-from tests.artifact_bytes import make_metadata, model_bytes
+from refinemask.inference.metadata import sidecar_path
+from tests.artifact_bytes import model_bytes
 from tests.cli.program import invoke
-from tests.tensorrt.artifacts import write_artifact
 
 pytestmark = pytest.mark.tensorrt
 
 RTX = BuildOptions("tensorrt_rtx")
-
-
-@pytest.fixture(scope="module")
-def artifact(rtx_plugins, tmp_path_factory):
-    """Return a small Mask R-CNN of the form fused."""
-    model = synthetic_model(preset("maskrcnn_small"))
-    return write_artifact(model, "fused", tmp_path_factory.mktemp("fused") / "model.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -224,204 +202,3 @@ def test_shapes_outside_the_profile(engine):
         profile.check("images", (3, 64, 64, 3))
     with pytest.raises(RefineMaskError, match="--max-shapes"):
         profile.check("images", (64, 64, 3))
-
-
-def test_one_build_at_a_time(artifact, tmp_path):
-    output = tmp_path / "model.engine"
-    with log_path(output).open("wb") as log:
-        fcntl.flock(log, fcntl.LOCK_EX)
-        with pytest.raises(RefineMaskError, match=r"another process is building .*model.engine"):
-            build_artifact(artifact, output, RTX)
-    assert [path.name for path in tmp_path.iterdir()] == ["model.engine.log"]
-
-
-def test_ctrl_c_ends_a_build(artifact, tmp_path):
-    """Nothing is half-written, and the process that built is gone."""
-    command = [sys.executable, "-m", "refinemask", "build", str(artifact.path)]
-    command += ["--runtime", "tensorrt_rtx", "--output", str(tmp_path / "model.engine")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        child = _first_child(program.pid)
-        program.send_signal(signal.SIGINT)
-        _, errors = program.communicate(timeout=60)
-    assert program.returncode == 130
-    assert "interrupted" in errors
-    assert _ends(child)
-    assert {path.name for path in tmp_path.iterdir()} <= {"model.engine.log"}
-
-
-def _first_child(process: int) -> int:
-    """Wait until a process has started another, and return that."""
-    children = Path(f"/proc/{process}/task/{process}/children")
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        started = children.read_text(encoding="ascii").split()
-        if started:
-            return int(started[0])
-        time.sleep(0.02)
-    raise AssertionError("no process was started")
-
-
-def test_a_build_that_fails_leaves_what_was_there(artifact, tmp_path):
-    output = tmp_path / "model.engine"
-    output.write_bytes(b"an engine")
-    sidecar_path(output).write_text("its record")
-    options = BuildOptions("tensorrt_rtx", compute_capabilities=("9.0",))
-    with pytest.raises(RefineMaskError, match=r"9\.0 is none of 7\.5, 8\.0, 8\.6, 8\.9, 12"):
-        build_artifact(artifact, output, options)
-    with pytest.raises(RefineMaskError, match="there is no GPU cuda:1"):
-        build_artifact(artifact, output, RTX, gpu=1)
-    assert output.read_bytes() == b"an engine"
-    assert sidecar_path(output).read_text() == "its record"
-
-
-def test_memory_runs_out(artifact, tmp_path):
-    """The system ends the process that takes most: an error with advice, not a mere signal."""
-    command = [sys.executable, "-m", "refinemask", "build", str(artifact.path)]
-    command += ["--runtime", "tensorrt_rtx", "--output", str(tmp_path / "model.engine")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        os.kill(_first_child(program.pid), signal.SIGKILL)
-        _, errors = program.communicate(timeout=60)
-    assert program.returncode == 1
-    assert "TensorRT-RTX could not build" in errors
-    assert "ended by SIGKILL" in errors
-    assert "memory ran out: use smaller --max-shapes" in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["model.engine.log"]
-
-
-def test_forms_that_are_not_taken(tmp_path):
-    path = tmp_path / "portable.onnx"
-    path.write_bytes(model_bytes())
-    done = invoke("build", path, "--runtime", "tensorrt_rtx", "--output", tmp_path / "m.engine")
-    assert done.exit_code == 1
-    assert "of the form portable, whose operators TensorRT-RTX lacks" in done.stderr
-    assert "--form fused, or --form static" in done.stderr
-    with pytest.raises(RefineMaskError, match="whose operators TensorRT-RTX lacks"):
-        engines.open(path, "tensorrt_rtx")
-
-
-def test_engines_without_weights_are_built_on_a_gpu(artifact, tmp_path):
-    if find_library("cuda"):
-        pytest.skip("there is a driver of NVIDIA")
-    options = dataclasses.replace(RTX, strip_weights=True)
-    with pytest.raises(RefineMaskError, match="only where a GPU is: build without --strip-weights"):
-        build_artifact(artifact, tmp_path / "model.engine", options)
-    assert [path.name for path in tmp_path.iterdir()] == ["model.engine.log"]
-
-
-def test_an_output_that_is_an_input(artifact):
-    done = invoke("build", artifact.path, "--runtime", "tensorrt_rtx", "--output", artifact.path)
-    assert done.exit_code == 2
-    assert "is an input of this command" in done.stderr
-
-
-def test_tensorrt_is_not_installed(artifact, tmp_path):
-    done = invoke("build", artifact.path, "--runtime", "tensorrt", "--output", tmp_path / "e")
-    assert done.exit_code == 1
-    assert "TensorRT is not installed; pip install 'refinemask[tensorrt]'" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["tensorrt_rtx", "--version-compatible"], "is an option of TensorRT, not of TensorRT-RTX"),
-        (["tensorrt_rtx", "--timing-cache", "times"], "build with --runtime tensorrt"),
-        (["tensorrt", "--version-compatible", "--strip-weights"], "leave out --strip-weights"),
-        (["tensorrt", "--compute-capabilities", "8.9"], "build with --runtime tensorrt_rtx"),
-        (["tensorrt_rtx", "--compute-capabilities", "ada"], "are given as 8.6,8.9, got 'ada'"),
-        (["tensorrt_rtx", "--max-shapes", "images"], "NAME:SIZExSIZE, such as images:1x800x1344x3"),
-        (["tensorrt_rtx", "--max-shapes", "a:1,a:2"], "name an input twice"),
-        (["tensorrt_rtx", "--memory-pool-size", "dla:1G"], "such as workspace:2G, got 'dla:1G'"),
-    ],
-)
-def test_wrong_usage(artifact, tmp_path, arguments, message):
-    output = tmp_path / "model.engine"
-    done = invoke("build", artifact.path, "--output", output, "--runtime", *arguments)
-    assert done.exit_code == 2
-    assert message in done.stderr
-    assert not list(tmp_path.iterdir())
-
-
-def test_spellings_of_trtexec():
-    assert read_shapes("images:1x32x64x3,image_sizes:1x2") == (
-        ("images", (1, 32, 64, 3)),
-        ("image_sizes", (1, 2)),
-    )
-    assert read_pools("workspace:1.5G,tacticSharedMem:48K") == (
-        ("workspace", 3 << 29),
-        ("tacticSharedMem", 48 << 10),
-    )
-    assert read_pools("workspace:2") == (("workspace", 2 << 20),)
-
-
-def test_default_profiles():
-    limits = InputLimits(800, 1333)
-    assert default_profile(make_metadata(limits)).shapes == {
-        "images": ((1, 32, 32, 3), (1, 800, 1344, 3), (4, 1344, 1344, 3)),
-        "image_sizes": ((1, 2), (1, 2), (4, 2)),
-    }
-    fixed = InputLimits(800, 1333, batch=2, height=800, width=1344)
-    assert default_profile(make_metadata(fixed)).shapes == {}
-    given = default_profile(make_metadata(fixed, outputs="masks")).shapes
-    assert given == {"rois": ((0, 5), (100, 5), (1000, 5)), "labels": ((0,), (100,), (1000,))}
-
-
-def test_profiles_that_are_given_in_part(tmp_path):
-    path = tmp_path / "model.onnx"
-    path.write_bytes(model_bytes())
-    artifact = Artifact.open(path)
-
-    def profile(**shapes):
-        read: dict[str, Any] = {name: read_shapes(text) for name, text in shapes.items()}
-        return make_profile(artifact, dataclasses.replace(RTX, **read))
-
-    small = profile(max_shapes="images:1x64x64x3")
-    assert small.shapes["images"] == ((1, 32, 32, 3), (1, 64, 64, 3), (1, 64, 64, 3))
-    assert small.shapes["image_sizes"] == ((1, 2), (1, 2), (1, 2))
-    large = profile(min_shapes="images:8x64x96x3")
-    assert large.shapes["images"][1:] == ((8, 64, 96, 3), (8, 96, 96, 3))
-    with pytest.raises(RefineMaskError, match=r"multiples of 32 from 32 to 2048, got 1x70x64x3"):
-        profile(max_shapes="images:1x70x64x3")
-    with pytest.raises(RefineMaskError, match=r"inputs of .* are images of 4 sizes"):
-        profile(max_shapes="pictures:1x64x64x3")
-    with pytest.raises(RefineMaskError, match="in this order in each dimension"):
-        profile(min_shapes="images:1x96x96x3", opt_shapes="images:1x64x64x3")
-
-
-def test_cached_engines(artifact, tmp_path, monkeypatch):
-    """The name of a cached engine depends on all that decides whether it fits."""
-    monkeypatch.setenv("REFINEMASK_CACHE", str(tmp_path))
-    first = engine_path(artifact, TENSORRT_RTX, "GPU 8.9")
-    assert first.is_relative_to(tmp_path)
-    assert first == engine_path(artifact, TENSORRT_RTX, "GPU 8.9")
-    other = dataclasses.replace(artifact, sha256="0" * 64)
-    names = {first, engine_path(other, TENSORRT_RTX, "GPU 8.9")}
-    assert len(names | {engine_path(artifact, TENSORRT_RTX, "GPU 8.6")}) == 3
-    with pytest.raises(RefineMaskError, match="there is no GPU cuda:0"):
-        cached_engine(artifact, TENSORRT_RTX, 0)
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_worker_ends_when_nobody_waits(artifact, tmp_path):
-    """A build whose parent was killed cancels itself at its next step."""
-    command = [sys.executable, "-m", "refinemask", "build", str(artifact.path)]
-    command += ["--runtime", "tensorrt_rtx", "--output", str(tmp_path / "model.engine")]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as program:
-        child = _first_child(program.pid)
-        program.kill()
-    assert _ends(child)
-
-
-def _ends(process: int) -> bool:
-    """Wait until a process is gone."""
-    until = time.monotonic() + 120
-    while _alive(process) and time.monotonic() < until:
-        time.sleep(0.1)
-    return not _alive(process)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{process}/stat").read_text(encoding="ascii").split()[2] != "Z"
