@@ -1,13 +1,15 @@
 """The whole network in the form `fused`: one file for every host of our operators."""
 
 from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
 
 import onnx
 import pytest
 
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
-from refinemask.configs.presets import preset
+from refinemask.configs.presets import preset, refinemask_small
 from refinemask.engines.tensorrt.build import build_engine
 from refinemask.engines.tensorrt.engine_file import build_artifact
 from refinemask.engines.tensorrt.options import BuildOptions
@@ -19,6 +21,9 @@ from refinemask.export.parity import check_decision, summarise
 from refinemask.export.subjects import default_subjects
 from refinemask.export.verify import compare_subjects
 from refinemask.inference.artifact import Artifact
+from refinemask.models import Detector
+from tests.export.shared_artifacts import small_artifact
+from tests.export.small import calibrated
 from tests.plugins.hosts import HOSTS
 from tests.plugins.torch_host import TORCH_HOSTS
 from tests.tensorrt.artifacts import write_artifact
@@ -66,26 +71,36 @@ def _attribute(node, name):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-@pytest.fixture(scope="module")
-def model():
-    return synthetic_model(preset("refinemask_r50"))
+class Network(NamedTuple):
+    """A model, and the file that ONNX Runtime gives its numbers with."""
+
+    model: Detector
+    path: Path
 
 
-@pytest.fixture(scope="module")
-def artifact(model, tmp_path_factory):
-    """Return the file that ONNX Runtime gives the numbers of the model with: 80 classes."""
+@pytest.fixture(scope="module", params=["small", pytest.param("r50", marks=pytest.mark.slow)])
+def network(request, tmp_path_factory):
+    """Return the small model of five classes, or one of full size with 80.
+
+    Of full size, ONNX Runtime and OpenVINO run it in tests/export/test_golden.py.
+    """
     HOSTS["onnxruntime"].library()
+    if request.param == "small":
+        path = small_artifact(tmp_path_factory.getbasetemp(), "fused").path
+        return Network(calibrated(refinemask_small(5)), path)
     path = tmp_path_factory.mktemp("r50") / "model.onnx"
+    model = synthetic_model(preset("refinemask_r50"))
     metadata = export_model(model, path, ExportOptions(form="fused"), weights="synthetic")
     assert metadata.parity["passed"]
-    return path
+    return Network(model, path)
 
 
-def test_it_builds_in_tensorrt(rtx_plugins, artifact, tmp_path):
-    built, _ = build_artifact(Artifact.open(artifact), tmp_path / "r50.engine", OPTIONS)
-    check(onnx.load(artifact), built, 112)
+def test_it_builds_in_tensorrt(rtx_plugins, network, tmp_path):
+    built, _ = build_artifact(Artifact.open(network.path), tmp_path / "model.engine", OPTIONS)
+    check(onnx.load(network.path), built, 112)
 
 
+@pytest.mark.slow  # test_engine_file.py builds the small one
 def test_mask_rcnn_builds_in_tensorrt(rtx_plugins, tmp_path):
     artifact = write_artifact(synthetic_model(preset("maskrcnn_r50")), "fused", tmp_path / "m.onnx")
     built, _ = build_artifact(artifact, tmp_path / "r50.engine", OPTIONS)
@@ -93,12 +108,12 @@ def test_mask_rcnn_builds_in_tensorrt(rtx_plugins, tmp_path):
 
 
 @pytest.mark.parametrize("host", [HOSTS["openvino"], *TORCH_HOSTS], ids=str)
-def test_it_passes_the_gate(host, model, artifact):
+def test_it_passes_the_gate(host, network):
     """The file in OpenVINO, and in PyTorch, which has the operators and needs no file."""
     host.library()
     in_torch = host.kind == "torch"
-    engine = TorchEngine(model) if in_torch else engines.open(artifact, host.name)
-    subjects = islice(default_subjects(model, engine), 1)
+    engine = TorchEngine(network.model) if in_torch else engines.open(network.path, host.name)
+    subjects = islice(default_subjects(network.model, engine), 1)
     parts = list(compare_subjects(engine, subjects))
     report = summarise(parts)
     check_decision(report, parts)
@@ -110,8 +125,8 @@ def test_it_passes_the_gate(host, model, artifact):
     ("name", "mask_size"),
     [("refinemask_small", 112), ("refinemask_r50_lvis", 112)],
 )
-def test_network(rtx_plugins, tmp_path, name, mask_size):
-    """One class, the 1203 of LVIS, or 80; any batch and size, and any number of detections."""
+def test_network_of_one_and_of_many_classes(rtx_plugins, tmp_path, name, mask_size):
+    """One class, or the 1203 of LVIS; any batch and size, and any number of detections."""
     path = tmp_path / "model.onnx"
     graph = export_graph(synthetic_model(preset(name)), form="fused")
     onnx.save(graph, path)
