@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 
 import refinemask
-from refinemask.checkpoints import load_model
-from refinemask.export import export_model
-from refinemask.export.options import ExportOptions
 from refinemask.inference import native
 from refinemask.inference.polygons import mask_polygons
 from refinemask.inference.processing import with_masks
 from tests.engines.c_library import Failure, Library, array, polygons, view
 from tests.engines.conftest import CPU_RUNTIMES
+from tests.export.shared_artifacts import trained_artifact
 
-PHOTOS = 50
 FORMATS = ("bitmap", "rle", "crop", "probs", "polygons")
 SIDE = 112
 """Of the masks that the small RefineMask returns."""
@@ -24,30 +21,34 @@ SIDE = 112
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory):
     native.require("ort", "this test")
-    path = tmp_path_factory.mktemp("c_library") / "refinemask.onnx"
-    export_model(load_model("refinemask_small"), path, ExportOptions(form="fused"))
-    return path
+    return trained_artifact(tmp_path_factory.getbasetemp(), "fused").path
 
 
 @pytest.fixture(scope="module")
 def photos(shared):
-    paths = sorted((shared / "data" / "pennfudan" / "images").glob("*.png"))[:PHOTOS]
-    assert len(paths) == PHOTOS
-    return [np.ascontiguousarray(refinemask.load_image(path)) for path in paths]
+    return sorted((shared / "data" / "pennfudan" / "images").glob("*.png"))
 
 
+def load(path):
+    return np.ascontiguousarray(refinemask.load_image(path))
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("runtime", CPU_RUNTIMES)
-def test_photographs(artifact, photos, runtime):
+def test_photographs(artifact, photos, runtime, count):
+    """Every format of masks in turn."""
     pytest.importorskip(runtime)
+    assert len(photos) >= count
     library, python = Library(), refinemask.engines.open(artifact, runtime)
     total = 0
     with library.opened(artifact, runtime=runtime) as engine:
-        for image, masks in zip(photos, cycle(FORMATS), strict=False):
+        for path, masks in zip(photos[:count], cycle(FORMATS), strict=False):
+            image = load(path)
             expected = python.predict(image, masks="probs")
             with library.predicted(engine, [view(image)], masks=masks) as (found,):
                 total += found.count
                 _assert_same(found, expected, masks)
-    assert total > PHOTOS
+    assert total > count
 
 
 def _assert_same(found, expected, masks):
@@ -91,12 +92,12 @@ def _placed(crop, height, width):
 def test_a_run_that_takes_too_long_ends(artifact, photos, runtime):
     """The runtime is stopped inside of the run, and works again afterwards."""
     pytest.importorskip(runtime)
-    library = Library()
+    library, image = Library(), load(photos[0])
     with library.opened(artifact, runtime=runtime) as engine:
         with (
             pytest.raises(Failure, match="not done in time"),
-            library.predicted(engine, [view(photos[0])], timeout_ms=10),
+            library.predicted(engine, [view(image)], timeout_ms=10),
         ):
             pass
-        with library.predicted(engine, [view(photos[0])]) as (found,):
+        with library.predicted(engine, [view(image)]) as (found,):
             assert found.count
