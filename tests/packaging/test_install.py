@@ -36,18 +36,30 @@ class Install:
         return self.environment / "bin" / "python"
 
 
+QUICK_BUILD = {
+    "CMAKE_BUILD_TYPE": "Debug",
+    "REFINEMASK_OPENVINO": "OFF",
+    "REFINEMASK_TORCH": "OFF",
+}
 HEADERS = ROOT / "build" / "headers" / "onnxruntime"
 """Fetched when this checkout was built; without them the operator library is left out."""
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy this checkout; its native libraries are built once, for all kinds of install."""
+    """Copy this checkout; its native libraries are built once, for all kinds of install.
+
+    Of these, the ones for OpenVINO and PyTorch, which take long to compile, are left out: they are
+    built by the same command, in this checkout.
+    """
     copy = tmp_path_factory.mktemp("copy") / "checkout"
     made = shutil.ignore_patterns(
         ".*", "build", "dist", "demo", "runs", "*.egg-info", "__pycache__", "tests", "lib"
     )
     shutil.copytree(ROOT, copy, symlinks=True, ignore=made)
+    cache = copy / "build" / "setup" / "CMakeCache.txt"
+    cache.parent.mkdir(parents=True)
+    cache.write_text("".join(f"{name}:STRING={value}\n" for name, value in QUICK_BUILD.items()))
     return copy
 
 
