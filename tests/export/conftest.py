@@ -26,14 +26,20 @@ _STATIC_IN_EVERY_RUN = (
 _STATIC_SIZES = ("-size1", "-size2", "-size3", "-size4")
 _REPEATED_IN_OPENVINO = (
     "test_a_batch_equals_its_single_images",
-    "test_each_mask_head",
     "test_end_to_end[mask_rcnn_r50_coco-",
     "test_end_to_end[refinemask_r50_coco_faster_better-",
     "test_fixed_sizes",
     "test_parity_at_any_size",
     "test_parity_of_a_model_with_values_of_its_own",
+    "test_the_smallest_image",
 )
 """What OpenVINO, which takes long to compile, repeats of ONNX Runtime with other models."""
+
+_OTHER_FORMS = (
+    "test_fixed_sizes[fused-",
+    "test_parity_of_a_model_with_values_of_its_own[static-",
+)
+"""Where other forms show that a value of the model or of the options arrives in the graph."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         repeats = "openvino" in name and name.startswith(_REPEATED_IN_OPENVINO)
         repeats |= "static-openvino" in name and not name.startswith(_STATIC_IN_EVERY_RUN)
         repeats |= "static-" in name and name.rstrip("]").endswith(_STATIC_SIZES)
-        if repeats or name.startswith("test_fixed_sizes[fused-"):
+        if repeats or name.startswith(_OTHER_FORMS):
             item.add_marker(pytest.mark.slow)
 
 

@@ -16,6 +16,7 @@ from refinemask.export.forms import FORMS
 from refinemask.export.options import ExportOptions
 from tests.export.graphs import TARGETS, assert_fused, assert_static
 from tests.export.small import assert_parity, calibrated, limited_as, photo, sampled_as
+from tests.tensorrt.artifacts import write_artifact
 
 SIMPLE = replace(refinemask_small(5), mask_head=SimpleRefineMaskConfig(64, 2, 32, 2))
 LVIS = replace(
@@ -52,18 +53,18 @@ def artifact_as(narrow, tmp_path_factory):
     @cache
     def export(form):
         path = tmp_path_factory.mktemp(form) / "model.onnx"
-        model = limited_as(narrow, form)
-        metadata = export_model(model, path, ExportOptions(form=form), weights="synthetic")
-        assert metadata.parity["passed"]
-        return path
+        return write_artifact(limited_as(narrow, form), form, path)
 
     return export
 
 
+FAST = {
+    "simple_refine": ("fused-onnxruntime", "static-onnxruntime"),
+    "lvis": ("portable-onnxruntime",),
+}
+"""Targets in the fast tests; test_golden.py has the simple head in the form portable."""
 CASES = [
-    pytest.param(name, target, marks=pytest.mark.slow)
-    if name == "lvis" and target != "portable-onnxruntime"
-    else (name, target)
+    pytest.param(name, target, marks=[pytest.mark.slow] * (target not in FAST[name]))
     for name in NARROW
     for target in TARGETS
 ]
