@@ -27,8 +27,10 @@ NUMERICS := $(addprefix tests/,golden models ops export/test_golden.py \
 	checkpoints/test_synthetic.py checkpoints/test_torchvision.py inference/test_pasting.py \
 	$(addprefix training/test_,assignment.py distributed.py golden_step.py losses.py \
 	mask_losses.py mask_targets.py))
-# More than four processes would want more memory than most machines have.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# More than four processes would want more memory than most machines have. Files start in the order
+# of tests/conftest.py, not by their number of tests.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	--no-loadscope-reorder
 PLUGINS := $(shell find plugins -type f -not -path '*/__pycache__/*')
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -10,7 +10,8 @@ from hypothesis import settings
 
 from tests.shared_files import shared_in
 
-ROOT = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before PyTorch: the workers share the CPU cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,16 +23,27 @@ settings.register_profile("tests", deadline=None)  # a slow machine is not an er
 settings.load_profile("tests")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip OpenVINO where PyTorch's oneDNN is restricted to SSE 4.1.
+SLOWEST_FIRST = ("export", "tensorrt", "examples", "packaging", "training", "engines")
+"""Folders whose files take longest; any of them at the end would leave other processes idle."""
 
-    OpenVINO has its own oneDNN, which obeys the same variable but cannot compile every layer then.
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest folders first, and skip OpenVINO where oneDNN is restricted to SSE 4.1.
+
+    OpenVINO has its own oneDNN, which obeys PyTorch's variable but cannot compile every layer then.
     """
+    items.sort(key=_place)
     if os.environ.get("ONEDNN_MAX_CPU_ISA") == "SSE41":
         skip = pytest.mark.skip(reason="OpenVINO does not compile with ONEDNN_MAX_CPU_ISA=SSE41")
         for item in items:
             if "openvino" in item.name:
                 item.add_marker(skip)
+
+
+def _place(item: pytest.Item) -> int:
+    folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+    return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
 
 
 @pytest.hookimpl(tryfirst=True)
