@@ -71,7 +71,12 @@ class Target(NamedTuple):
 @pytest.fixture(scope="session", params=TARGETS)
 def target(request: pytest.FixtureRequest) -> Target:
     """Return each form in each runtime."""
-    form, _, runtime = request.param.partition("-")
+    return make_target(request.param)
+
+
+def make_target(name: str) -> Target:
+    """Return a target of `TARGETS`; where its runtime is not installed, the test skips."""
+    form, _, runtime = name.partition("-")
     pytest.importorskip(runtime)
     library = HOSTS[runtime].library() if form == "fused" else None
     return Target(form, runtime, partial(load, runtime=runtime, operators=library))
