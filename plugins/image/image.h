@@ -1,6 +1,7 @@
 // Images of 8 bits a channel, as views of memory that somebody else owns.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace refinemask
@@ -22,6 +23,15 @@ constexpr std::int64_t channelCount(PixelFormat format)
     return format == PixelFormat::kGREY                                ? 1
         : format == PixelFormat::kRGBA || format == PixelFormat::kBGRA ? 4
                                                                        : 3;
+}
+
+//! The channels of a pixel that are red, green and blue.
+constexpr std::array<std::int32_t, 3> colorChannels(PixelFormat format)
+{
+    bool const isReversed = format == PixelFormat::kBGR || format == PixelFormat::kBGRA;
+    return format == PixelFormat::kGREY ? std::array<std::int32_t, 3>{0, 0, 0}
+        : isReversed                    ? std::array<std::int32_t, 3>{2, 1, 0}
+                                        : std::array<std::int32_t, 3>{0, 1, 2};
 }
 
 //! An image to read: rows from the top, each `stride` bytes after the one before.

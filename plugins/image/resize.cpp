@@ -1,11 +1,11 @@
 #include "image/resize.h"
 
 #include "cpu/simd.h"
+#include "image/resize_arithmetic.h"
 #include "operators/errors.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -18,52 +18,6 @@ namespace
 constexpr char const* kFunction = "resize";
 //! Target pixels of a task: enough to be worth one, and to interpolate few rows twice.
 constexpr std::int64_t kTaskPixels = 1 << 15;
-
-//! What a target pixel reads on one axis: a source pixel and the next one, which may both lie
-//! outside the image.
-struct Tap
-{
-    std::int64_t low;
-    std::int16_t lowWeight;
-    std::int16_t highWeight;
-};
-
-std::int16_t weight(float part)
-{
-    constexpr float kOne = 1 << kResizeWeightBits;
-    return static_cast<std::int16_t>(std::lrint(part * kOne)); // ties to even
-}
-
-//! The taps of `count` target pixels on an axis of `length` source pixels.
-std::vector<Tap> imageTaps(std::int64_t length, std::int64_t count)
-{
-    // Types and order of these operations decide the last bit.
-    double const scale = 1. / (static_cast<double>(count) / static_cast<double>(length));
-    std::vector<Tap> taps;
-    taps.reserve(static_cast<std::size_t>(count));
-    for (std::int64_t pixel = 0; pixel < count; ++pixel)
-    {
-        auto const place = static_cast<float>((static_cast<double>(pixel) + 0.5) * scale - 0.5);
-        float const low = std::floor(place);
-        float const part = place - low;
-        taps.push_back(Tap{static_cast<std::int64_t>(low), weight(1.F - part), weight(part)});
-    }
-    return taps;
-}
-
-std::array<std::int32_t, 3> colorChannels(PixelFormat format)
-{
-    switch (format)
-    {
-    case PixelFormat::kBGR:
-    case PixelFormat::kBGRA:
-        return {2, 1, 0};
-    case PixelFormat::kGREY:
-        return {0, 0, 0};
-    default:
-        return {0, 1, 2};
-    }
-}
 
 //! The columns of a target row, and the memory that their view points to.
 class Columns
@@ -81,21 +35,14 @@ public:
         mView.isGrey = isGrey;
         std::array<std::int32_t, 3> const colors = colorChannels(source.format);
         std::copy(colors.begin(), colors.end(), mView.colors);
-        for (Tap tap : imageTaps(source.width, count))
+        double const scale = resizeScale(source.width, count);
+        for (std::int64_t pixel = 0; pixel < count; ++pixel)
         {
-            // Outside the centres of the outer columns, the image goes on as there.
-            if (tap.low < 0)
-            {
-                tap = Tap{0, weight(1.F), 0};
-            }
-            else if (tap.low >= last)
-            {
-                tap = last > 0 ? Tap{last - 1, 0, weight(1.F)} : Tap{0, weight(1.F), 0};
-            }
+            ImageTap const tap = columnTap(pixel, scale, last);
             std::int64_t const left = tap.low * channels;
             mView.loadable += left + kResizeLoadBytes <= source.width * channels ? 1 : 0;
             mLeft.push_back(static_cast<std::int32_t>(left));
-            mWeights.push_back(tap.lowWeight | static_cast<std::int32_t>(tap.highWeight) << 16);
+            mWeights.push_back(packedWeights(tap));
         }
         mView.left = mLeft.data();
         mView.weights = mWeights.data();
@@ -184,7 +131,7 @@ void resizeBilinear(
     }
     bool const isGrey = target.format == PixelFormat::kGREY;
     Columns const columns(source, target.width, isGrey);
-    std::vector<Tap> const taps = imageTaps(source.height, target.height);
+    double const scale = resizeScale(source.height, target.height);
     std::int64_t const rowsPerTask = std::max<std::int64_t>(kTaskPixels / target.width, 1);
     parallelFor(divideUp(target.height, rowsPerTask),
         [&](std::int64_t task)
@@ -193,11 +140,10 @@ void resizeBilinear(
             std::int64_t const last = std::min((task + 1) * rowsPerTask, target.height);
             for (std::int64_t row = task * rowsPerTask; row < last; ++row)
             {
-                Tap const& tap = taps[static_cast<std::size_t>(row)];
+                ImageTap const tap = imageTap(row, scale);
                 std::int64_t const bottom = source.height - 1;
-                ResizeRows const pair{rows.row(std::clamp<std::int64_t>(tap.low, 0, bottom)),
-                    rows.row(std::clamp<std::int64_t>(tap.low + 1, 0, bottom)), tap.lowWeight,
-                    tap.highWeight};
+                ResizeRows const pair{rows.row(nearestRow(tap.low, bottom)),
+                    rows.row(nearestRow(tap.low + 1, bottom)), tap.lowWeight, tap.highWeight};
                 simdFunctions().blendRows(pair, columns.view(), target.row(row));
             }
         });

@@ -13,6 +13,8 @@
 namespace
 {
 
+using namespace refinemask;
+
 constexpr char kNone = -128; //!< of a byte shuffle: 0
 
 //! Bytes for a shuffle of each half of a register, repeated in the other.
@@ -55,7 +57,7 @@ std::int64_t halveColors(
             _mm256_castsi128_si256(_mm_loadu_si128(two)), _mm_loadu_si128(next), 1);
         __m256i const sums = _mm256_maddubs_epi16(_mm256_shuffle_epi8(four, pairing), ones);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + first * kResizeColorSamples),
-            _mm256_slli_epi16(sums, refinemask::kResizeRowBits - 1));
+            _mm256_slli_epi16(sums, kResizeRowBits - 1));
     }
     return first;
 }

@@ -9,6 +9,8 @@
 namespace
 {
 
+using namespace refinemask;
+
 std::int64_t interpolateColors(ResizeColumns const&, std::uint8_t const*, std::int16_t*)
 {
     return 0;
@@ -27,7 +29,8 @@ void blendSamples(
     ResizeRows const weights = rows;
     for (std::int64_t sample = 0; sample < count; ++sample)
     {
-        target[sample] = blend(top[sample], bottom[sample], weights);
+        target[sample]
+            = blend(top[sample], bottom[sample], weights.topWeight, weights.bottomWeight);
     }
 }
 
@@ -90,7 +93,8 @@ void blendRows(ResizeRows const& rows, ResizeColumns const& columns, std::uint8_
         for (std::int64_t color = 0; color < colors; ++color)
         {
             std::int64_t const sample = pixel * samples + columns.colors[color];
-            target[pixel * colors + color] = blend(rows.top[sample], rows.bottom[sample], rows);
+            target[pixel * colors + color]
+                = blend(rows.top[sample], rows.bottom[sample], rows.topWeight, rows.bottomWeight);
         }
     }
 }
