@@ -1,4 +1,4 @@
-#include "tests/cuda/host_threads.h"
+#include "tests/cuda/thread_order.h"
 
 namespace refinemask::test
 {
