@@ -24,7 +24,13 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build import build
 
 LIBRARIES = Path("refinemask", "lib")
-WITH_CUDA = ("refinemask_ort_cuda", "refinemask_torch", "refinemask_trt", "refinemask_trt_auto")
+WITH_CUDA = (
+    "refinemask_cuda",
+    "refinemask_ort_cuda",
+    "refinemask_torch",
+    "refinemask_trt",
+    "refinemask_trt_auto",
+)
 BUILD_TREE = Path("build", "setup")  # kept: the next build compiles only what has changed
 
 

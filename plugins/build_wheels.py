@@ -20,7 +20,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = ROOT / "refinemask" / "lib"
 CPU_LIBRARIES = ("refinemask", "refinemask_deepstream", "refinemask_openvino", "refinemask_ort")
-CUDA_LIBRARIES = ("refinemask_ort_cuda", "refinemask_trt", "refinemask_trt_auto")
+CUDA_LIBRARIES = (
+    "refinemask_cuda",
+    "refinemask_ort_cuda",
+    "refinemask_trt",
+    "refinemask_trt_auto",
+)
 CUDA_MAJOR = "13"
 HOST_LIBRARIES = ("libopenvino*.so*", "libtbb.so*")
 """Those that a process with OpenVINO has loaded before ours."""

@@ -29,7 +29,7 @@ endif()
 install_component(ort_ops refinemask_ort)
 install_component(trt_plugins refinemask_trt)
 # Opened by a runtime or a tool, and never linked.
-foreach(name refinemask_openvino refinemask_ort_cuda refinemask_trt_auto refinemask_deepstream)
+foreach(name refinemask_cuda refinemask_openvino refinemask_ort_cuda refinemask_trt_auto refinemask_deepstream)
   if(TARGET ${name})
     install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
     list(APPEND PACKAGED_LIBRARIES ${REFINEMASK_OUTPUT_DIR}/lib${name}.so)

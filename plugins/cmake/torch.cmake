@@ -24,10 +24,10 @@ target_include_directories(refinemask_torch SYSTEM PRIVATE ${TORCH_ROOT}/include
 target_link_libraries(refinemask_torch
   PRIVATE refinemask_cpu ${TORCH_ROOT}/lib/libtorch_cpu.so)
 set_target_properties(refinemask_torch PROPERTIES SKIP_BUILD_RPATH ON)
-if(TARGET refinemask_cuda AND NOT REFINEMASK_SANITIZE) # which say nothing of devices
+if(TARGET refinemask_kernels AND NOT REFINEMASK_SANITIZE) # which say nothing of devices
   target_sources(refinemask_torch PRIVATE ${TORCH_CUDA_SOURCES})
   target_compile_definitions(refinemask_torch PRIVATE REFINEMASK_WITH_CUDA)
   target_include_directories(refinemask_torch SYSTEM PRIVATE ${CUDA_HEADERS})
   target_link_libraries(refinemask_torch PRIVATE ${CMAKE_DL_LIBS})
-  link_cuda_kernels(refinemask_torch)
+  link_cuda_kernels(refinemask_torch refinemask_kernels)
 endif()

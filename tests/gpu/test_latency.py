@@ -44,6 +44,7 @@ def test_latency(kernels, gpu):
     coarse = torch.randn(100, 1, 56, 56, device="cuda")
     fine = torch.randn(100, 1, 112, 112, device="cuda")
     masks = torch.rand(100, 112, 112, device="cuda")
+    frame = torch.randint(0, 256, (1080, 1920, 3), dtype=torch.uint8, device="cuda")
     cases: dict[str, tuple[Callable[[], object], Callable[[], object] | None]] = {
         "MultiScaleRoIAlign, 1000 of 7×7": (
             lambda: kernels.multiscale_roi_align(thousand, maps, 7, STRIDES),
@@ -75,6 +76,10 @@ def test_latency(kernels, gpu):
         ),
         "PasteMasks, 100 into 800×1333": (
             lambda: kernels.paste_masks(masks, hundred[:, 1:], 800, 1333),
+            None,
+        ),
+        "preparation of an image, 1080×1920 to 750×1333": (
+            lambda: kernels.prepare_image(frame, 0, (750, 1333), (768, 1344)),
             None,
         ),
     }

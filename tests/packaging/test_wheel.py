@@ -181,6 +181,7 @@ def test_the_wheel_with_cuda_libraries(wheels, environment, tmp_path):
         archive.extractall(tmp_path)
     assert fields.get_all("Requires-Dist") == [f"refinemask=={__version__}"]
     assert {Path(name).name for name in names if name.endswith(".so")} == {
+        "librefinemask_cuda.so",
         "librefinemask_ort_cuda.so",
         "librefinemask_trt.so",
         "librefinemask_trt_auto.so",

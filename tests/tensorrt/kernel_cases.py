@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from refinemask.inference.pasting import paste_masks
+from refinemask.inference.processing import resize
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
@@ -130,10 +132,32 @@ def check_paste_masks(kernels: Kernels) -> None:
         assert torch.equal(found[finite].bool(), expected[finite])
 
 
+def check_prepare_image(kernels: Kernels) -> None:
+    """The bytes of the CPU, for all channel orders, with gaps between rows and without."""
+    generator = torch.Generator().manual_seed(6)
+    orders: tuple[tuple[int, ...], ...] = ((0, 1, 2), (2, 1, 0), (0, 1, 2), (2, 1, 0), (0, 0, 0))
+    for pixel_format, (order, channels) in enumerate(zip(orders, (3, 3, 4, 4, 1), strict=True)):
+        for height, width, gap, resized, padded in (
+            (480, 640, 0, (300, 400), (320, 416)),
+            (97, 311, 5, (251, 804), (256, 832)),
+            (1, 1, 0, (40, 50), (64, 64)),
+            (64, 96, 3, (64, 96), (64, 96)),
+        ):
+            shape = (height, width + gap, channels)
+            whole = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+            image = whole[:, :width]
+            rgb = np.ascontiguousarray(image.numpy()[..., order])
+            expected = np.zeros((*padded, 3), np.uint8)
+            expected[: resized[0], : resized[1]] = resize(rgb, *resized)
+            found = kernels.prepare_image(image, pixel_format, resized, padded).cpu()
+            assert np.array_equal(found.numpy(), expected)
+
+
 CHECKS: dict[str, Callable[[Kernels], None]] = {
     "MultiScaleRoIAlign": check_multiscale_roi_align,
     "MultiScaleRoIAlign, channels last": check_channels_last,
     "BatchedNMS": check_batched_nms,
     "BoundaryRefine": check_boundary_refine,
     "PasteMasks": check_paste_masks,
+    "preparation of images": check_prepare_image,
 }

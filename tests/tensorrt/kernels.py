@@ -53,7 +53,7 @@ def _find_toolkit() -> Path | None:
 
 @dataclass
 class Kernels:
-    """The four launch functions; inputs are moved to `device`, and so are the results.
+    """The launch functions; inputs are moved to `device`, and so are the results.
 
     Attributes:
         again: launches what was launched last once more, on the same tensors, and does not wait.
@@ -193,6 +193,32 @@ class Kernels:
             ctypes.c_int64(height),
             ctypes.c_int64(width),
             ctypes.c_float(threshold),
+            _pointer(output),
+        )
+        return output
+
+    def prepare_image(
+        self, image: Tensor, pixel_format: int, resized: tuple[int, int], padded: tuple[int, int]
+    ) -> Tensor:
+        """Resize an image, uint8 (H, W, C), and pad it; sizes are (height, width).
+
+        Rows may have bytes between them. The result is RGB, uint8 (*padded, 3).
+        """
+        height, width, channels = image.shape
+        stride = image.stride(0)
+        pixels = torch.as_strided(image, (stride * (height - 1) + width * channels,), (1,))
+        pixels = self._moved(pixels)
+        output = torch.full((*padded, 3), 0xCD, dtype=torch.uint8, device=self.device)
+        sizes = [ctypes.c_int64(side) for side in (*reversed(resized), *reversed(padded))]
+        self._launch(
+            "launch_prepare_image",
+            (pixels, output),
+            _pointer(pixels),
+            ctypes.c_int64(width),
+            ctypes.c_int64(height),
+            ctypes.c_int64(stride),
+            pixel_format,
+            *sizes,
             _pointer(output),
         )
         return output

@@ -4,6 +4,7 @@
 #include "cuda/boundary_refine.h"
 #include "cuda/multiscale_roi_align.h"
 #include "cuda/paste_masks.h"
+#include "cuda/prepare_image.h"
 #include "operators/multiscale_roi_align.h"
 
 using namespace refinemask;
@@ -101,5 +102,24 @@ int launch_paste_masks(int type, void const* masks, float const* boxes, std::int
             return launchPasteMasks(PasteMasksLaunch{static_cast<ElementType>(type), masks, boxes,
                                         count, maskSize, height, width, threshold, output},
                 static_cast<cudaStream_t>(stream));
+        });
+}
+
+int launch_prepare_image(std::uint8_t const* source, std::int64_t width, std::int64_t height,
+    std::int64_t stride, int format, std::int64_t resizedWidth, std::int64_t resizedHeight,
+    std::int64_t paddedWidth, std::int64_t paddedHeight, std::uint8_t* target,
+    void* stream) noexcept
+{
+    PreparedSize size{};
+    size.height = resizedHeight;
+    size.width = resizedWidth;
+    size.paddedHeight = paddedHeight;
+    size.paddedWidth = paddedWidth;
+    ImageView const image{source, width, height, stride, static_cast<PixelFormat>(format)};
+    return catchAsCudaError(
+        [&]
+        {
+            return launchPrepareImage(
+                PrepareImageLaunch{image, size, target}, static_cast<cudaStream_t>(stream));
         });
 }

@@ -28,4 +28,10 @@ extern "C"
     int launch_paste_masks(int type, void const* masks, float const* boxes, std::int64_t count,
         int maskSize, std::int64_t height, std::int64_t width, float threshold,
         std::uint8_t* output, void* stream) noexcept;
+
+    //! `format` is that of PixelFormat in image/image.h.
+    int launch_prepare_image(std::uint8_t const* source, std::int64_t width, std::int64_t height,
+        std::int64_t stride, int format, std::int64_t resizedWidth, std::int64_t resizedHeight,
+        std::int64_t paddedWidth, std::int64_t paddedHeight, std::uint8_t* target,
+        void* stream) noexcept;
 }
