@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct Tensor
     ElementType type;
     Shape shape;
     void const* data;
+    bool isOnGpu = false; //!< its data is in memory of the GPU of the backend, and ready
 };
 
 //! Return the number of elements of a shape.
@@ -77,6 +79,12 @@ public:
     //! `stop` ends the run.
     virtual Outputs run(std::vector<Tensor> const& inputs,
         std::vector<char const*> const& outputNames, StopSignal const& stop) = 0;
+
+    //! The number of the GPU that it runs on; nothing if it runs on the CPU.
+    virtual std::optional<int> gpu() const
+    {
+        return std::nullopt;
+    }
 
     //! Most images of a batch where the artifact leaves it open.
     virtual std::int64_t largestBatch() const

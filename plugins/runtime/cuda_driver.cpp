@@ -17,6 +17,9 @@ constexpr int kSuccess = 0;
 constexpr int kOutOfMemory = 2;
 constexpr int kMajor = 75; // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
 constexpr int kMinor = 76;
+constexpr int kMemoryType = 2;       // CU_POINTER_ATTRIBUTE_MEMORY_TYPE, an unsigned
+constexpr unsigned kOnDevice = 2;    // CU_MEMORYTYPE_DEVICE
+constexpr int kOrdinal = 9;          // CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, an int
 constexpr unsigned kNonBlocking = 1; // CU_STREAM_NON_BLOCKING
 using Address = unsigned long long;
 
@@ -71,6 +74,8 @@ struct Gpu::Driver
     int (*release)(int) = find<int(int)>("cuDevicePrimaryCtxRelease_v2");
     int (*push)(void*) = find<int(void*)>("cuCtxPushCurrent_v2");
     int (*pop)(void**) = find<int(void**)>("cuCtxPopCurrent_v2");
+    int (*pointerAttribute)(void*, int, Address)
+        = find<int(void*, int, Address)>("cuPointerGetAttribute");
     int (*allocate)(Address*, std::size_t) = find<int(Address*, std::size_t)>("cuMemAlloc_v2");
     int (*free)(Address) = find<int(Address)>("cuMemFree_v2");
     int (*allocateHost)(void**, std::size_t) = find<int(void**, std::size_t)>("cuMemAllocHost_v2");
@@ -82,10 +87,13 @@ struct Gpu::Driver
         = find<int(Address, void const*, std::size_t, void*)>("cuMemcpyHtoDAsync_v2");
     int (*download)(void*, Address, std::size_t, void*)
         = find<int(void*, Address, std::size_t, void*)>("cuMemcpyDtoHAsync_v2");
+    int (*set)(Address, unsigned char, std::size_t, void*)
+        = find<int(Address, unsigned char, std::size_t, void*)>("cuMemsetD8Async");
 };
 
 Gpu::Gpu(int index)
     : mDriver(sharedApi<Driver>(libraryPaths("", "REFINEMASK_CUDA", {"libcuda.so.1"})))
+    , mIndex(index)
 {
     std::string const missing = concatenate("there is no GPU cuda:", index);
     mDriver->check(mDriver->device(&mDevice, index), missing);
@@ -111,6 +119,16 @@ int Gpu::driver() const
     int version = 0;
     mDriver->check(mDriver->version(&version), "the version of the driver");
     return version;
+}
+
+bool Gpu::owns(void const* address) const
+{
+    unsigned type = 0;
+    int ordinal = -1;
+    return mDriver->pointerAttribute(&type, kMemoryType, toAddress(address)) == kSuccess
+        && type == kOnDevice
+        && mDriver->pointerAttribute(&ordinal, kOrdinal, toAddress(address)) == kSuccess
+        && ordinal == mIndex;
 }
 
 Gpu::Scope::Scope(Gpu const& gpu)
@@ -201,9 +219,18 @@ void Stream::download(void* target, void const* source, std::size_t size) const
         concatenate("copying ", size, " bytes from the GPU"));
 }
 
-void Stream::wait() const
+void Stream::clear(void* target, std::size_t size) const
 {
-    mDriver.check(mDriver.synchronize(mHandle), "running the engine");
+    if (size > 0)
+    {
+        mDriver.check(mDriver.set(toAddress(target), 0, size, mHandle),
+            concatenate("clearing ", size, " bytes of the GPU"));
+    }
+}
+
+void Stream::wait(char const* purpose) const
+{
+    mDriver.check(mDriver.synchronize(mHandle), purpose);
 }
 
 void Stream::settle() const noexcept

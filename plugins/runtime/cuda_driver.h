@@ -22,6 +22,12 @@ public:
     Gpu(Gpu const&) = delete;
     Gpu& operator=(Gpu const&) = delete;
 
+    //! Its number.
+    int index() const
+    {
+        return mIndex;
+    }
+
     //! As CUDA calls it.
     std::string const& name() const
     {
@@ -36,6 +42,10 @@ public:
 
     //! Version of the driver, as CUDA counts.
     int driver() const;
+
+    //! Return whether CUDA has allocated a byte in memory of this GPU. It need not be the current
+    //! one.
+    bool owns(void const* address) const;
 
     //! While it lives, the GPU is the current one of this thread. Memory and streams of the GPU are
     //! made, used and freed then only.
@@ -59,6 +69,7 @@ private:
     friend class Stream;
 
     std::shared_ptr<Driver> mDriver;
+    int mIndex;
     int mDevice = 0;
     void* mContext = nullptr;
     std::string mName;
@@ -117,8 +128,12 @@ public:
     //! Copy to memory of the host that Memory owns.
     void download(void* target, void const* source, std::size_t size) const;
 
-    //! Wait until everything on the stream is done; throws an Error if something on it failed.
-    void wait() const;
+    //! Set memory of the GPU to zero.
+    void clear(void* target, std::size_t size) const;
+
+    //! Wait until everything on the stream is done; throws an Error that begins with `purpose` if
+    //! something on it failed.
+    void wait(char const* purpose) const;
 
     //! The same where nobody can do anything about a failure.
     void settle() const noexcept;
@@ -126,6 +141,17 @@ public:
 private:
     Gpu::Driver const& mDriver;
     void* mHandle = nullptr;
+};
+
+//! Waits for what is under way, before memory that it uses is used again or freed.
+struct Settled
+{
+    Stream const& stream;
+
+    ~Settled()
+    {
+        stream.settle();
+    }
 };
 
 } // namespace refinemask::runtime

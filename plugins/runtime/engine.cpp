@@ -105,34 +105,51 @@ struct Engine::Batch
     std::int64_t length;
     std::int64_t height;
     std::int64_t width;
-    std::vector<std::uint8_t> pixels;
+    std::vector<std::uint8_t> pixels;  // if they are on the host
+    std::shared_ptr<void const> onGpu; // else
     std::vector<std::int64_t> extents;
 
     std::vector<Tensor> inputs() const
     {
+        bool const isOnGpu = onGpu != nullptr;
         return {
-            {"images", ElementType::kUInt8, Shape{length, height, width, kChannels}, pixels.data()},
+            {"images", ElementType::kUInt8, Shape{length, height, width, kChannels},
+                isOnGpu ? onGpu.get() : pixels.data(), isOnGpu},
             {"image_sizes", ElementType::kInt64, Shape{length, 2}, extents.data()},
         };
     }
 };
 
 Engine::Batch Engine::makeBatch(std::vector<ImageView> const& images,
-    std::vector<PreparedSize> const& sizes, std::vector<std::size_t> const& indices) const
+    std::vector<PreparedSize> const& sizes, std::vector<std::size_t> const& indices,
+    refinemask_memory memory) const
 {
     PreparedSize const& one = sizes[indices.front()];
     std::int64_t const fixed = mModel.metadata.limits.batch;
     Batch batch{fixed > 0 ? fixed : static_cast<std::int64_t>(indices.size()), one.paddedHeight,
-        one.paddedWidth, {}, {}};
-    std::int64_t const bytes = kChannels * batch.height * batch.width;
-    // A fixed batch is filled up with black images.
-    batch.pixels.resize(static_cast<std::size_t>(batch.length * bytes));
-    std::uint8_t* target = batch.pixels.data();
+        one.paddedWidth, {}, nullptr, {}};
+    std::vector<ImageView> chosen;
+    std::vector<PreparedSize> chosenSizes;
     for (std::size_t const index : indices)
     {
-        prepare(images[index], sizes[index], target);
-        target += bytes;
+        chosen.push_back(images[index]);
+        chosenSizes.push_back(sizes[index]);
         batch.extents.insert(batch.extents.end(), {sizes[index].height, sizes[index].width});
+    }
+    // A fixed batch is filled up with black images.
+    if (memory == REFINEMASK_MEMORY_GPU)
+    {
+        batch.onGpu = gpuImages().prepare(chosen, chosenSizes, batch.length);
+    }
+    else
+    {
+        std::int64_t const bytes = kChannels * batch.height * batch.width;
+        batch.pixels.resize(static_cast<std::size_t>(batch.length * bytes));
+        for (std::size_t i = 0; i < chosen.size(); ++i)
+        {
+            prepare(chosen[i], chosenSizes[i],
+                batch.pixels.data() + static_cast<std::int64_t>(i) * bytes);
+        }
     }
     while (batch.extents.size() < 2 * static_cast<std::size_t>(batch.length))
     {
@@ -141,13 +158,30 @@ Engine::Batch Engine::makeBatch(std::vector<ImageView> const& images,
     return batch;
 }
 
+GpuImages& Engine::gpuImages() const
+{
+    std::optional<int> const gpu = mModel.backend->gpu();
+    if (!gpu)
+    {
+        raise(REFINEMASK_INVALID_ARGUMENT, mPath, " runs on the CPU, in ", mRuntime,
+            ", which takes no images in memory of a GPU; open it with a device of CUDA, or give it "
+            "pixels of the host without REFINEMASK_MEMORY_GPU");
+    }
+    std::lock_guard const lock(mMutex);
+    if (!mGpuImages)
+    {
+        mGpuImages.emplace(*gpu);
+    }
+    return *mGpuImages;
+}
+
 void Engine::runBatch(std::vector<ImageView> const& images, std::vector<PreparedSize> const& sizes,
     std::vector<std::size_t> const& indices, PredictOptions const& options,
     std::vector<Owned<refinemask_detections>>& found) const
 {
     options.stop.check();
     std::optional<Stopwatch> watch(options.times.preprocess);
-    Batch const batch = makeBatch(images, sizes, indices);
+    Batch const batch = makeBatch(images, sizes, indices, options.images);
     watch.emplace(options.times.inference);
     Outputs const outputs
         = mModel.backend->run(batch.inputs(), outputNames(mModel.metadata.form), options.stop);
@@ -178,7 +212,7 @@ Owned<refinemask_detections> Engine::segment(
     PreparedSize const size = preparedSize(image);
     GivenBoxes const given = readBoxes(boxes, image.height, image.width, size,
         static_cast<std::int64_t>(mModel.metadata.classNames.size()));
-    Batch const batch = makeBatch({image}, {size}, {0});
+    Batch const batch = makeBatch({image}, {size}, {0}, options.images);
     std::vector<Tensor> inputs = batch.inputs();
     inputs.push_back({"rois", ElementType::kFloat32, Shape{given.count(), 5}, given.rois.data()});
     inputs.push_back({"labels", ElementType::kInt64, Shape{given.count()}, given.labels.data()});

@@ -4,9 +4,12 @@
 #include "image/image.h"
 #include "image/prepare.h"
 #include "runtime/detections.h"
+#include "runtime/gpu_images.h"
 #include "runtime/opening.h"
 
 #include <atomic>
+#include <mutex>
+#include <optional>
 
 namespace refinemask::runtime
 {
@@ -18,7 +21,8 @@ struct PredictOptions
     float scoreThreshold;
     std::int64_t maxDetections; //!< negative for all
     StopSignal const& stop;
-    refinemask_times& times; //!< to which the times are added
+    refinemask_times& times;                           //!< to which the times are added
+    refinemask_memory images = REFINEMASK_MEMORY_HOST; //!< where their pixels are
 };
 
 //! Safe to use from several threads.
@@ -63,7 +67,11 @@ private:
     struct Batch;
 
     Batch makeBatch(std::vector<ImageView> const& images, std::vector<PreparedSize> const& sizes,
-        std::vector<std::size_t> const& indices) const;
+        std::vector<std::size_t> const& indices, refinemask_memory memory) const;
+
+    //! What prepares images in memory of the GPU that the network runs on, made when it is first
+    //! asked for. Throws an Error if the network runs on the CPU.
+    GpuImages& gpuImages() const;
 
     //! Run images of equal padded size: those of some indices, in whose places detections are put.
     void runBatch(std::vector<ImageView> const& images, std::vector<PreparedSize> const& sizes,
@@ -77,6 +85,8 @@ private:
     std::string mPath;
     OpenedModel mModel;
     std::string mRuntime;
+    mutable std::mutex mMutex; // of what follows
+    mutable std::optional<GpuImages> mGpuImages;
     mutable std::atomic_flag mHasWarned = ATOMIC_FLAG_INIT;
 };
 

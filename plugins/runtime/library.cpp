@@ -96,12 +96,18 @@ void run(refinemask_predict_options const* options, Body const& body)
     {
         raise(REFINEMASK_INVALID_ARGUMENT, "unknown mask format ", static_cast<int>(given.masks));
     }
+    if (given.image_memory != REFINEMASK_MEMORY_HOST && given.image_memory != REFINEMASK_MEMORY_GPU)
+    {
+        raise(REFINEMASK_INVALID_ARGUMENT, "image_memory must be 0 (host) or 1 (GPU), got ",
+            static_cast<int>(given.image_memory));
+    }
     std::shared_ptr<Cancellation> const cancellation = given.cancellation == nullptr
         ? nullptr
         : cancellations().use("cancellation", given.cancellation);
     StopSignal const stop(cancellation.get(), deadline(given.timeout_ms));
     refinemask_times times{};
-    body(PredictOptions{given.masks, given.score_threshold, given.max_detections, stop, times});
+    body(PredictOptions{
+        given.masks, given.score_threshold, given.max_detections, stop, times, given.image_memory});
     if (given.times != nullptr)
     {
         *given.times = times;

@@ -1,5 +1,6 @@
 // Artifacts in ONNX Runtime, by its C interface.
 #include "runtime/backend.h"
+#include "runtime/device.h"
 #include "runtime/error.h"
 #include "runtime/log.h"
 #include "runtime/shared_library.h"
@@ -113,6 +114,7 @@ public:
               {
                   return mOrt.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, made);
               }))
+        , mGpu(cudaIndex(options.device))
         , mSession(nullptr, mOrt.ReleaseSession)
     {
         auto const settings = mApi->make(mOrt.ReleaseSessionOptions, mOrt.CreateSessionOptions);
@@ -122,16 +124,20 @@ public:
         {
             check(mOrt.SetIntraOpNumThreads(settings.get(), options.threads));
         }
-        bool const onCpu = options.device == "cpu";
-        if (!onCpu)
+        if (mGpu)
         {
-            useCuda(*settings, options.device);
+            useCuda(*settings);
+        }
+        else if (options.device != "cpu")
+        {
+            raise(REFINEMASK_INVALID_ARGUMENT, "unknown device ", options.device,
+                "; choose cpu, cuda or cuda:N");
         }
         if (artifact.metadata.form == "fused")
         {
             std::string const library = !options.operatorLibrary.empty()
                 ? options.operatorLibrary
-                : siblingLibrary(onCpu ? "librefinemask_ort.so" : "librefinemask_ort_cuda.so");
+                : siblingLibrary(mGpu ? "librefinemask_ort_cuda.so" : "librefinemask_ort.so");
             check(mOrt.RegisterCustomOpsLibrary_V2(settings.get(), library.c_str()));
         }
         OrtSession* session = nullptr;
@@ -187,6 +193,11 @@ public:
         return outputs;
     }
 
+    std::optional<int> gpu() const override
+    {
+        return mGpu;
+    }
+
     std::string description() const override
     {
         return "ONNX Runtime " + mApi->version;
@@ -198,19 +209,19 @@ private:
         mApi->check(status);
     }
 
-    void useCuda(OrtSessionOptions& settings, std::string const& device) const
+    void useCuda(OrtSessionOptions& settings)
     {
-        std::string const index = device.size() > 5 ? device.substr(5) : "0";
-        if (device.rfind("cuda", 0) != 0 || (device.size() > 4 && device[4] != ':')
-            || index.find_first_not_of("0123456789") != std::string::npos)
-        {
-            raise(REFINEMASK_INVALID_ARGUMENT, "unknown device ", device,
-                "; choose cpu, cuda or cuda:N");
-        }
+        mGpuMemory = mApi->make(mOrt.ReleaseMemoryInfo,
+            [this](OrtMemoryInfo** made)
+            {
+                return mOrt.CreateMemoryInfo(
+                    "Cuda", OrtDeviceAllocator, *mGpu, OrtMemTypeDefault, made);
+            });
         auto const cuda
             = mApi->make(mOrt.ReleaseCUDAProviderOptions, mOrt.CreateCUDAProviderOptions);
         // Parity is that of float32; the provider's default rounds products to TF32.
         char const* const keys[] = {"device_id", "use_tf32"};
+        std::string const index = std::to_string(*mGpu);
         char const* const values[] = {index.c_str(), "0"};
         check(mOrt.UpdateCUDAProviderOptions(cuda.get(), keys, values, 2));
         check(mOrt.SessionOptionsAppendExecutionProvider_CUDA_V2(&settings, cuda.get()));
@@ -221,9 +232,10 @@ private:
         return mApi->make(mOrt.ReleaseValue,
             [&](OrtValue** made)
             {
-                return mOrt.CreateTensorWithDataAsOrtValue(mMemory.get(),
-                    const_cast<void*>(tensor.data), byteSize(tensor), tensor.shape.data(),
-                    tensor.shape.size(), toOrt(tensor.type), made);
+                return mOrt.CreateTensorWithDataAsOrtValue(
+                    (tensor.isOnGpu ? mGpuMemory : mMemory).get(), const_cast<void*>(tensor.data),
+                    byteSize(tensor), tensor.shape.data(), tensor.shape.size(), toOrt(tensor.type),
+                    made);
             });
     }
 
@@ -249,6 +261,8 @@ private:
     std::shared_ptr<Api> mApi;
     OrtApi const& mOrt;
     Handle<OrtMemoryInfo> mMemory;
+    std::optional<int> mGpu; // its number
+    Handle<OrtMemoryInfo> mGpuMemory{nullptr, mOrt.ReleaseMemoryInfo};
     Handle<OrtSession> mSession;
 };
 

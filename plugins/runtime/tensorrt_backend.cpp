@@ -1,5 +1,6 @@
 // Engines in TensorRT and TensorRT-RTX.
 #include "runtime/cuda_driver.h"
+#include "runtime/device.h"
 #include "runtime/engine_record.h"
 #include "runtime/error.h"
 #include "runtime/kernel_cache.h"
@@ -45,15 +46,12 @@ ElementType fromTensorRt(std::int32_t type)
 //! "cpu" is the default of the options, and there is no engine on it.
 int deviceIndex(std::string const& device)
 {
-    std::string const index = device == "cpu" || device == "cuda" ? "0"
-        : device.rfind("cuda:", 0) == 0                           ? device.substr(5)
-                                                                  : "";
-    if (index.empty() || index.size() > 4
-        || index.find_first_not_of("0123456789") != std::string::npos)
+    std::optional<int> const index = device == "cpu" ? 0 : cudaIndex(device);
+    if (!index)
     {
         raise(REFINEMASK_INVALID_ARGUMENT, "unknown device ", device, "; choose cuda or cuda:N");
     }
-    return std::stoi(index);
+    return *index;
 }
 
 class TensorRtBackend : public Backend
@@ -121,6 +119,11 @@ public:
             stop.check(); // throws what was the cause
             raise(error.status(), mRecord.engine.path, " cannot be run: ", error.what());
         }
+    }
+
+    std::optional<int> gpu() const override
+    {
+        return mGpu.index();
     }
 
     std::int64_t largestBatch() const override

@@ -8,17 +8,6 @@ namespace refinemask::runtime
 namespace
 {
 
-//! Waits for what is under way, before memory that it uses is used again or freed.
-struct Settled
-{
-    Stream const& stream;
-
-    ~Settled()
-    {
-        stream.settle();
-    }
-};
-
 void require(bool isAccepted, std::string const& what)
 {
     if (!isAccepted)
@@ -73,31 +62,37 @@ std::vector<Tensor> Execution::run(std::vector<Tensor> const& inputs,
     {
         outputs.push_back(fetch(name));
     }
-    mStream.wait();
+    mStream.wait("running the engine");
     stop.check();
     return outputs;
 }
 
 void Execution::give(Tensor const& input)
 {
-    Port const& port = mPorts.at(input.name);
-    std::size_t const size = byteSize(input);
-    void* const onHost = mOnHost.at(input.name).reserve(size);
-    std::copy_n(
-        static_cast<std::uint8_t const*>(input.data), size, static_cast<std::uint8_t*>(onHost));
-    void* address = onHost;
-    if (!port.isOnHost)
-    {
-        address = mOnGpu.at(input.name).reserve(size);
-        if (size > 0)
-        {
-            mStream.upload(address, onHost, size);
-        }
-    }
+    void* const address = input.isOnGpu ? const_cast<void*>(input.data)
+                                        : upload(input); // which TensorRT only reads
     Dimensions const shape = toDimensions(input.shape);
     require(mContext.call<bool>(mSlots.contextSetInputShape, input.name, &shape)
             && mContext.call<bool>(mSlots.contextSetAddress, input.name, address),
         concatenate("the input ", input.name, " of the shape ", toText(input.shape)));
+}
+
+void* Execution::upload(Tensor const& input)
+{
+    std::size_t const size = byteSize(input);
+    void* const onHost = mOnHost.at(input.name).reserve(size);
+    std::copy_n(
+        static_cast<std::uint8_t const*>(input.data), size, static_cast<std::uint8_t*>(onHost));
+    if (mPorts.at(input.name).isOnHost)
+    {
+        return onHost;
+    }
+    void* const onGpu = mOnGpu.at(input.name).reserve(size);
+    if (size > 0)
+    {
+        mStream.upload(onGpu, onHost, size);
+    }
+    return onGpu;
 }
 
 Tensor Execution::fetch(char const* name)

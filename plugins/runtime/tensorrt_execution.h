@@ -41,8 +41,11 @@ public:
         std::vector<char const*> const& outputNames, StopSignal const& stop);
 
 private:
-    //! Enqueue the copy of an input to where TensorRT takes it.
+    //! Give TensorRT an input, where it is or where its copy is going to be.
     void give(Tensor const& input);
+
+    //! Enqueue the copy of an input of the host to where TensorRT takes it, which is returned.
+    void* upload(Tensor const& input);
 
     //! Enqueue the copy of an output to the host.
     Tensor fetch(char const* name);

@@ -14,6 +14,7 @@ from refinemask.inference import native
 FORMATS = {"rgb": 0, "bgr": 1, "rgba": 2, "bgra": 3, "grey": 4}
 INVALID_ARGUMENT, INVALID_ARTIFACT, RUNTIME_MISSING = 1, 2, 3
 TIMED_OUT, CANCELLED = 6, 7
+MEMORY = {"host": 0, "gpu": 1}
 MASKS = {"bitmap": 0, "crop": 1, "rle": 2, "probs": 3, "none": 4, "polygons": 5}
 
 
@@ -133,6 +134,7 @@ class PredictOptions(ctypes.Structure):
         ("timeout_ms", c_int64),
         ("cancellation", c_void_p),
         ("times", c_void_p),
+        ("image_memory", c_int),
     ]
 
 

@@ -157,7 +157,8 @@ extern "C"
         REFINEMASK_GREY = 4
     } refinemask_pixel_format;
 
-    //! An image of 8 bits a channel in memory of the host.
+    //! An image of 8 bits a channel, in memory of the host or, in calls that say so, of a GPU (see
+    //! refinemask_memory).
     typedef struct refinemask_image
     {
         uint8_t const* data; //!< the top left pixel
@@ -177,8 +178,8 @@ extern "C"
         int64_t width;         //!< likewise
     } refinemask_prepared;
 
-    //! Resize and pad an image as refinemask_predict() does; free the result with
-    //! refinemask_free(). For comparison with another program's preprocessing.
+    //! Resize and pad an image, which is in memory of the host, as refinemask_predict() does; free
+    //! the result with refinemask_free(). For comparison with another program's preprocessing.
     refinemask_status refinemask_preprocess(refinemask_engine const* engine,
         refinemask_image const* image, refinemask_prepared** prepared);
 
@@ -251,6 +252,19 @@ extern "C"
     //! Free one that no prediction uses any more; NULL is allowed.
     void refinemask_free_cancellation(refinemask_cancellation* cancellation);
 
+    //! Where the pixels of images are.
+    typedef enum refinemask_memory
+    {
+        REFINEMASK_MEMORY_HOST = 0,
+        //! Memory of the GPU that the engine runs on, which CUDA has allocated in its primary
+        //! context, as the CUDA runtime does: `data` is an address there. The images are resized
+        //! and padded on the GPU, by librefinemask_cuda.so, which is beside this library or in the
+        //! folder that REFINEMASK_LIBRARY_DIR names. The pixels must be ready when the call is made
+        //! (no stream of the program is waited for), and are no longer read when it returns.
+        //! An engine that runs on the CPU refuses such images.
+        REFINEMASK_MEMORY_GPU = 1
+    } refinemask_memory;
+
     //! Where the time of a call went, in nanoseconds.
     typedef struct refinemask_times
     {
@@ -268,10 +282,12 @@ extern "C"
         int64_t timeout_ms;     //!< after which the call fails; 0 for none
         refinemask_cancellation* cancellation; //!< or NULL
         refinemask_times* times;               //!< is written if the call succeeds; or NULL
+        refinemask_memory image_memory;        //!< of the pixels of all images of the call
     } refinemask_predict_options;
 
 #define REFINEMASK_PREDICT_OPTIONS                                                                 \
-    {sizeof(refinemask_predict_options), REFINEMASK_MASKS_BITMAP, 0.0F, -1, 0, NULL, NULL}
+    {sizeof(refinemask_predict_options), REFINEMASK_MASKS_BITMAP, 0.0F, -1, 0, NULL, NULL,         \
+        REFINEMASK_MEMORY_HOST}
 
     //! Detect objects in images. Those of equal padded size run as batches.
     //!

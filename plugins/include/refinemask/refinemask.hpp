@@ -96,7 +96,7 @@ private:
     std::size_t mSize = 0;
 };
 
-//! An image to read, see refinemask_image.
+//! An image to read, see refinemask_image; PredictOptions::imageMemory says where.
 struct Image
 {
     std::uint8_t const* data = nullptr;
@@ -299,7 +299,8 @@ struct PredictOptions
     std::int64_t maxDetections = -1;      //!< negative for all
     std::chrono::milliseconds timeout{0}; //!< 0 for none
     Cancellation const* cancellation = nullptr;
-    refinemask_times* times = nullptr; //!< is filled in if it is not null
+    refinemask_times* times = nullptr;                      //!< is filled in if it is not null
+    refinemask_memory imageMemory = REFINEMASK_MEMORY_HOST; //!< of the pixels of all images
 };
 
 //! Runs one artifact; safe to use from several threads.
@@ -405,7 +406,8 @@ private:
     {
         return {sizeof(refinemask_predict_options), options.masks, options.scoreThreshold,
             options.maxDetections, options.timeout.count(),
-            options.cancellation == nullptr ? nullptr : options.cancellation->get(), options.times};
+            options.cancellation == nullptr ? nullptr : options.cancellation->get(), options.times,
+            options.imageMemory};
     }
 
     static char const* orNull(std::string const& text)

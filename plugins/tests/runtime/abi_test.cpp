@@ -26,8 +26,9 @@ static_assert(sizeof(refinemask_boxes) == 32);
 static_assert(sizeof(refinemask_detections) == 112);
 static_assert(offsetof(refinemask_detections, mask_size) == 88);
 static_assert(sizeof(refinemask_times) == 24);
-static_assert(sizeof(refinemask_predict_options) == 48);
+static_assert(sizeof(refinemask_predict_options) == 56);
 static_assert(offsetof(refinemask_predict_options, times) == 40);
+static_assert(offsetof(refinemask_predict_options, image_memory) == 48);
 static_assert(std::is_standard_layout_v<refinemask_detections>);
 
 TEST(theLibraryIsOfTheVersionOfItsHeader)

@@ -242,6 +242,34 @@ extern "C"
         return kSuccess;
     }
 
+    int cuPointerGetAttribute(void* value, int attribute, unsigned long long pointer)
+    {
+        constexpr int kMemoryType = 2;
+        auto const address = static_cast<std::uintptr_t>(pointer);
+        if (!holds(without(address), 1))
+        {
+            return kInvalidValue; // not allocated by CUDA
+        }
+        *static_cast<int*>(value) = attribute != kMemoryType ? 0 : (address & kOnGpu) != 0 ? 2 : 1;
+        return kSuccess;
+    }
+
+    int cuMemsetD8Async(
+        unsigned long long target, unsigned char value, std::size_t size, void* stream)
+    {
+        auto* const memory = onHost(reinterpret_cast<void*>(target), size);
+        if (gCurrent == 0 || memory == nullptr)
+        {
+            return kInvalidValue;
+        }
+        enqueue(stream,
+            [=]
+            {
+                std::memset(memory, value, size);
+            });
+        return kSuccess;
+    }
+
     int cuMemcpyHtoDAsync_v2(
         unsigned long long target, void const* source, std::size_t size, void* stream)
     {

@@ -1,8 +1,9 @@
 // A simulated NVIDIA GPU with TensorRT, in memory of the host: what the tests ask of it.
 //
-// libsimulated_tensorrt.so has the functions of the CUDA driver and of TensorRT that librefinemask
-// uses. What is on a stream runs when somebody waits for it, addresses on the GPU are none of the
-// host, and what is used without a current GPU, twice freed or copied out of bounds is an error.
+// libsimulated_tensorrt.so has the functions of the CUDA driver, of TensorRT and of
+// librefinemask_cuda.so that librefinemask uses. What is on a stream runs when somebody waits for
+// it, addresses on the GPU are none of the host, and what is used without a current GPU, twice
+// freed or copied out of bounds is an error.
 #pragma once
 
 #include <cstddef>
