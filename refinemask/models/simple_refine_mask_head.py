@@ -91,22 +91,33 @@ class SimpleRefineMaskHead(nn.Module):
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
     ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
-        semantic = self.semantic_convs(p2)
-        fine = fine_maps(self.stages, semantic)
+        fine = fine_maps(self.stages, self.semantic_convs(p2))
 
         def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
-            instance = self.instance_convs(instance)
-            stage_logits = []
-            for index, (stage, features) in enumerate(zip(self.stages, fine, strict=True)):
-                logits = self._logits(index, instance, labels)
-                instance = stage(instance, logits.sigmoid(), features, rois)
-                stage_logits.append(logits)
-            final = self._logits(len(self.stages), instance, labels)
+            *coarse, final = self.stage_logits(self.instance_convs(instance), fine, rois, labels)
             if final.shape[-1] != STAGE_SIZES[-1]:
                 final = resize_aligned(final, STAGE_SIZES[-1])
-            return [*stage_logits, final]
+            return [*coarse, final]
 
         return RefineMaskOutput(in_chunks(predict, instance, rois, labels), None)
+
+    def stage_logits(
+        self, instance: Tensor, fine: Sequence[Tensor], rois: Tensor, labels: Tensor
+    ) -> list[Tensor]:
+        """Return the logits of all stages, the last as large as its features.
+
+        Args:
+            instance: (K, C, 14, 14) features.
+            fine: (B, C_s, H / 4, W / 4) for each stage, see `fine_maps`.
+            rois: float32 (K, 5).
+            labels: int64 (K,).
+        """
+        stage_logits = []
+        for index, (stage, features) in enumerate(zip(self.stages, fine, strict=True)):
+            logits = self._logits(index, instance, labels)
+            instance = stage(instance, logits.sigmoid(), features, rois)
+            stage_logits.append(logits)
+        return [*stage_logits, self._logits(len(self.stages), instance, labels)]
 
     def _logits(self, stage: int, instance: Tensor, labels: Tensor) -> Tensor:
         classifier = self.stage_instance_logits[stage]

@@ -1,11 +1,13 @@
 """Rewrites: the same numbers, and a model that they leave as it is."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
 
 from refinemask.checkpoints import synthetic_model
+from refinemask.configs.config import SimpleRefineMaskConfig
 from refinemask.configs.presets import maskrcnn_small, refinemask_small
 from refinemask.export import export_graph
 from refinemask.export.passes import PASSES, rewritten
@@ -36,14 +38,26 @@ def run_head(model, count):
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_late_upsampling_gives_the_same_logits(model, count):
+@pytest.mark.parametrize("upsample_features", [None, False, True])
+def test_late_upsampling_gives_the_same_logits(model, upsample_features, count):
+    matches = 3
+    if upsample_features is not None:  # the other head
+        config = model.config.mask_head
+        simple = SimpleRefineMaskConfig(
+            channels=config.channels,
+            semantic_channels=config.semantic_channels,
+            upsample_features=upsample_features,
+        )
+        model = synthetic_model(dataclasses.replace(model.config, mask_head=simple)).double()
+        matches = 2 + upsample_features
     changed = copy.deepcopy(model)
-    assert PASSES["late_upsampling"](changed) == 3
+    assert PASSES["late_upsampling"](changed) == matches
     expected, got = run_head(model, count), run_head(changed, count)
     for logits, others in zip(expected.stages, got.stages, strict=True):
         assert logits.shape == others.shape
         torch.testing.assert_close(others, logits, rtol=0, atol=1e-10)
-    torch.testing.assert_close(got.semantic, expected.semantic, rtol=0, atol=0)
+    if expected.semantic is not None:
+        torch.testing.assert_close(got.semantic, expected.semantic, rtol=0, atol=0)
 
 
 def test_late_upsampling_has_no_features_of_the_last_size(model):
