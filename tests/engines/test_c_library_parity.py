@@ -33,8 +33,14 @@ def load(path):
     return np.ascontiguousarray(refinemask.load_image(path))
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(50, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("runtime", CPU_RUNTIMES)
+@pytest.mark.parametrize(
+    ("runtime", "count"),
+    [
+        ("onnxruntime", 50),
+        ("openvino", 10),
+        pytest.param("openvino", 50, marks=pytest.mark.slow),
+    ],
+)
 def test_photographs(artifact, photos, runtime, count):
     """Every format of masks in turn."""
     pytest.importorskip(runtime)
