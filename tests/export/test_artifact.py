@@ -21,6 +21,7 @@ from refinemask.errors import GateFailed, RefineMaskError
 from refinemask.export import artifact, export_model, verify_artifact
 from refinemask.export.options import ExportOptions
 from refinemask.export.parity import ParityReport
+from refinemask.export.passes import PASSES
 from refinemask.export.subjects import default_subjects, photographs
 from refinemask.export.verify import compare_subjects
 from refinemask.files import atomic_path
@@ -82,7 +83,8 @@ def test_parity_figures_are_kept(exported):
 
 
 def test_progress_tells_the_steps_and_the_table(exported):
-    first, second, table = exported.lines
+    *rewrites, first, second, table = exported.lines
+    assert [line.partition(":")[0] for line in rewrites] == list(PASSES)
     assert first.startswith("exported the portable graph of refinemask_small in ")
     assert second.startswith("compared it with PyTorch in ")
     assert table.splitlines()[0].split() == ["figure", "measured", "allowed", "verdict"]

@@ -139,7 +139,8 @@ def test_each_runtime_reads_the_same_metadata(exported_as):
     artifact = exported_as("fused")
     assert artifact.metadata.form == "fused"
     assert artifact.metadata.parity["passed"]
-    assert artifact.lines[0].startswith("exported the fused graph of refinemask_small in ")
+    exported = "exported the fused graph of refinemask_small in "
+    assert any(line.startswith(exported) for line in artifact.lines)
     assert engines.open(artifact.path).metadata.form == "fused"
 
 

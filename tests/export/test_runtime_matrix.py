@@ -149,11 +149,11 @@ def test_a_runtime_that_does_not_take_the_form(exported, model, monkeypatch):
         open_engines(Artifact.open(exported.path), model, ("torch", "openvino"), "cpu")
 
 
-def test_the_compiled_model(exported, model, monkeypatch):
+def test_the_compiled_model(exported, model):
     """Compared as the artifact is; not compiled here, which takes minutes."""
-    monkeypatch.setattr(torch._dynamo.config, "disable", True)
     runtimes = ("torch", "torch_compiled")
-    matrix = verify_runtimes(exported.path, model, runtimes, PAIR)
+    with torch._dynamo.config.patch(disable=True):
+        matrix = verify_runtimes(exported.path, model, runtimes, PAIR)
     assert matrix.passed
     assert matrix.pairs[runtimes].box_difference <= 1e-3
     with pytest.raises(WrongUsage, match="torch_compiled does not show its layers"):
