@@ -3,6 +3,8 @@
 #include "fuzz/input.h"
 #include "runtime/error.h"
 
+#include <array>
+
 namespace
 {
 
@@ -43,9 +45,14 @@ struct Network
         add(found, {}, ElementType::kInt64, labels.data());
         add(found, {side, side}, ElementType::kFloat32, masks.data());
         add(isPadded ? Shape{images} : found, {}, ElementType::kInt64, counts.data());
+        if (isPadded)
+        {
+            add({images}, {}, ElementType::kBool, truncated.data());
+        }
         if (input.byte() == 0)
         {
-            outputs.tensors[static_cast<std::size_t>(input.integer(0, 4))].shape.push_back(1);
+            auto const last = static_cast<std::int64_t>(outputs.tensors.size()) - 1;
+            outputs.tensors[static_cast<std::size_t>(input.integer(0, last))].shape.push_back(1);
         }
     }
 
@@ -63,6 +70,7 @@ struct Network
     std::vector<float> masks;
     std::vector<std::int64_t> labels;
     std::vector<std::int64_t> counts;
+    std::array<bool, 3> truncated{false, true, false};
     Outputs outputs;
 };
 
