@@ -30,6 +30,7 @@ class Option:
         min: the smallest value allowed.
         max: the largest value allowed.
         above: values must be greater than this.
+        below: values must be less than this.
         multiple_of: values must be multiples of this.
         choices: the values allowed, if the type does not list them.
         read: parses the text of the command line, for values that are not single words or numbers.
@@ -41,6 +42,7 @@ class Option:
     min: float | None = None
     max: float | None = None
     above: float | None = None
+    below: float | None = None
     multiple_of: int | None = None
     choices: tuple[str, ...] = ()
     read: Callable[[str], Any] | None = None
@@ -49,8 +51,8 @@ class Option:
         """Return whether a value is within the limits."""
         if self.choices:
             return value in self.choices
-        limits = (self.min, self.max, self.above, self.multiple_of)
-        if limits == (None, None, None, None):
+        limits = (self.min, self.max, self.above, self.below, self.multiple_of)
+        if all(limit is None for limit in limits):
             return True
         least = -math.inf if self.min is None else self.min
         most = math.inf if self.max is None else self.max
@@ -58,6 +60,7 @@ class Option:
             math.isfinite(value)
             and least <= value <= most
             and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
             and (self.multiple_of is None or value % self.multiple_of == 0)
         )
 
@@ -72,6 +75,8 @@ class Option:
             parts.append(f">= {self.min}")
         if self.above is not None:
             parts.append(f"> {self.above}")
+        if self.below is not None:
+            parts.append(f"< {self.below}")
         return " and ".join(parts)
 
 

@@ -106,6 +106,9 @@ class TrainOptions:
     """Weight decay."""
     clip_norm: Annotated[float, Option(metavar="NORM", above=0)] = 35.0
     """L2 norm that gradients are clipped to."""
+    ema: Annotated[float | None, Option(metavar="DECAY", above=0, below=1)] = None
+    """Save and evaluate the exponential moving average of the weights, with this decay per
+    iteration, such as 0.998; in iteration t at most t / (9 + t)."""
 
     # Sampling and augmentation
     repeat: Annotated[int, Option(min=1)] = 1
@@ -200,7 +203,8 @@ class TrainOptions:
         free = {"output", "resume", "init", "bn_eps", "settings", "preset", "backbone_weights"}
         free |= {"validation", "evaluate_every", "workers", "device", "epochs", "iterations"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
-        saved = {"keep_empty_images": False} | saved  # not in states of earlier versions
+        # not in states of earlier versions:
+        saved = {"keep_empty_images": False, "ema": None} | saved
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
         for name in ("preset", "init", "bn_eps", "settings"):  # a resumed run may leave them out
             if mine[name] not in (None, []) and mine[name] != saved.get(name):

@@ -19,7 +19,7 @@ from refinemask.errors import RefineMaskError
 from refinemask.models import Detector, build_model
 from refinemask.training.initialise import initialise_mask_head
 from refinemask.training.options import TrainOptions
-from refinemask.training.state import STATE, read_config
+from refinemask.training.state import STATE, read_header
 from refinemask.training.transfer import class_summary, for_classes
 
 logger = logging.getLogger(__name__)
@@ -55,15 +55,16 @@ def starting_model(
 
     Raises:
         RefineMaskError: the classes of the run or of a frozen detector are not those of the data,
-            or a preset's mask head does not fit the detector.
+            a preset's mask head does not fit the detector, or a resumed run had other options.
     """
     if options.resume:
-        config = read_config(options.output / STATE)
+        config, progress = read_header(options.output / STATE)
         if config.class_names != dataset.class_names:
             raise RefineMaskError(
                 f"--resume: the run has {class_summary(config.class_names)}, the data set "
                 f"{class_summary(dataset.class_names)}; restore its data or start a new run"
             )
+        options.check_continues(progress["options"])
         return build_model(config), ()
     settings = read_settings(options.settings)
     if options.init is None:

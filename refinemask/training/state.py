@@ -1,4 +1,4 @@
-"""The state of an interrupted run: weights, optimizer and place in the data.
+"""The state of an interrupted run: weights, their average, optimizer and place in the data.
 
 One safetensors file holds all of it, so that a crash can never leave halves of different ages.
 """
@@ -39,9 +39,12 @@ def save_state(
     config: ModelConfig,
     optimizer: torch.optim.Optimizer,
     progress: dict[str, Any],
+    average: nn.Module | None = None,
 ) -> None:
     """Write the state of a run; `progress` is JSON, read back by `load_state`."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
     header: dict[str, Any] = {"config": config.to_dict(), "progress": progress}
@@ -49,34 +52,42 @@ def save_state(
     write_tensors(path, tensors, {_KEY: json.dumps(header)})
 
 
-def read_config(path: Path) -> ModelConfig:
-    """Return the configuration of the model in a state file.
+def read_header(path: Path) -> tuple[ModelConfig, dict[str, Any]]:
+    """Return the configuration of the model in a state file, and the progress of the run.
 
     Raises:
         RefineMaskError: the file is missing or damaged.
     """
-    return _open(path)[0]
+    return _open(path)[:2]
 
 
-def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Restore model and optimizer in place and return the progress that was saved.
+def load_state(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: nn.Module | None = None,
+) -> dict[str, Any]:
+    """Restore model, optimizer and average in place and return the progress that was saved.
 
     Raises:
         RefineMaskError: the file is missing, damaged or belongs to another model.
     """
     _, progress, tensors = _open(path)
-    model_tensors: dict[str, Tensor] = {}
+    modules: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
     state: dict[int, dict[str, Tensor]] = {}
     try:
         for name, tensor in tensors.items():
             kind, _, rest = name.partition("/")
-            if kind == "model":
-                model_tensors[rest] = tensor
+            if kind in modules:
+                modules[kind][rest] = tensor
             else:
                 index, _, key = rest.partition("/")
                 state.setdefault(int(index), {})[key] = tensor
-        check_finite(path, model_tensors)
-        model.load_state_dict(model_tensors)
+        for tensors in modules.values():
+            check_finite(path, tensors)
+        model.load_state_dict(modules["model"])
+        if average is not None:
+            average.load_state_dict(modules["average"])
         groups = optimizer.state_dict()["param_groups"]
         _check_shapes(state, [p for group in optimizer.param_groups for p in group["params"]])
         optimizer.load_state_dict({"state": state, "param_groups": groups})

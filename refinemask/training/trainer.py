@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from refinemask.checkpoints import save_checkpoint
@@ -15,8 +16,10 @@ from refinemask.errors import RefineMaskError
 from refinemask.evaluation import evaluate
 from refinemask.evaluation.measure import check_masks, summarise
 from refinemask.files import check_writable
+from refinemask.models import Detector
 from refinemask.models.efficientnet_lite import EfficientNetLite
 from refinemask.training.assignment import random_choice
+from refinemask.training.average import averaged
 from refinemask.training.backbone_weights import IMAGENET
 from refinemask.training.batch_losses import BatchLosses, network_input, parallel
 from refinemask.training.distributed import World
@@ -121,6 +124,9 @@ class _Run:
         if options.init is None and not options.resume and world.is_main:
             self._initialise(batches)
         self.updates = Updates(self.model, options)
+        self.average: AveragedModel | None = None
+        if options.ema is not None and world.is_main:
+            self.average = averaged(self.model, options.ema)
         self.completed = self._resume() if options.resume else 0
         self.losses = parallel(BatchLosses(self.model, options), world)
         self.log = MetricsLog(options.output / METRICS, self.completed) if world.is_main else None
@@ -132,6 +138,15 @@ class _Run:
             self.log.write({"iteration": 0} | data)
         if self.log and self.reinitialised and not options.resume:
             self.log.write({"iteration": 0, "reinitialised": self.reinitialised})
+
+    @property
+    def result(self) -> Detector:
+        """The model that is saved and evaluated: the average of the weights, or the last ones."""
+        if self.average is None:
+            return self.model
+        model = self.average.module
+        assert isinstance(model, Detector)
+        return model
 
     def describe_data(self) -> str:
         """Say what is trained and validated on, and left out; nothing of data that is generated."""
@@ -145,9 +160,8 @@ class _Run:
             calibrate(self.model, network_input(self.model, batches[0]))
 
     def _resume(self) -> int:
-        updates = self.updates
-        progress = load_state(self.options.output / STATE, self.model, updates.optimizer)
-        self.options.check_continues(progress["options"])
+        state, updates = self.options.output / STATE, self.updates
+        progress = load_state(state, self.model, updates.optimizer, self.average)
         if progress.get("images", self.images) != self.images:
             raise RefineMaskError(
                 f"--resume continues with the data of the run, {progress['images']} images of "
@@ -220,6 +234,8 @@ class _Run:
         with uninterrupted():
             self.intact = False
             self.updates.apply()
+            if self.average is not None:
+                self.average.update_parameters(self.model)
             self.completed += 1
             self.intact = True
             if self.log:
@@ -247,8 +263,8 @@ class _Run:
         state, scaler = self.options.output / STATE, self.updates.scaler.state_dict()
         resumable = progress | ({"scaler": scaler} if scaler else {})
         # The state first: a run that dies between the two continues from it.
-        save_state(state, self.model, self.config, self.updates.optimizer, resumable)
-        save_checkpoint(self.model, self.options.output / CHECKPOINT, training=progress)
+        save_state(state, self.model, self.config, self.updates.optimizer, resumable, self.average)
+        save_checkpoint(self.result, self.options.output / CHECKPOINT, training=progress)
 
     def validate(self, stopping: Callable[[], bool]) -> None:
         """Evaluate in the first process; the others wait for it at the next iteration."""
@@ -260,7 +276,7 @@ class _Run:
             if stopping():
                 raise KeyboardInterrupt
 
-        self.model.eval()
+        self.result.eval()
         for name, dataset in self.validation.items():
-            results = evaluate(self.model, dataset, progress=progress)
+            results = evaluate(self.result, dataset, progress=progress)
             self.log.write({"iteration": self.completed, "validation": name} | results)

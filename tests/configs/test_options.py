@@ -27,6 +27,8 @@ class Drawing:
     and `draw`."""
     line_width: Annotated[float | None, Option(above=0)] = None
     """Width of lines."""
+    opacity: Annotated[float, Option(above=0, below=1)] = 0.5
+    """How much of the drawing covers the picture."""
     style: Literal["plain", "bold"] = "plain"
     """Style."""
     font: Annotated[str, Option(choices=("serif", "sans"))] = "serif"
@@ -67,6 +69,7 @@ def test_inherited_fields_come_first() -> None:
         ({"line_width": 0}, "--line-width must be > 0, got 0"),
         ({"line_width": float("nan")}, "--line-width must be > 0, got nan"),
         ({"line_width": float("inf")}, "--line-width must be > 0, got inf"),
+        ({"opacity": 1}, "--opacity must be > 0 and < 1, got 1"),
         ({"style": "italic"}, "--style must be plain or bold, got 'italic'"),
         ({"font": "mono"}, "--font must be serif or sans, got 'mono'"),
     ],
@@ -77,7 +80,7 @@ def test_limits(changes: dict[str, Any], message: str) -> None:
 
 
 def test_values_within_the_limits() -> None:
-    Drawing(width=32)
+    Drawing(width=32, opacity=0.99)
     Drawing(width=2048, line_width=1e-9, style="bold", font="sans")
 
 

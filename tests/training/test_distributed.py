@@ -38,6 +38,7 @@ RUN: dict[str, str | int | float] = {
     "warm-up": 0,
     "learning-rate": 1e-3,
     "iterations": 2,
+    "ema": 0.9,
     "seed": 3,
     "device": "cpu",
 }
@@ -57,6 +58,7 @@ def whole_batch(output, **changes):
             "warm_up": 0,
             "learning_rate": 1e-3,
             "iterations": 2,
+            "ema": 0.9,
         }
         | changes,
     )

@@ -84,6 +84,9 @@ def test_peak_learning_rates():
         ({"backbone_factor": float("nan")}, "--backbone-factor must be >= 0, got nan"),
         ({"learning_rate": 0.0}, "--learning-rate must be > 0"),
         ({"clip_norm": 0.0}, "--clip-norm must be > 0"),
+        ({"ema": 0.0}, "--ema must be > 0 and < 1, got 0.0"),
+        ({"ema": 1.0}, "--ema must be > 0 and < 1, got 1.0"),
+        ({"ema": float("nan")}, "--ema must be > 0 and < 1, got nan"),
         ({"canvas": 100}, "--canvas must be a multiple of 32 and >= 32, got 100"),
         ({"canvas": 0}, "--canvas must be a multiple of 32 and >= 32, got 0"),
         ({"optimizer": "adam"}, "--optimizer must be sgd or adamw, got 'adam'"),
@@ -126,3 +129,12 @@ def test_a_run_continues_with_the_options_that_decide_its_result():
         changed.check_continues(saved)
     with pytest.raises(RefineMaskError, match=r"--seed 1 \(was 0\), --batch-size 4 \(was 2\)|seed"):
         options(short_sides=(256, 320), seed=1, batch_size=4, resume=True).check_continues(saved)
+
+
+def test_a_run_of_an_earlier_version_continues_without_what_it_did_not_have():
+    saved = json.loads(json.dumps(options().to_dict()))
+    for name in ("ema", "keep_empty_images"):
+        del saved[name]
+    options(resume=True).check_continues(saved)
+    with pytest.raises(RefineMaskError, match=r"--ema 0\.9 \(was None\)"):
+        options(resume=True, ema=0.9).check_continues(saved)

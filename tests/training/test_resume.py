@@ -20,7 +20,12 @@ from tests.training.runs import CLASSES, assert_equal, metrics, options, weights
 KINDS = {
     "sgd": {"learning_rate": 0.01},
     "bfloat16": {"learning_rate": 0.01, "precision": "bfloat16"},
-    "adamw": {"preset": "refinemask_small", "optimizer": "adamw", "schedule": "cosine"},
+    "adamw": {
+        "preset": "refinemask_small",
+        "optimizer": "adamw",
+        "schedule": "cosine",
+        "ema": 0.9,
+    },
 }
 
 
@@ -201,6 +206,7 @@ def short(tmp_path_factory):
     ("changes", "message"),
     [
         ({"preset": "refinemask_small"}, "--preset refinemask_small"),
+        ({"ema": 0.9}, r"--ema 0\.9 \(was None\)"),
         ({"preset": None, "init": "maskrcnn_small"}, "--init maskrcnn_small"),
         ({"datasets": ("shapes:5",)}, "the run has|shapes:5"),
         ({"datasets": ("shapes:9",), "classes": CLASSES[:1]}, "the run has 2 classes"),

@@ -7,8 +7,9 @@ from torch import nn
 
 from refinemask.configs.presets import maskrcnn_small
 from refinemask.errors import RefineMaskError
+from refinemask.training.average import averaged
 from refinemask.training.metrics import MetricsLog
-from refinemask.training.state import load_state, read_config, save_state
+from refinemask.training.state import load_state, read_header, save_state
 
 CONFIG = maskrcnn_small(2)
 OPTIMIZERS = {
@@ -34,7 +35,7 @@ def test_round_trip(tmp_path, name):
     model, optimizer = trained(name)
     path = tmp_path / "state.safetensors"
     save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
-    assert read_config(path) == CONFIG
+    assert read_header(path) == (CONFIG, {"iteration": 2, "options": {}})
     other, fresh = trained(name)
     for parameter in other.parameters():
         nn.init.zeros_(parameter)
@@ -47,9 +48,34 @@ def test_round_trip(tmp_path, name):
         assert all(torch.equal(found[index][key], value) for key, value in values.items())
 
 
+def test_the_average_comes_back_with_its_number_of_updates(tmp_path):
+    model, optimizer = trained("sgd")
+    average = averaged(model, 0.9)
+    for _ in range(3):
+        nn.init.normal_(next(model.parameters()))
+        average.update_parameters(model)
+    path = tmp_path / "state.safetensors"
+    save_state(path, model, CONFIG, optimizer, {"iteration": 3, "options": {}}, average)
+    other, fresh = trained("sgd")
+    found = averaged(other, 0.9)
+    load_state(path, other, fresh, found)
+    expected = average.state_dict()
+    assert found.n_averaged == 3
+    assert all(torch.equal(value, expected[name]) for name, value in found.state_dict().items())
+    assert torch.equal(next(other.parameters()), next(model.parameters()))
+
+
+def test_a_state_that_lacks_the_average(tmp_path):
+    model, optimizer = trained("sgd")
+    path = tmp_path / "state.safetensors"
+    save_state(path, model, CONFIG, optimizer, {"iteration": 2, "options": {}})
+    with pytest.raises(RefineMaskError, match="belongs to another model"):
+        load_state(path, model, optimizer, averaged(model, 0.9))
+
+
 def test_missing_state(tmp_path):
     with pytest.raises(RefineMaskError, match=r"nothing to resume: .* start without --resume"):
-        read_config(tmp_path / "state.safetensors")
+        read_header(tmp_path / "state.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +93,7 @@ def test_a_file_that_is_no_state(tmp_path, header):
     path = tmp_path / "state.safetensors"
     save_file({"model/x": torch.zeros(1)}, path, header)
     with pytest.raises(RefineMaskError, match="not "):
-        read_config(path)
+        read_header(path)
 
 
 def test_a_truncated_state(tmp_path):
