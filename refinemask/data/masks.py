@@ -37,6 +37,10 @@ class PolygonMask:
         scale = (new_width / width, new_height / height)
         return PolygonMask(tuple(affine(xy, scale, (0, 0)) for xy in self.polygons))
 
+    def crop(self, left: int, top: int, height: int, width: int) -> "PolygonMask":
+        """Follow an image cut to a window, at whose edges only `to_bitmap` cuts the polygons."""
+        return PolygonMask(tuple(affine(xy, (1, 1), (-left, -top)) for xy in self.polygons))
+
     def to_bitmap(self, height: int, width: int) -> NDArray[np.uint8]:
         """Rasterise all parts together as COCO does: uint8 0/1 (height, width)."""
         return rasterise(self.polygons, height, width)
@@ -61,6 +65,12 @@ class BitmapMask:
         bitmap = self.to_bitmap(height, width)
         resized = cv2.resize(bitmap, (new_width, new_height), interpolation=cv2.INTER_NEAREST)
         return BitmapMask(resized.astype(np.uint8, copy=False))
+
+    def crop(self, left: int, top: int, height: int, width: int) -> "BitmapMask":
+        """Follow an image cut to a window."""
+        return BitmapMask(
+            np.ascontiguousarray(self.to_bitmap(top + height, left + width)[top:, left:])
+        )
 
     def to_bitmap(self, height: int, width: int) -> NDArray[np.uint8]:
         """Return the mask on a canvas of (height, width): cut or padded with 0 there."""

@@ -131,6 +131,9 @@ class TrainOptions:
     """Pad every batch to this square, which is faster on a CPU; a multiple of 32."""
     color_jitter: bool = False
     """Vary brightness, contrast and colour."""
+    zoom: Annotated[float, Option(metavar="P", min=0, max=1)] = 0.0
+    """Probability that an image is zoomed into at random: a window around an object is enlarged, so
+    that objects are seen large and cut off by the edges of the image, as in close-ups."""
     rois: Annotated[int, Option(min=1)] = 512
     """Sampled RoIs per image for the box head."""
     mask_rois: Annotated[int | None, Option(min=1)] = None
@@ -204,7 +207,7 @@ class TrainOptions:
         free |= {"validation", "evaluate_every", "workers", "device", "epochs", "iterations"}
         mine = {k: list(v) if isinstance(v, tuple) else v for k, v in self.to_dict().items()}
         # not in states of earlier versions:
-        saved = {"keep_empty_images": False, "ema": None} | saved
+        saved = {"keep_empty_images": False, "ema": None, "zoom": 0.0} | saved
         changed = [k for k in mine if k not in free and mine[k] != saved.get(k)]
         for name in ("preset", "init", "bn_eps", "settings"):  # a resumed run may leave them out
             if mine[name] not in (None, []) and mine[name] != saved.get(name):

@@ -39,6 +39,7 @@ def make_batches(
         options.short_sides or (sizes.short_side,),
         options.long_side or sizes.long_side,
         color_jitter=options.color_jitter,
+        zoom=options.zoom,
     )
     factors = [np.full(len(dataset), float(options.repeat)) for dataset in datasets]
     if options.repeat_threshold is not None:

@@ -29,6 +29,15 @@ def test_resize_uses_a_factor_for_each_axis():
     np.testing.assert_array_equal(resized.to_bitmap(16, 5), bitmap)
 
 
+def test_crop_keeps_what_is_in_the_window():
+    """The left half is 4 wide and 6 high: 3 and 4 pixels of it are in a window from (1, 2)."""
+    polygon = PolygonMask((LEFT_HALF,)).crop(1, 2, 5, 6).to_bitmap(5, 6)
+    bitmap = square(8, 10).crop(1, 2, 5, 6).bitmap
+    np.testing.assert_array_equal(polygon, bitmap)
+    assert bitmap.shape == (5, 6)
+    assert bitmap[:4, :3].all() and bitmap.sum() == 12
+
+
 def test_bitmap_is_cut_and_padded_to_the_canvas():
     assert square(8, 10).to_bitmap(3, 2).all()
     padded = square(8, 10).to_bitmap(12, 12)

@@ -39,6 +39,7 @@ RUN: dict[str, str | int | float] = {
     "learning-rate": 1e-3,
     "iterations": 2,
     "ema": 0.9,
+    "zoom": 0.5,
     "seed": 3,
     "device": "cpu",
 }
@@ -59,6 +60,7 @@ def whole_batch(output, **changes):
             "learning_rate": 1e-3,
             "iterations": 2,
             "ema": 0.9,
+            "zoom": 0.5,
         }
         | changes,
     )

@@ -87,6 +87,8 @@ def test_peak_learning_rates():
         ({"ema": 0.0}, "--ema must be > 0 and < 1, got 0.0"),
         ({"ema": 1.0}, "--ema must be > 0 and < 1, got 1.0"),
         ({"ema": float("nan")}, "--ema must be > 0 and < 1, got nan"),
+        ({"zoom": -0.1}, "--zoom must be between 0 and 1, got -0.1"),
+        ({"zoom": 1.1}, "--zoom must be between 0 and 1, got 1.1"),
         ({"canvas": 100}, "--canvas must be a multiple of 32 and >= 32, got 100"),
         ({"canvas": 0}, "--canvas must be a multiple of 32 and >= 32, got 0"),
         ({"optimizer": "adam"}, "--optimizer must be sgd or adamw, got 'adam'"),
@@ -133,7 +135,7 @@ def test_a_run_continues_with_the_options_that_decide_its_result():
 
 def test_a_run_of_an_earlier_version_continues_without_what_it_did_not_have():
     saved = json.loads(json.dumps(options().to_dict()))
-    for name in ("ema", "keep_empty_images"):
+    for name in ("ema", "zoom", "keep_empty_images"):
         del saved[name]
     options(resume=True).check_continues(saved)
     with pytest.raises(RefineMaskError, match=r"--ema 0\.9 \(was None\)"):

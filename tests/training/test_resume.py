@@ -25,6 +25,7 @@ KINDS = {
         "optimizer": "adamw",
         "schedule": "cosine",
         "ema": 0.9,
+        "zoom": 0.5,
     },
 }
 
@@ -206,7 +207,7 @@ def short(tmp_path_factory):
     ("changes", "message"),
     [
         ({"preset": "refinemask_small"}, "--preset refinemask_small"),
-        ({"ema": 0.9}, r"--ema 0\.9 \(was None\)"),
+        ({"ema": 0.9, "zoom": 0.5}, r"--ema 0\.9 \(was None\), --zoom 0\.5 \(was 0\.0\)"),
         ({"preset": None, "init": "maskrcnn_small"}, "--init maskrcnn_small"),
         ({"datasets": ("shapes:5",)}, "the run has|shapes:5"),
         ({"datasets": ("shapes:9",), "classes": CLASSES[:1]}, "the run has 2 classes"),
