@@ -6,8 +6,9 @@ namespace refinemask::REFINEMASK_ISA
 
 SimdFunctions const& functions()
 {
-    static constexpr SimdFunctions kFunctions{
-        poolFloat, poolHalf, refineFloat, refineHalf, overlapsAny, interpolateRow, blendRows};
+    static constexpr SimdFunctions kFunctions{poolFloat, poolHalf, refineFloat, refineHalf,
+        convPlaces, convOutputs, convolveFloat, convolveHalf, overlapsAny, interpolateRow,
+        blendRows};
     return kFunctions;
 }
 

@@ -167,9 +167,14 @@ struct Lanes16
 using Wide = Lanes16;
 //! Rows of sums that fit into the registers beside a weight and a factor.
 constexpr int kRegisterRows = 14;
+//! Places and vectors of outputs whose sums fit beside a value and a row of weights.
+constexpr int kConvPlaces = 6;
+constexpr int kConvVectors = 4;
 #elif defined(__AVX2__)
 using Wide = Lanes8;
 constexpr int kRegisterRows = 7;
+constexpr int kConvPlaces = 6;
+constexpr int kConvVectors = 2;
 #else
 //! Any other CPU: what the compiler makes of plain arrays.
 struct Lanes4
@@ -269,6 +274,8 @@ struct Lanes4
 using Wide = Lanes4;
 using Narrow = Lanes4;
 constexpr int kRegisterRows = 3;
+constexpr int kConvPlaces = 4;
+constexpr int kConvVectors = 2;
 #endif
 
 } // namespace

@@ -8,6 +8,7 @@
 
 #include "cpu/batched_nms_simd.h"
 #include "cpu/boundary_refine_simd.h"
+#include "cpu/conv_at_places_simd.h"
 #include "cpu/multiscale_roi_align_simd.h"
 #include "image/resize_simd.h"
 
@@ -32,6 +33,11 @@ struct SimdFunctions
         RefineView const& view, float const* coarse, float const* fine, float* output);
     void (*refineHalf)(RefineView const& view, std::uint16_t const* coarse,
         std::uint16_t const* fine, std::uint16_t* output);
+    //! How many places and outputs a block of ConvAtPlaces has, and the places x outputs of one.
+    int (*convPlaces)();
+    int (*convOutputs)();
+    void (*convolveFloat)(ConvBlock<float> const& block, float* output);
+    void (*convolveHalf)(ConvBlock<std::uint16_t> const& block, float* output);
     //! Whether a box, 5 floats as ShiftedBox, overlaps one of the blocks' boxes by more than
     //! `iouThreshold`, which is not negative.
     bool (*overlapsAny)(

@@ -13,6 +13,10 @@ bool poolHalf(
 void refineFloat(RefineView const& view, float const* coarse, float const* fine, float* output);
 void refineHalf(RefineView const& view, std::uint16_t const* coarse, std::uint16_t const* fine,
     std::uint16_t* output);
+int convPlaces();
+int convOutputs();
+void convolveFloat(ConvBlock<float> const& block, float* output);
+void convolveHalf(ConvBlock<std::uint16_t> const& block, float* output);
 bool overlapsAny(BoxBlock const* blocks, std::int64_t count, float const* box, float iouThreshold);
 void interpolateRow(ResizeColumns const& columns, std::uint8_t const* source, std::int16_t* target);
 void blendRows(ResizeRows const& rows, ResizeColumns const& columns, std::uint8_t* target);

@@ -6,6 +6,7 @@
 #include "operators/boundary_refine.h"
 #include "operators/multiscale_roi_align.h"
 #include "operators/paste_masks.h"
+#include "operators/places.h"
 
 #include <array>
 #include <cstring>
@@ -21,7 +22,8 @@ using fuzz::Input;
 
 constexpr std::array kNames{"output_size", "sampling_ratio", "strides", "finest_scale", "aligned",
     "epsilon_after_log", "iou_threshold", "score_threshold", "max_per_image", "max_shifted",
-    "first_shift", "boundary_width", "threshold", "unknown", ""};
+    "first_shift", "boundary_width", "threshold", "height", "width", "margin", "dilation",
+    "unknown", ""};
 
 //! A field and the memory that it points to; exactly as long, so that a byte too far is noticed.
 struct OwnedField
@@ -97,7 +99,7 @@ void run(std::vector<Field> const& fields)
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size)
 {
     Input input(data, size);
-    auto const operatorIndex = input.integer(0, 3);
+    auto const operatorIndex = input.integer(0, 6);
     std::vector<std::unique_ptr<OwnedField>> owned;
     std::vector<Field> fields;
     for (std::int64_t left = input.integer(0, 8); left > 0; --left)
@@ -116,8 +118,17 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     case 2:
         run<BoundaryRefineAttributes>(fields);
         break;
-    default:
+    case 3:
         run<PasteMasksAttributes>(fields);
+        break;
+    case 4:
+        run<NonZeroPlacesAttributes>(fields);
+        break;
+    case 5:
+        run<GatherTilesAttributes>(fields);
+        break;
+    default:
+        run<ConvAtPlacesAttributes>(fields);
     }
     return 0;
 }

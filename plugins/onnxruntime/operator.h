@@ -155,5 +155,6 @@ void addMultiScaleRoIAlign(Ort::CustomOpDomain& domain);
 void addBatchedNMS(Ort::CustomOpDomain& domain);
 void addBoundaryRefine(Ort::CustomOpDomain& domain);
 void addPasteMasks(Ort::CustomOpDomain& domain);
+void addPlaces(Ort::CustomOpDomain& domain);
 
 } // namespace refinemask

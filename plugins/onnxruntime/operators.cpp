@@ -9,6 +9,7 @@ void addOperators(Ort::CustomOpDomain& domain)
     addBatchedNMS(domain);
     addBoundaryRefine(domain);
     addPasteMasks(domain);
+    addPlaces(domain);
 }
 
 } // namespace refinemask

@@ -107,4 +107,33 @@ void inferPasteMasks(ShapeInference const& graph)
         {graph.dimension(0, 3, 0), ShapeInference::unknown(), ShapeInference::unknown()});
 }
 
+void inferNonZeroPlaces(ShapeInference const& graph)
+{
+    constexpr auto kInt64 = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+    graph.setOutput(0, kInt64, {ShapeInference::unknown(), ShapeInference::fixed(3)});
+    graph.setOutput(1, kInt64, {});
+}
+
+void inferGatherTiles(ShapeInference const& graph)
+{
+    std::int64_t const around = 2 * graph.integer("margin");
+    graph.setOutput(0, graph.inputs().at(0).type,
+        {graph.dimension(1, 2, 0), graph.dimension(0, 4, 1),
+            ShapeInference::fixed(graph.integer("height") + around),
+            ShapeInference::fixed(graph.integer("width") + around)});
+}
+
+void inferScatterTiles(ShapeInference const& graph)
+{
+    graph.setOutput(0, graph.inputs().at(0).type,
+        {graph.dimension(2, 4, 0), graph.dimension(0, 4, 1), graph.dimension(2, 4, 2),
+            graph.dimension(2, 4, 3)});
+}
+
+void inferConvAtPlaces(ShapeInference const& graph)
+{
+    graph.setOutput(
+        0, graph.inputs().at(0).type, {graph.dimension(1, 2, 0), graph.dimension(2, 4, 0)});
+}
+
 } // namespace refinemask

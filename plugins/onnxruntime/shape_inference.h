@@ -67,5 +67,9 @@ void inferMultiScaleRoIAlign(ShapeInference const& graph);
 void inferBatchedNMS(ShapeInference const& graph);
 void inferBoundaryRefine(ShapeInference const& graph);
 void inferPasteMasks(ShapeInference const& graph);
+void inferNonZeroPlaces(ShapeInference const& graph);
+void inferGatherTiles(ShapeInference const& graph);
+void inferScatterTiles(ShapeInference const& graph);
+void inferConvAtPlaces(ShapeInference const& graph);
 
 } // namespace refinemask

@@ -16,6 +16,7 @@ std::vector<ov::Extension::Ptr> makeExtensions()
     refinemask::addBatchedNMS(extensions);
     refinemask::addBoundaryRefine(extensions);
     refinemask::addPasteMasks(extensions);
+    refinemask::addPlaces(extensions);
     return extensions;
 }
 

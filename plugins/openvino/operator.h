@@ -179,5 +179,6 @@ void addMultiScaleRoIAlign(std::vector<ov::Extension::Ptr>& extensions);
 void addBatchedNMS(std::vector<ov::Extension::Ptr>& extensions);
 void addBoundaryRefine(std::vector<ov::Extension::Ptr>& extensions);
 void addPasteMasks(std::vector<ov::Extension::Ptr>& extensions);
+void addPlaces(std::vector<ov::Extension::Ptr>& extensions);
 
 } // namespace refinemask

@@ -4,7 +4,6 @@
 #include "tensorrt/logging.h"
 
 #include <NvInferRuntime.h>
-#include <iterator>
 
 #define REFINEMASK_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -26,10 +25,8 @@ REFINEMASK_EXPORT nvinfer1::IPluginCreatorInterface* const* getCreators(
     return catchAndLog<nvinfer1::IPluginCreatorInterface* const*>("refinemask", nullptr,
         [&numCreators]
         {
-            static nvinfer1::IPluginCreatorInterface* const creators[]
-                = {&multiScaleRoIAlignCreator(), &batchedNMSCreator(), &boundaryRefineCreator(),
-                    &pasteMasksCreator()};
-            numCreators = static_cast<std::int32_t>(std::size(creators));
-            return creators;
+            auto const& creators = allCreators();
+            numCreators = static_cast<std::int32_t>(creators.size());
+            return creators.data();
         });
 }

@@ -40,12 +40,14 @@ void registerAll()
     refinemask::addBatchedNMS(schemas, cpu);
     refinemask::addBoundaryRefine(schemas, cpu);
     refinemask::addPasteMasks(schemas, cpu);
+    refinemask::addPlaces(schemas, cpu);
 #ifdef REFINEMASK_WITH_CUDA
     refinemask::TorchLibrary& cuda = library(Kind::IMPL, "CUDA");
     refinemask::addCudaMultiScaleRoIAlign(cuda);
     refinemask::addCudaBatchedNMS(cuda);
     refinemask::addCudaBoundaryRefine(cuda);
     refinemask::addCudaPasteMasks(cuda);
+    refinemask::addCudaPlaces(cuda);
 #endif
 }
 

@@ -90,5 +90,6 @@ void addMultiScaleRoIAlign(TorchLibrary& schemas, TorchLibrary& cpu);
 void addBatchedNMS(TorchLibrary& schemas, TorchLibrary& cpu);
 void addBoundaryRefine(TorchLibrary& schemas, TorchLibrary& cpu);
 void addPasteMasks(TorchLibrary& schemas, TorchLibrary& cpu);
+void addPlaces(TorchLibrary& schemas, TorchLibrary& cpu);
 
 } // namespace refinemask

@@ -79,6 +79,10 @@ def _complete() -> None:
         ("boundary_refine", _like_fine),
         ("multiscale_roi_align", _pooled),
         ("paste_masks", _canvases),
+        ("nonzero_places", _places),
+        ("gather_tiles", _tiles),
+        ("scatter_tiles", _maps),
+        ("conv_at_places", _values),
     ):
         torch.library.register_fake(f"{_NAMESPACE}::{name}", fake)
     torch.library.register_autograd(
@@ -101,6 +105,24 @@ def _pooled(rois: Tensor, features: list[Tensor], output_size: int, *_: object) 
 
 def _canvases(masks: Tensor, boxes: Tensor, size: list[int], *_: object) -> Tensor:
     return masks.new_empty((masks.shape[0], *size), dtype=torch.uint8)
+
+
+def _places(mask: Tensor) -> Tensor:
+    count = torch.library.get_ctx().new_dynamic_size(min=0)
+    return mask.new_empty((count, 3), dtype=torch.int64)
+
+
+def _tiles(maps: Tensor, places: Tensor, height: int, width: int, margin: int) -> Tensor:
+    sides = (height + 2 * margin, width + 2 * margin)
+    return maps.new_empty(places.shape[0], maps.shape[1], *sides)
+
+
+def _maps(tiles: Tensor, places: Tensor, like: Tensor) -> Tensor:
+    return tiles.new_empty(like.shape[0], tiles.shape[1], *like.shape[2:])
+
+
+def _values(maps: Tensor, places: Tensor, weight: Tensor, *_: object) -> Tensor:
+    return maps.new_empty(places.shape[0], weight.shape[0])
 
 
 def _keep_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

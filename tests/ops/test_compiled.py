@@ -54,6 +54,20 @@ def arguments():
         "boundary_refine": (coarse, fine, 1),
         "multiscale_roi_align": (rois(), features, 7, STRIDES, 0, 56.0, 1, 0),
         "paste_masks": (masks, places, [60, 80], 0.5),
+        "nonzero_places": ((masks > 0.9).float(),),
+        "gather_tiles": (features[0].detach(), torch.tensor([[1, 2, 0], [0, 3, 2]]), 8, 16, 1),
+        "scatter_tiles": (
+            torch.randn(1, 2, 8, 16, generator=generator),
+            torch.tensor([[1, 2, 0]]),
+            pyramid()[0],
+        ),
+        "conv_at_places": (
+            features[0].detach(),
+            torch.tensor([[1, 2, 0], [0, 31, 39]]),
+            torch.randn(5, 3, 3, 3, generator=generator),
+            torch.zeros(5),
+            2,
+        ),
     }
 
 
@@ -66,6 +80,7 @@ def test_schema_shapes_and_gradients_hold(operators, name):
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_compiled_programs_call_them(operators, name, dynamic):
     operator = getattr(operators, name)
+    torch._dynamo.reset()  # which compiles one function only so many times
     program = torch.compile(operator, backend="aot_eager", fullgraph=True, dynamic=dynamic)
     torch.testing.assert_close(program(*arguments()[name]), operator(*arguments()[name]))
 

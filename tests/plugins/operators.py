@@ -187,3 +187,45 @@ def paste_masks(
         tensorrt_plugin_shape_input_indices=(2,),
     )
     return opened.run(inputs)[0]
+
+
+def nonzero_places(mask: NDArray[Any], threads: int = 2) -> NDArray[np.int64]:
+    """Run NonZeroPlaces; check the count and return the places."""
+    outputs = {"places": TensorProto.INT64, "num_places": TensorProto.INT64}
+    places, count = session("NonZeroPlaces", {"mask": mask}, outputs, threads).run({"mask": mask})
+    assert places.shape == (count, 3) and count.shape == ()
+    return places
+
+
+def gather_tiles(
+    maps: NDArray[Any],
+    places: NDArray[Any],
+    size: tuple[int, int],
+    margin: int,
+    threads: int = 2,
+) -> NDArray[Any]:
+    inputs = {"maps": maps, "places": places}
+    attributes: dict[str, Any] = {"height": size[0], "width": size[1], "margin": margin}
+    outputs = {"tiles": TYPES[maps.dtype]}
+    return session("GatherTiles", inputs, outputs, threads, **attributes).run(inputs)[0]
+
+
+def scatter_tiles(
+    tiles: NDArray[Any], places: NDArray[Any], like: NDArray[Any], threads: int = 2
+) -> NDArray[Any]:
+    inputs = {"tiles": tiles, "places": places, "like": like}
+    outputs = {"maps": TYPES[tiles.dtype]}
+    return session("ScatterTiles", inputs, outputs, threads).run(inputs)[0]
+
+
+def conv_at_places(
+    maps: NDArray[Any],
+    places: NDArray[Any],
+    weight: NDArray[Any],
+    bias: NDArray[Any],
+    dilation: int = 1,
+    threads: int = 2,
+) -> NDArray[Any]:
+    inputs = {"maps": maps, "places": places, "weight": weight, "bias": bias}
+    outputs = {"values": TYPES[maps.dtype]}
+    return session("ConvAtPlaces", inputs, outputs, threads, dilation=dilation).run(inputs)[0]

@@ -23,17 +23,32 @@ MANY_IMAGES = {
 COARSE, FINE = np.zeros((1, 1, 4, 4), np.float32), np.zeros((1, 1, 8, 8), np.float32)
 MASKS, PLACES = np.zeros((2, 4, 4), np.float32), np.zeros((2, 4), np.float32)
 SIZE = np.array([8, 8], np.int64)
+AT = np.array([[0, 1, 1], [1, 0, 0]], np.int64)
+MAPS, TILES = FEATURES[0], np.zeros((2, 3, 4, 4), np.float32)
+WEIGHT, BIAS = np.zeros((5, 3, 3, 3), np.float32), np.zeros(5, np.float32)
+TILE = {"height": 4, "width": 4, "margin": 1}
 OUTPUTS = {
     "MultiScaleRoIAlign": {"pooled": TensorProto.FLOAT},
     "BatchedNMS": {"selected": TensorProto.INT64, "num_selected": TensorProto.INT64},
     "BoundaryRefine": {"refined": TensorProto.FLOAT},
     "PasteMasks": {"pasted": TensorProto.UINT8},
+    "NonZeroPlaces": {"places": TensorProto.INT64, "num_places": TensorProto.INT64},
+    "GatherTiles": {"tiles": TensorProto.FLOAT},
+    "ScatterTiles": {"maps": TensorProto.FLOAT},
+    "ConvAtPlaces": {"values": TensorProto.FLOAT},
 }
 GOOD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "MultiScaleRoIAlign": (operators.feature_inputs(ROIS, FEATURES), ALIGN),
     "BatchedNMS": ({"boxes": BOXES, "scores": SCORES}, operators.NMS),
     "BoundaryRefine": ({"coarse_logits": COARSE, "fine_logits": FINE}, {"boundary_width": 1}),
     "PasteMasks": ({"masks": MASKS, "boxes": PLACES, "size": SIZE}, {"threshold": 0.5}),
+    "NonZeroPlaces": ({"mask": MASKS}, {}),
+    "GatherTiles": ({"maps": MAPS, "places": AT}, TILE),
+    "ScatterTiles": ({"tiles": TILES, "places": AT, "like": MAPS}, {}),
+    "ConvAtPlaces": (
+        {"maps": MAPS, "places": AT, "weight": WEIGHT, "bias": BIAS},
+        {"dilation": 2},
+    ),
 }
 
 
@@ -118,6 +133,10 @@ def test_an_optional_attribute_of_another_type(reads_nodes):
         ("BoundaryRefine", "boundary_width", 65, "got 65"),
         ("PasteMasks", "threshold", 1.5, "above 0 and at most 1, got 1.5"),
         ("PasteMasks", "threshold", 0.0, "above 0 and at most 1, got 0"),
+        ("GatherTiles", "height", 0, "from 1 to 4096, got 0"),
+        ("GatherTiles", "width", 4097, "from 1 to 4096, got 4097"),
+        ("GatherTiles", "margin", -1, "from 0 to 4096, got -1"),
+        ("ConvAtPlaces", "dilation", 0, "from 1 to 4096, got 0"),
     ],
 )
 def test_attributes_out_of_range(operator, name, value, shown):
@@ -153,6 +172,15 @@ def test_attributes_out_of_range(operator, name, value, shown):
         ("PasteMasks", {"size": SIZE[:1]}, "size must have the shape (2,), got (1,)"),
         ("PasteMasks", {"size": -SIZE}, "from 0 to 16777216, got (-8, -8)"),
         ("PasteMasks", {"size": SIZE << 24}, "from 0 to 16777216, got (134217728"),
+        ("NonZeroPlaces", {"mask": MASKS[0]}, "mask must have the shape (B, H, W), got ("),
+        ("GatherTiles", {"maps": MAPS[0]}, "maps must have the shape (B, C, H, W), got ("),
+        ("GatherTiles", {"places": AT[:, :2]}, "places must have the shape (?, 3), got (2, 2)"),
+        ("ScatterTiles", {"tiles": TILES[:1]}, "places must have the shape (1, 3), got (2, 3)"),
+        ("ScatterTiles", {"like": MAPS[0]}, "like must have the shape (B, any, H, W), got ("),
+        ("ConvAtPlaces", {"weight": WEIGHT[:, :2]}, "to go with maps (2, 3, 16, 16), got (5, 2, "),
+        ("ConvAtPlaces", {"weight": WEIGHT[..., :2, :2]}, "k odd and at most 31, to go with maps"),
+        ("ConvAtPlaces", {"weight": WEIGHT[..., :2]}, "got (5, 3, 3, 2)"),
+        ("ConvAtPlaces", {"bias": BIAS[:4]}, "bias must have the shape (5,), got (4,)"),
     ],
 )
 @pytest.mark.parametrize("ranked", [True, False])
@@ -170,6 +198,9 @@ def test_shapes(operator, inputs, shown, ranked):
         ("BatchedNMS", {"scores": SCORES.astype(np.float16)}),
         ("BoundaryRefine", {"fine_logits": FINE.astype(np.float16)}),
         ("PasteMasks", {"size": SIZE.astype(np.float32)}),
+        ("GatherTiles", {"places": AT.astype(np.float32)}),
+        ("ScatterTiles", {"like": MAPS.astype(np.float16)}),
+        ("ConvAtPlaces", {"bias": BIAS.astype(np.float16)}),
     ],
 )
 def test_types_are_checked_before_running(operator, inputs):

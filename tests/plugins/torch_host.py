@@ -54,6 +54,15 @@ def _call(node: Any, inputs: list[Tensor]) -> tuple[Tensor, ...]:
         if size.is_floating_point():
             raise TypeError("PasteMasks: size must be integers")
         return (ours.paste_masks(masks, boxes, size.tolist(), given["threshold"]),)
+    if node.op_type == "NonZeroPlaces":
+        places = ours.nonzero_places(*inputs)
+        return places, torch.tensor(len(places))
+    if node.op_type == "GatherTiles":
+        return (ours.gather_tiles(*inputs, given["height"], given["width"], given["margin"]),)
+    if node.op_type == "ScatterTiles":
+        return (ours.scatter_tiles(*inputs),)
+    if node.op_type == "ConvAtPlaces":
+        return (ours.conv_at_places(*inputs, given["dilation"]),)
     rois, *features = inputs
     names = ("output_size", "strides", "sampling_ratio", "finest_scale", "aligned")
     options = [given[name] for name in names]

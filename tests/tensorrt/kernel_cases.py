@@ -8,6 +8,7 @@ from torch import Tensor
 
 from refinemask.inference.pasting import paste_masks
 from refinemask.inference.processing import resize
+from refinemask.ops import places
 from refinemask.ops.batched_nms import batched_nms
 from refinemask.ops.boundary_refine import boundary_refine
 from refinemask.ops.multiscale_roi_align import multiscale_roi_align
@@ -153,11 +154,48 @@ def check_prepare_image(kernels: Kernels) -> None:
             assert np.array_equal(found.numpy(), expected)
 
 
+def check_tiles(kernels: Kernels) -> None:
+    """Masks of a few blocks and of none; tiles that cross the maps' edges, and single pixels."""
+    generator = torch.Generator().manual_seed(7)
+    for shape in ((2, 25, 21), (90, 56, 56), (3, 0, 5)):
+        mask = (torch.rand(shape, generator=generator) < 0.3).float()
+        assert torch.equal(kernels.nonzero_places(mask).cpu(), places.nonzero_places(mask))
+    maps = torch.randn((2, 70, 50, 83), generator=generator)
+    for size, margin in (((8, 16), 1), ((1, 1), 0), ((50, 83), 5)):
+        mask = torch.rand((2, -(-50 // size[0]), -(-83 // size[1])), generator=generator) < 0.6
+        at = torch.cat((torch.tensor([[2, 0, 0], [0, -1, 0]]), torch.nonzero(mask)))
+        for dtype in TYPES:
+            typed = maps.to(dtype)
+            expected = places.gather_tiles(typed, at, size, margin)
+            assert torch.equal(kernels.gather_tiles(typed, at, size, margin).cpu(), expected)
+            tiles = places.gather_tiles(typed, at, size, 0)
+            expected = places.scatter_tiles(tiles, at, typed[:, :1])
+            assert torch.equal(kernels.scatter_tiles(tiles, at, typed[:, :1]).cpu(), expected)
+
+
+def check_conv_at_places(kernels: Kernels) -> None:
+    """All types and dilations, more outputs than a block has, and no places."""
+    generator = torch.Generator().manual_seed(8)
+    for channels, outputs, dilation in ((64, 64, 1), (24, 24, 5), (70, 130, 3)):
+        maps = torch.randn((4, channels, 28, 28), generator=generator)
+        weight = torch.randn((outputs, channels, 3, 3), generator=generator) / channels**0.5 / 3
+        bias = torch.randn(outputs, generator=generator)
+        at = torch.nonzero(torch.rand((4, 28, 28), generator=generator) < 0.3)
+        for dtype in TYPES:
+            typed = (maps.to(dtype), at, weight.to(dtype), bias.to(dtype), dilation)
+            expected = places.conv_at_places(*typed)
+            found = kernels.conv_at_places(*typed).cpu()
+            torch.testing.assert_close(found, expected, **close("ConvAtPlaces", dtype))
+        assert kernels.conv_at_places(maps, at[:0], weight, bias).shape == (0, outputs)
+
+
 CHECKS: dict[str, Callable[[Kernels], None]] = {
     "MultiScaleRoIAlign": check_multiscale_roi_align,
     "MultiScaleRoIAlign, channels last": check_channels_last,
     "BatchedNMS": check_batched_nms,
     "BoundaryRefine": check_boundary_refine,
     "PasteMasks": check_paste_masks,
+    "tiles": check_tiles,
+    "ConvAtPlaces": check_conv_at_places,
     "preparation of images": check_prepare_image,
 }

@@ -197,6 +197,85 @@ class Kernels:
         )
         return output
 
+    def nonzero_places(self, mask: Tensor) -> Tensor:
+        """Find places; argument and result as those of `refinemask.ops.places`, like below."""
+        mask = self._moved(mask)
+        total = ctypes.c_int64(mask.numel())
+        self.library.workspace_of_nonzero_places.restype = ctypes.c_size_t
+        room = self.library.workspace_of_nonzero_places(total)
+        workspace = torch.full((room,), 0xCD, dtype=torch.uint8, device=self.device)
+        places = torch.full((mask.numel(), 3), -1, dtype=torch.int64, device=self.device)
+        number = torch.full((), -1, dtype=torch.int32, device=self.device)
+        self._launch(
+            "launch_nonzero_places",
+            (mask, workspace, places, number),
+            _pointer(mask),
+            ctypes.c_int64(mask.shape[1]),
+            ctypes.c_int64(mask.shape[2]),
+            total,
+            _pointer(workspace),
+            _pointer(places),
+            _pointer(number),
+        )
+        return places[: int(number)]
+
+    def gather_tiles(
+        self, maps: Tensor, places: Tensor, size: tuple[int, int], margin: int
+    ) -> Tensor:
+        maps, places = self._moved(maps), self._moved(places)
+        sides = (side + 2 * margin for side in size)
+        tiles = maps.new_full((len(places), maps.shape[1], *sides), torch.nan)
+        self._launch(
+            "launch_gather_tiles",
+            (maps, places, tiles),
+            TYPES[maps.dtype],
+            _pointer(maps),
+            _integers(maps.shape),
+            _pointer(places),
+            ctypes.c_int64(len(places)),
+            _integers((*size, margin)),
+            _pointer(tiles),
+        )
+        return tiles
+
+    def scatter_tiles(self, tiles: Tensor, places: Tensor, like: Tensor) -> Tensor:
+        tiles, places = self._moved(tiles), self._moved(places)
+        shape = (like.shape[0], tiles.shape[1], *like.shape[2:])
+        maps = tiles.new_full(shape, torch.nan)
+        self._launch(
+            "launch_scatter_tiles",
+            (tiles, places, maps),
+            TYPES[tiles.dtype],
+            _pointer(tiles),
+            _integers((*tiles.shape[2:], 0)),
+            _pointer(places),
+            ctypes.c_int64(len(places)),
+            _integers(shape),
+            _pointer(maps),
+        )
+        return maps
+
+    def conv_at_places(
+        self, maps: Tensor, places: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1
+    ) -> Tensor:
+        maps, places = self._moved(maps), self._moved(places)
+        weight, bias = self._moved(weight), self._moved(bias)
+        outputs, _, side, _ = weight.shape
+        values = maps.new_full((len(places), outputs), torch.nan)
+        self._launch(
+            "launch_conv_at_places",
+            (maps, places, weight, bias, values),
+            TYPES[maps.dtype],
+            _pointer(maps),
+            _integers(maps.shape),
+            _pointer(places),
+            *(ctypes.c_int64(value) for value in (len(places), outputs, side, dilation)),
+            _pointer(weight),
+            _pointer(bias),
+            _pointer(values),
+        )
+        return values
+
     def prepare_image(
         self, image: Tensor, pixel_format: int, resized: tuple[int, int], padded: tuple[int, int]
     ) -> Tensor:
@@ -246,6 +325,10 @@ def _channels_last(maps: Tensor, cell_stride: int) -> Tensor:
     padding = cell_stride - maps.shape[1]
     cells = maps.permute(0, 2, 3, 1)
     return torch.nn.functional.pad(cells, (0, padding), value=torch.nan).contiguous()
+
+
+def _integers(values: Sequence[int]) -> Any:
+    return (ctypes.c_int64 * len(values))(*values)
 
 
 def _pointer(tensor: Tensor) -> ctypes.c_void_p:

@@ -14,7 +14,10 @@ from refinemask.version import __version__
 from tests.tensorrt import graphs
 
 pytestmark = pytest.mark.tensorrt
-NAMES = {"MultiScaleRoIAlign", "BatchedNMS", "BoundaryRefine", "PasteMasks"}
+NAMES = {
+    *("MultiScaleRoIAlign", "BatchedNMS", "BoundaryRefine", "PasteMasks"),
+    *("NonZeroPlaces", "GatherTiles", "ScatterTiles", "ConvAtPlaces"),
+}
 LOAD = "import ctypes, tensorrt_rtx_bindings\nfor path in {}: ctypes.CDLL(path)\n"
 
 

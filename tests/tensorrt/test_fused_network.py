@@ -44,6 +44,10 @@ FIELDS = {
     "MultiScaleRoIAlign": ["output_size", "sampling_ratio", "strides", "finest_scale", "aligned"],
     "BatchedNMS": ["iou_threshold", "score_threshold", "max_per_image"],
     "BoundaryRefine": ["boundary_width"],
+    "NonZeroPlaces": [],
+    "GatherTiles": ["height", "width", "margin"],
+    "ScatterTiles": [],
+    "ConvAtPlaces": ["dilation"],
 }
 
 

@@ -83,7 +83,10 @@ def test_channels_that_differ(rtx_plugins, tmp_path):
 
 def test_creators(rtx_plugins):
     creators = {creator.name: creator for creator in list_creators(rtx_plugins)}
-    assert set(creators) == {"MultiScaleRoIAlign", "BatchedNMS", "BoundaryRefine", "PasteMasks"}
+    assert set(creators) == {
+        *("MultiScaleRoIAlign", "BatchedNMS", "BoundaryRefine", "PasteMasks"),
+        *("NonZeroPlaces", "GatherTiles", "ScatterTiles", "ConvAtPlaces"),
+    }
     assert {(c.version, c.namespace) for c in creators.values()} == {("1", "refinemask")}
     assert creators["BatchedNMS"].fields == {
         "iou_threshold": "FLOAT32",

@@ -56,8 +56,7 @@ void registerIn(std::string const& path)
     }
     int const version = symbol<std::int32_t()>(library, "getInferLibVersion")();
     PluginRegistry const registry(version, symbol<void*()>(library, "getPluginRegistry")());
-    for (nvinfer1::IPluginCreatorInterface* const creator : {&multiScaleRoIAlignCreator(),
-             &batchedNMSCreator(), &boundaryRefineCreator(), &pasteMasksCreator()})
+    for (nvinfer1::IPluginCreatorInterface* const creator : allCreators())
     {
         registry.add(*creator, kPluginNamespace);
     }

@@ -42,13 +42,14 @@ bool refuses(std::string const& name, Fields const& fields, std::string const& r
     return true;
 }
 
-TEST(theLibraryHasFourCreators)
+TEST(theLibraryHasACreatorOfEachOperator)
 {
     std::int32_t count = 0;
     nvinfer1::IPluginCreatorInterface* const* const creators = getCreators(count);
-    CHECK_EQUAL(count, 4);
+    CHECK_EQUAL(count, 8);
     CHECK(getCreators(count) == creators);
-    for (char const* name : {"MultiScaleRoIAlign", "BatchedNMS", "BoundaryRefine", "PasteMasks"})
+    for (char const* name : {"MultiScaleRoIAlign", "BatchedNMS", "BoundaryRefine", "PasteMasks",
+             "NonZeroPlaces", "GatherTiles", "ScatterTiles", "ConvAtPlaces"})
     {
         nvinfer1::IPluginCreatorV3One* const creator = findCreator(name);
         CHECK(creator != nullptr);

@@ -124,6 +124,8 @@ private:
                 return &made.emplace_back(a * b, constant, false);
             case DimensionOperation::kMIN:
                 return &made.emplace_back(std::min(a, b), constant, false);
+            case DimensionOperation::kCEIL_DIV:
+                return &made.emplace_back((a + b - 1) / b, constant, false);
             default:
                 throw std::invalid_argument("an operation that the test does not know");
             }

@@ -30,5 +30,6 @@ void addCudaMultiScaleRoIAlign(TorchLibrary& cuda);
 void addCudaBatchedNMS(TorchLibrary& cuda);
 void addCudaBoundaryRefine(TorchLibrary& cuda);
 void addCudaPasteMasks(TorchLibrary& cuda);
+void addCudaPlaces(TorchLibrary& cuda);
 
 } // namespace refinemask

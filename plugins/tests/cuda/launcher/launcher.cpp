@@ -2,8 +2,10 @@
 
 #include "cuda/batched_nms.h"
 #include "cuda/boundary_refine.h"
+#include "cuda/conv_at_places.h"
 #include "cuda/multiscale_roi_align.h"
 #include "cuda/paste_masks.h"
+#include "cuda/places.h"
 #include "cuda/prepare_image.h"
 #include "operators/multiscale_roi_align.h"
 
@@ -23,6 +25,16 @@ int catchAsCudaError(Function const& function) noexcept
     {
         return static_cast<int>(cudaErrorUnknown);
     }
+}
+
+MapsShape toMapsShape(std::int64_t const* shape)
+{
+    return MapsShape{shape[0], shape[1], shape[2], shape[3]};
+}
+
+TileSize toTileSize(std::int64_t const* tile)
+{
+    return TileSize{tile[0], tile[1], tile[2]};
 }
 
 } // namespace
@@ -101,6 +113,67 @@ int launch_paste_masks(int type, void const* masks, float const* boxes, std::int
         {
             return launchPasteMasks(PasteMasksLaunch{static_cast<ElementType>(type), masks, boxes,
                                         count, maskSize, height, width, threshold, output},
+                static_cast<cudaStream_t>(stream));
+        });
+}
+
+std::size_t workspace_of_nonzero_places(std::int64_t total) noexcept
+{
+    return placesWorkspace(total);
+}
+
+int launch_nonzero_places(float const* mask, std::int64_t height, std::int64_t width,
+    std::int64_t total, void* workspace, std::int64_t* places, std::int32_t* numPlaces,
+    void* stream) noexcept
+{
+    return catchAsCudaError(
+        [&]
+        {
+            return launchNonZeroPlaces(
+                NonZeroPlacesLaunch{mask, height, width, total, workspace, places, numPlaces},
+                static_cast<cudaStream_t>(stream));
+        });
+}
+
+int launch_gather_tiles(int type, void const* maps, std::int64_t const* shape,
+    std::int64_t const* places, std::int64_t numPlaces, std::int64_t const* tile, void* tiles,
+    void* stream) noexcept
+{
+    return catchAsCudaError(
+        [&]
+        {
+            return launchGatherTiles(
+                GatherTilesLaunch{static_cast<ElementType>(type), maps, toMapsShape(shape), places,
+                    numPlaces, toTileSize(tile), tiles},
+                static_cast<cudaStream_t>(stream));
+        });
+}
+
+int launch_scatter_tiles(int type, void const* tiles, std::int64_t const* tile,
+    std::int64_t const* places, std::int64_t numPlaces, std::int64_t const* shape, void* maps,
+    void* stream) noexcept
+{
+    return catchAsCudaError(
+        [&]
+        {
+            return launchScatterTiles(
+                ScatterTilesLaunch{static_cast<ElementType>(type), tiles, toTileSize(tile), places,
+                    numPlaces, toMapsShape(shape), maps},
+                static_cast<cudaStream_t>(stream));
+        });
+}
+
+int launch_conv_at_places(int type, void const* maps, std::int64_t const* shape,
+    std::int64_t const* places, std::int64_t numPlaces, std::int64_t outputs, std::int64_t side,
+    std::int64_t dilation, void const* weight, void const* bias, void* output,
+    void* stream) noexcept
+{
+    return catchAsCudaError(
+        [&]
+        {
+            return launchConvAtPlaces(
+                ConvAtPlacesLaunch{static_cast<ElementType>(type), maps, toMapsShape(shape), places,
+                    numPlaces, PlaceKernel{outputs, side, dilation}, weight, bias, output},
                 static_cast<cudaStream_t>(stream));
         });
 }

@@ -29,6 +29,26 @@ extern "C"
         int maskSize, std::int64_t height, std::int64_t width, float threshold,
         std::uint8_t* output, void* stream) noexcept;
 
+    std::size_t workspace_of_nonzero_places(std::int64_t total) noexcept;
+
+    int launch_nonzero_places(float const* mask, std::int64_t height, std::int64_t width,
+        std::int64_t total, void* workspace, std::int64_t* places, std::int32_t* numPlaces,
+        void* stream) noexcept;
+
+    //! `shape` are the four lengths of the maps, and `tile` is height, width and margin.
+    int launch_gather_tiles(int type, void const* maps, std::int64_t const* shape,
+        std::int64_t const* places, std::int64_t numPlaces, std::int64_t const* tile, void* tiles,
+        void* stream) noexcept;
+
+    int launch_scatter_tiles(int type, void const* tiles, std::int64_t const* tile,
+        std::int64_t const* places, std::int64_t numPlaces, std::int64_t const* shape, void* maps,
+        void* stream) noexcept;
+
+    int launch_conv_at_places(int type, void const* maps, std::int64_t const* shape,
+        std::int64_t const* places, std::int64_t numPlaces, std::int64_t outputs, std::int64_t side,
+        std::int64_t dilation, void const* weight, void const* bias, void* output,
+        void* stream) noexcept;
+
     //! `format` is that of PixelFormat in image/image.h.
     int launch_prepare_image(std::uint8_t const* source, std::int64_t width, std::int64_t height,
         std::int64_t stride, int format, std::int64_t resizedWidth, std::int64_t resizedHeight,
