@@ -15,7 +15,7 @@ from refinemask.export.forms.portable.operators import OPSET
 from refinemask.export.functional import make_functional
 from refinemask.export.layers import name_values, traced_layers
 from refinemask.export.options import Optimize
-from refinemask.export.passes import Rewrite, rewritten
+from refinemask.export.passes import Rewrite, incomplete_layers, rewritten
 from refinemask.export.sampling import fixed_sampling_ratio, with_sampling_ratio
 from refinemask.export.simplify import simplify
 from refinemask.models import Detector
@@ -65,7 +65,7 @@ def export_graph(
     if form not in FORMS:
         raise RefineMaskError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
     model = with_sampling_ratio(model, fixed_sampling_ratio(form, sampling_ratio))
-    model, rewrites = rewritten(model, optimize, normalized_input)
+    model, rewrites = rewritten(model, optimize, normalized_input, FORMS[form].sparse)
     for rewrite in rewrites:
         report(rewrite)
     batch_dim, height_dim, width_dim = batch or "batch", height or "height", width or "width"
@@ -79,7 +79,10 @@ def export_graph(
         inputs |= {"rois": ("rois", 5), "labels": ("rois",)}
         results = {"masks": ("rois", side, side)}
     program = capture(model, normalized_input, batch, height, width, FORMS[form].detect, outputs)
-    layers = traced_layers(program)
+    incomplete = incomplete_layers(rewrites)
+    layers = {
+        layer: node for layer, node in traced_layers(program).items() if layer not in incomplete
+    }
     exported = torch.onnx.export(
         make_functional(program),
         dynamo=True,

@@ -30,12 +30,14 @@ class Form:
         translations: the ONNX function that each of our PyTorch operators becomes.
         detect: what is captured of a model.
         padded: whether it returns `PaddedOutputs`, in place of `RawOutputs`.
+        sparse: whether it has the operators to compute only where it shows (`ops.places`).
     """
 
     name: str
     translations: Mapping[Callable[..., Any], Callable[..., Any]]
     detect: Detect = detect_flat
     padded: bool = False
+    sparse: bool = False
 
     def outputs(self, config: ModelConfig, batch: int | str) -> dict[str, Shape]:
         """Return the outputs by name, in order, of a model and a number of images."""

@@ -4,12 +4,14 @@ They are made in a copy of the model, before it is traced, and training never se
 file of its own, which says why the numbers stay the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from refinemask.export.options import Optimize
+from refinemask.export.passes.boundary_band import boundary_band
 from refinemask.export.passes.fold_scale import fold_scale
 from refinemask.export.passes.late_upsampling import late_upsampling
+from refinemask.export.passes.semantic_tiles import semantic_tiles
 from refinemask.models import Detector
 from refinemask.models.complexity import mask_head_multiply_adds
 from refinemask.models.fold_norms import fold_norms
@@ -21,6 +23,13 @@ PASSES: dict[str, Callable[[Detector], int]] = {
     "late_upsampling": late_upsampling,
 }
 """In the order in which they are applied: each rewrites a model in place, and returns how often."""
+SPARSE_PASSES: dict[str, Callable[[Detector], int]] = {
+    "semantic_tiles": semantic_tiles,
+    "boundary_band": boundary_band,
+}
+"""Applied after these in forms that have `ops.places`."""
+_INCOMPLETE = {"semantic_tiles": "semantic_logits", "boundary_band": "mask_logits_112"}
+"""Layers (`export.layers`) of which the passes compute a part only."""
 
 
 class Rewrite(NamedTuple):
@@ -30,20 +39,31 @@ class Rewrite(NamedTuple):
         name: of the pass.
         matches: how often it found what it rewrites.
         saved: multiply-adds of the mask head that are no longer necessary for 100 RoIs of an image
-            of 800x1344.
+            of 800x1344; None where it depends on the image.
     """
 
     name: str
     matches: int
-    saved: int
+    saved: int | None
 
     def __str__(self) -> str:
-        saved = f", {self.saved / 1e9:.2f} G multiply-adds less" if self.saved else ""
-        return f"{self.name}: {self.matches} rewritten{saved}"
+        text = f"{self.name}: {self.matches} rewritten"
+        if self.saved is None:
+            return f"{text}, what it saves depends on the image"
+        return f"{text}, {self.saved / 1e9:.2f} G multiply-adds less" if self.saved else text
+
+
+def incomplete_layers(rewrites: Iterable[Rewrite]) -> set[str]:
+    """Return the layers of which a rewritten model computes a part only."""
+    matched = {rewrite.name for rewrite in rewrites if rewrite.matches}
+    return {layer for name, layer in _INCOMPLETE.items() if name in matched}
 
 
 def rewritten(
-    model: Detector, optimize: Optimize = "all", normalized_input: bool = False
+    model: Detector,
+    optimize: Optimize = "all",
+    normalized_input: bool = False,
+    sparse: bool = False,
 ) -> tuple[Detector, list[Rewrite]]:
     """Return a copy of a model in evaluation mode after the passes, and what they did.
 
@@ -54,6 +74,7 @@ def rewritten(
         model: of which the copy is made.
         optimize: which passes are applied.
         normalized_input: whether the copy is given images whose pixels are divided already.
+        sparse: whether the form has `ops.places`.
     """
     changed = shared_copy(model)
     passes = PASSES if optimize == "all" else {"fold_norms": fold_norms}
@@ -66,4 +87,8 @@ def rewritten(
         after = mask_head_multiply_adds(changed) if matches else before
         rewrites.append(Rewrite(name, matches, before - after))
         before = after
+    if sparse and optimize == "all":
+        for name, rewrite in SPARSE_PASSES.items():
+            matches = rewrite(changed)
+            rewrites.append(Rewrite(name, matches, None if matches else 0))
     return changed, rewrites

@@ -26,9 +26,9 @@ class LateHead(RefineMaskHead):
         self.semantic_logits = head.semantic_logits
         stages = [stage for stage in head.stages if isinstance(stage, RefineStage)]
         self.stages = nn.ModuleList(
-            _LateStage(stage, enlarges=index > 0) for index, stage in enumerate(stages)
+            LateStage(stage, enlarges=index > 0) for index, stage in enumerate(stages)
         )
-        self.last_logits = _SplitLogits(head.final_instance_logits)
+        self.last_logits: nn.Module = SplitLogits(head.final_instance_logits)
 
     def stage_logits(
         self,
@@ -41,13 +41,13 @@ class LateHead(RefineMaskHead):
         x, probs = instance, None
         stage_logits = []
         for stage, features in zip(self.stages, fine, strict=True):
-            logits, x, probs = stage(x, probs, features, semantic_probs, rois, labels)
+            logits, x, probs = stage(x, probs, stage_logits, features, semantic_probs, rois, labels)
             stage_logits.append(logits)
         assert probs is not None
         return [*stage_logits, self.last_logits(x, probs, labels)]
 
 
-class _LateStage(nn.Module):
+class LateStage(nn.Module):
     """A stage that takes features before they are enlarged; the first takes them as they are."""
 
     def __init__(self, stage: RefineStage, *, enlarges: bool) -> None:
@@ -57,7 +57,7 @@ class _LateStage(nn.Module):
         self.semantic_transform_in = stage.semantic_transform_in
         self.semantic_transform_out = stage.semantic_transform_out
         logits, last = stage.instance_logits, stage.fuse_transform_out
-        self.instance_logits = _SplitLogits(logits) if enlarges else logits
+        self.instance_logits = SplitLogits(logits) if enlarges else logits
         fusion, self.branches = stage.fuse_conv
         assert isinstance(fusion, nn.Conv2d) and last.bias is not None
         self.fuse_transform_out = convolution(_padded(last.weight, 0), _padded(last.bias, 0))
@@ -70,6 +70,24 @@ class _LateStage(nn.Module):
         self.from_probs = convolution(torch.cat((of_before, of_probs), 1), fusion.bias)
 
     def forward(
+        self, x: Tensor, probs: Tensor | None, before: Sequence[Tensor], *inputs: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Refine once.
+
+        Args:
+            x: (K, C, S / 2, S / 2) with two channels of zeros, of the first stage (K, C, S, S).
+            probs: (K, 2, S, S), None of the first stage.
+            before: the logits of the stages before.
+            inputs: the other arguments of `RefineStage.forward`.
+
+        Returns:
+            The stage's logits (K, 1, S, S), and x and probs of the next stage.
+        """
+        logits, x, probs = self.fuse(x, probs, *inputs)
+        x = F.relu(self.branches(x), inplace=True)
+        return logits, F.relu(self.fuse_transform_out(x), inplace=True), probs
+
+    def fuse(
         self,
         x: Tensor,
         probs: Tensor | None,
@@ -78,18 +96,9 @@ class _LateStage(nn.Module):
         rois: Tensor,
         labels: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Refine once.
-
-        Args:
-            x: (K, C, S / 2, S / 2) with two channels of zeros, of the first stage (K, C, S, S).
-            probs: (K, 2, S, S), None of the first stage.
-            fine: as the other arguments, see `RefineStage.forward`.
-
-        Returns:
-            The stage's logits (K, 1, S, S), and x and probs of the next stage.
-        """
+        """Return the stage's logits, its fused features (K, C, S, S), and the next probs."""
         pooled = F.relu(self.semantic_transform_out(self.pool([fine], rois)), inplace=True)
-        if isinstance(self.instance_logits, _SplitLogits):
+        if isinstance(self.instance_logits, SplitLogits):
             assert probs is not None
             logits = self.instance_logits(x, probs, labels)
         else:
@@ -99,12 +108,10 @@ class _LateStage(nn.Module):
         if probs is not None:
             fused, known = enlarged(fused), torch.cat((probs, own), 1)
         x = F.relu(self.from_fine(pooled) + (self.from_probs(known) + fused), inplace=True)
-        x = F.relu(self.branches(x), inplace=True)
-        x = F.relu(self.fuse_transform_out(x), inplace=True)
         return logits, x, resize_aligned(own, 2 * self.size)
 
 
-class _SplitLogits(nn.Module):
+class SplitLogits(nn.Module):
     """A 1x1 classifier, one convolution for the features and one for the probabilities."""
 
     def __init__(self, classifier: nn.Conv2d) -> None:

@@ -108,16 +108,27 @@ class RefineMaskHead(nn.Module):
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
     ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
-        semantic = self.semantic_convs(p2)
-        semantic_logits = self.semantic_logits(semantic)
+        fine, semantic_logits = self.semantic_maps(p2, rois)
         semantic_probs = semantic_logits.sigmoid()
-        fine = fine_maps(self.stages, semantic)
 
         def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
             instance = self.instance_convs(instance)
             return self.stage_logits(instance, fine, semantic_probs, rois, labels)
 
         return RefineMaskOutput(in_chunks(predict, instance, rois, labels), semantic_logits)
+
+    def semantic_maps(self, p2: Tensor, rois: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return what each stage takes for its RoIs, and the semantic logits.
+
+        Args:
+            p2: (B, C, H / 4, W / 4).
+            rois: float32 (K, 5), outside of which no value of the maps is read.
+
+        Returns:
+            (B, C_s, H / 4, W / 4) for each stage, see `fine_maps`, and (B, 1, H / 4, W / 4).
+        """
+        semantic = self.semantic_convs(p2)
+        return fine_maps(self.stages, semantic), self.semantic_logits(semantic)
 
     def stage_logits(
         self,
@@ -131,7 +142,7 @@ class RefineMaskHead(nn.Module):
 
         Args:
             instance: (K, C, 14, 14) features.
-            fine: (B, C_s, H / 4, W / 4) for each stage, see `fine_maps`.
+            fine: (B, C_s, H / 4, W / 4) for each stage, see `semantic_maps`.
             semantic_probs: (B, 1, H / 4, W / 4).
             rois: float32 (K, 5).
             labels: int64 (K,).

@@ -91,7 +91,7 @@ class SimpleRefineMaskHead(nn.Module):
         self, instance: Tensor, p2: Tensor, rois: Tensor, labels: Tensor
     ) -> RefineMaskOutput:
         """Like `forward`, from the pooled features (K, C, 14, 14) and P2 (B, C, H / 4, W / 4)."""
-        fine = fine_maps(self.stages, self.semantic_convs(p2))
+        fine = self.semantic_maps(p2, rois)
 
         def predict(instance: Tensor, rois: Tensor, labels: Tensor) -> list[Tensor]:
             *coarse, final = self.stage_logits(self.instance_convs(instance), fine, rois, labels)
@@ -101,6 +101,10 @@ class SimpleRefineMaskHead(nn.Module):
 
         return RefineMaskOutput(in_chunks(predict, instance, rois, labels), None)
 
+    def semantic_maps(self, p2: Tensor, rois: Tensor) -> list[Tensor]:
+        """Return what each stage takes for its RoIs; as `RefineMaskHead.semantic_maps`."""
+        return fine_maps(self.stages, self.semantic_convs(p2))
+
     def stage_logits(
         self, instance: Tensor, fine: Sequence[Tensor], rois: Tensor, labels: Tensor
     ) -> list[Tensor]:
@@ -108,7 +112,7 @@ class SimpleRefineMaskHead(nn.Module):
 
         Args:
             instance: (K, C, 14, 14) features.
-            fine: (B, C_s, H / 4, W / 4) for each stage, see `fine_maps`.
+            fine: (B, C_s, H / 4, W / 4) for each stage, see `semantic_maps`.
             rois: float32 (K, 5).
             labels: int64 (K,).
         """

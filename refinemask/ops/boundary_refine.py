@@ -28,7 +28,7 @@ def boundary_region(mask: Tensor, width: int) -> Tensor:
     # Not avg_pool2d, which some runtimes of exported graphs refuse for N = 0.
     window = torch.ones((1, 1, size, size), dtype=torch.float32, device=mask.device)
     foreground = F.conv2d(mask.float(), window, padding=width) / size**2
-    return torch.where(mask, 1 - foreground, foreground) > 0.1
+    return torch.where(mask, foreground - 1, foreground).abs() > 0.1
 
 
 def resize_aligned(maps: Tensor, size: int) -> Tensor:

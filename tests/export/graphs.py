@@ -85,8 +85,23 @@ FORBIDDEN = (
 MAX_TOP_K = 3840
 """The most elements that TensorRT's TopK selects."""
 NODES = {
-    "refine": {"BatchedNMS": 2, "BoundaryRefine": 2, "MultiScaleRoIAlign": 8},
-    "simple_refine": {"BatchedNMS": 2, "BoundaryRefine": 2, "MultiScaleRoIAlign": 5},
+    "refine": {
+        "BatchedNMS": 2,
+        "BoundaryRefine": 2,
+        "ConvAtPlaces": 3,
+        "GatherTiles": 4,
+        "MultiScaleRoIAlign": 8,
+        "NonZeroPlaces": 5,
+        "ScatterTiles": 8,
+    },
+    "simple_refine": {
+        "BatchedNMS": 2,
+        "BoundaryRefine": 2,
+        "GatherTiles": 4,
+        "MultiScaleRoIAlign": 5,
+        "NonZeroPlaces": 4,
+        "ScatterTiles": 6,
+    },
     "fcn": {"BatchedNMS": 2, "MultiScaleRoIAlign": 2},
 }
 """How many of each operator the detectors with a kind of mask head have."""

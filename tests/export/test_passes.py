@@ -10,9 +10,13 @@ from refinemask.checkpoints import synthetic_model
 from refinemask.configs.config import SimpleRefineMaskConfig
 from refinemask.configs.presets import maskrcnn_small, refinemask_small
 from refinemask.export import export_graph
-from refinemask.export.passes import PASSES, rewritten
+from refinemask.export.passes import PASSES, SPARSE_PASSES, rewritten
+from refinemask.export.passes.boundary_band import needed_pixels
+from refinemask.export.passes.enlarging import enlarged
+from refinemask.export.passes.semantic_tiles import needed_tiles
 from refinemask.models.complexity import mask_head_multiply_adds
 from refinemask.models.detector import normalise
+from refinemask.ops.boundary_refine import boundary_refine
 
 SIDES = (48, 24, 12, 6, 3)
 
@@ -22,7 +26,7 @@ def model():
     return synthetic_model(refinemask_small(5)).double()
 
 
-def run_head(model, count):
+def head_inputs(model, count):
     generator = torch.Generator().manual_seed(count)
     channels = model.config.fpn_channels
     features = [
@@ -32,9 +36,27 @@ def run_head(model, count):
     corners = torch.rand(count, 2, generator=generator) * 150 - 10
     boxes = torch.cat((corners, corners + torch.rand(count, 2, generator=generator) * 100), 1)
     rois = torch.cat((torch.arange(count)[:, None] % 2, boxes), 1)
-    labels = torch.arange(count) % 5
+    return features, rois, torch.arange(count) % 5
+
+
+def run_head(model, count):
     with torch.no_grad():
-        return model.roi_head.mask_head(features, rois, labels)
+        return model.roi_head.mask_head(*head_inputs(model, count))
+
+
+def final_logits(model, features, rois, labels):
+    with torch.no_grad():
+        return model.roi_head.mask_head.final_logits(features, rois, labels)
+
+
+def with_simple_head(model, upsample_features):
+    config = model.config.mask_head
+    simple = SimpleRefineMaskConfig(
+        channels=config.channels,
+        semantic_channels=config.semantic_channels,
+        upsample_features=upsample_features,
+    )
+    return synthetic_model(dataclasses.replace(model.config, mask_head=simple)).double()
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
@@ -42,13 +64,7 @@ def run_head(model, count):
 def test_late_upsampling_gives_the_same_logits(model, upsample_features, count):
     matches = 3
     if upsample_features is not None:  # the other head
-        config = model.config.mask_head
-        simple = SimpleRefineMaskConfig(
-            channels=config.channels,
-            semantic_channels=config.semantic_channels,
-            upsample_features=upsample_features,
-        )
-        model = synthetic_model(dataclasses.replace(model.config, mask_head=simple)).double()
+        model = with_simple_head(model, upsample_features)
         matches = 2 + upsample_features
     changed = copy.deepcopy(model)
     assert PASSES["late_upsampling"](changed) == matches
@@ -76,6 +92,68 @@ def test_late_upsampling_has_no_features_of_the_last_size(model):
     run_head(changed, 1)
     assert largest == 56
     assert mask_head_multiply_adds(changed) < mask_head_multiply_adds(model)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+@pytest.mark.parametrize("simple", [False, True])
+def test_semantic_tiles_give_the_same_logits(model, simple, count):
+    if simple:
+        model = with_simple_head(model, False)
+    changed = copy.deepcopy(model)
+    PASSES["late_upsampling"](changed)
+    assert SPARSE_PASSES["semantic_tiles"](changed) == 4
+    given = head_inputs(model, count)
+    expected, got = final_logits(model, *given), final_logits(changed, *given)
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
+
+
+def test_semantic_tiles_are_those_of_rois_alone(model):
+    p2 = torch.zeros(2, 1, 40, 70)
+    roi = torch.tensor([[1, 70.0, 40, 120, 60]])  # columns 17 to 30 and rows 10 to 15 of P2
+    for margin, rows, columns in ((0, (1, 2), (1,)), (3, (0, 1, 2), (0, 1, 2))):
+        expected = [[1, row, column] for row in rows for column in columns]
+        assert needed_tiles(roi, p2, margin).nonzero().tolist() == [[0, 0, 0], *expected]
+    assert needed_tiles(roi[:0], p2, 3).nonzero().tolist() == [[0, 0, 0]]
+    assert needed_tiles(torch.tensor([[1, -90.0, -90, -50, 900]]), p2, 0).sum() == 1
+    assert needed_tiles(torch.tensor([[1, 0.0, 0, torch.nan, 9]]), p2, 0).sum() == 1
+    assert needed_tiles(torch.tensor([[1, 0.0, 0, 1e30, 1e30]]), p2, 0)[1].all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+@pytest.mark.parametrize("flat", [False, True])
+def test_boundary_band_gives_the_same_logits(model, count, flat):
+    """Also where masks have no outline at all, and the band is empty."""
+    changed = copy.deepcopy(model)
+    if flat:
+        for stage in changed.roi_head.mask_head.stages:
+            torch.nn.init.zeros_(stage.instance_logits.weight)
+            torch.nn.init.constant_(stage.instance_logits.bias, -1)
+    given = head_inputs(model, count)
+    expected = final_logits(changed, *given)
+    PASSES["late_upsampling"](changed)
+    assert SPARSE_PASSES["boundary_band"](changed) == 4
+    torch.testing.assert_close(final_logits(changed, *given), expected, rtol=0, atol=1e-10)
+
+
+def test_the_band_has_what_the_refinement_takes():
+    """Changing what is outside of the band changes nothing, whatever the mask."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(8, 1, 9, 9, generator=generator, dtype=torch.float64)
+    coarse = torch.nn.functional.interpolate(noise, size=56, mode="bicubic")
+    needed = needed_pixels(coarse)[:, None] > 0
+    assert 0.1 < needed.double().mean() < 0.9
+    low = torch.randn(8, 1, 56, 56, generator=generator, dtype=torch.float64)
+    refined = (
+        boundary_refine(coarse, enlarged(values)) for values in (low, low.where(needed, 1e6))
+    )
+    torch.testing.assert_close(*refined, rtol=0, atol=0)
+
+
+def test_sparse_passes_are_for_forms_that_have_their_operators(model):
+    names = [rewrite.name for rewrite in rewritten(model, sparse=True)[1]]
+    assert names == [*PASSES, *SPARSE_PASSES]
+    assert [rewrite.name for rewrite in rewritten(model)[1]] == [*PASSES]
+    assert [rewrite.name for rewrite in rewritten(model, "none", sparse=True)[1]] == ["fold_norms"]
 
 
 def test_fold_scale_gives_the_same_features(model):
@@ -114,7 +192,7 @@ def test_without_rewrites():
     """Normalisation divides, and the features of the last stage are enlarged."""
     model = synthetic_model(refinemask_small(5))
     plain, optimized = (
-        [node.op_type for node in export_graph(model, form="fused", optimize=level).graph.node]
+        [node.op_type for node in export_graph(model, optimize=level).graph.node]
         for level in ("none", "all")
     )
     assert plain.count("Concat") - optimized.count("Concat") >= 3
