@@ -17,9 +17,11 @@ if TYPE_CHECKING:
         refinemask_r50,
         refinemask_r50_cityscapes,
         refinemask_r50_fast,
+        refinemask_r50_lite,
         refinemask_r50_lvis,
         refinemask_r101,
         refinemask_small,
+        refinemask_small_lite,
     )
     from refinemask.errors import GateFailed, RefineMaskError
     from refinemask.inference.images import load_image
@@ -46,9 +48,11 @@ __all__ = [
     "refinemask_r50",
     "refinemask_r50_cityscapes",
     "refinemask_r50_fast",
+    "refinemask_r50_lite",
     "refinemask_r50_lvis",
     "refinemask_r101",
     "refinemask_small",
+    "refinemask_small_lite",
     "training",
 ]
 
@@ -67,9 +71,11 @@ __getattr__ = lazy_attributes(
         "refinemask_r50": "configs.presets",
         "refinemask_r101": "configs.presets",
         "refinemask_r50_fast": "configs.presets",
+        "refinemask_r50_lite": "configs.presets",
         "refinemask_r50_lvis": "configs.presets",
         "refinemask_r50_cityscapes": "configs.presets",
         "refinemask_small": "configs.presets",
+        "refinemask_small_lite": "configs.presets",
         "maskrcnn_r50": "configs.presets",
         "maskrcnn_r101": "configs.presets",
         "maskrcnn_small": "configs.presets",

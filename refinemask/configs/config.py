@@ -161,6 +161,8 @@ class _StagesConfig:
     """Weights of the 14, 28, 56 and 112 stages in the loss."""
     class_agnostic_final: bool = False
     """Whether one channel serves all classes at 112, as published for LVIS."""
+    fusion_dilations: Annotated[tuple[int, ...], Bounds(1, 16), Lengths(1, 8)] = (1, 3, 5)
+    """Dilation of each of the convolutions that are added in the fusion of a stage."""
 
     def __post_init__(self) -> None:
         check_fields(self)

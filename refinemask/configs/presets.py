@@ -47,6 +47,15 @@ def refinemask_r50_fast(num_classes: int = 80) -> ModelConfig:
     )
 
 
+def refinemask_r50_lite(num_classes: int = 80) -> ModelConfig:
+    """RefineMask with a mask head of half the width, as cheap as Mask R-CNN's; not published."""
+    return dataclasses.replace(
+        refinemask_r50(num_classes),
+        preset="refinemask_r50_lite",
+        mask_head=_lite(channels=128, semantic_channels=128),
+    )
+
+
 def refinemask_r50_lvis(num_classes: int = 1203) -> ModelConfig:
     """RefineMask as published for LVIS v1: the 112 stage serves all classes."""
     return ModelConfig(
@@ -109,12 +118,31 @@ def refinemask_small(num_classes: int = 1) -> ModelConfig:
     )
 
 
+def refinemask_small_lite(num_classes: int = 1) -> ModelConfig:
+    """`refinemask_small` with a narrower mask head, as cheap as Mask R-CNN's."""
+    return dataclasses.replace(
+        refinemask_small(num_classes),
+        preset="refinemask_small_lite",
+        mask_head=_lite(channels=64, semantic_channels=32),
+    )
+
+
 def maskrcnn_small(num_classes: int = 1) -> ModelConfig:
     """Mask R-CNN on the same backbone as `refinemask_small`."""
     return dataclasses.replace(
         refinemask_small(num_classes),
         preset="maskrcnn_small",
         mask_head=FCNMaskConfig(channels=96),
+    )
+
+
+def _lite(channels: int, semantic_channels: int) -> RefineMaskConfig:
+    """Return a head with half of the semantic convolutions and a third of those of a fusion."""
+    return RefineMaskConfig(
+        channels=channels,
+        semantic_channels=semantic_channels,
+        semantic_convs=2,
+        fusion_dilations=(1,),
     )
 
 
@@ -130,11 +158,13 @@ PRESETS = {
         refinemask_r50,
         refinemask_r101,
         refinemask_r50_fast,
+        refinemask_r50_lite,
         refinemask_r50_lvis,
         refinemask_r50_cityscapes,
         maskrcnn_r50,
         maskrcnn_r101,
         refinemask_small,
+        refinemask_small_lite,
         maskrcnn_small,
     )
 }

@@ -1,18 +1,22 @@
 """Fuse features over several ranges at once: the modules that both RefineMask heads share."""
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+
 from torch import Tensor, nn
 
 from refinemask.models.layers import Conv, ConvReLU
 
 
 class MultiBranchFusion(nn.Module):
-    """Merge three dilated convolutions (RefineMask, Sec. 3.2; numerics 6)."""
+    """Merge dilated convolutions, three as published (RefineMask, Sec. 3.2; numerics 6)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dilations: Sequence[int]) -> None:
         super().__init__()
-        self.dilation_conv_1 = ConvReLU(channels, channels, dilation=1)
-        self.dilation_conv_2 = ConvReLU(channels, channels, dilation=3)
-        self.dilation_conv_3 = ConvReLU(channels, channels, dilation=5)
+        for index, dilation in enumerate(dilations):
+            branch = ConvReLU(channels, channels, dilation=dilation)
+            self.add_module(f"dilation_conv_{index + 1}", branch)
         self.merge_conv = Conv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -20,7 +24,12 @@ class MultiBranchFusion(nn.Module):
 
     def branches(self, x: Tensor) -> Tensor:
         """Return the sum of the dilated convolutions of x (K, C, S, S)."""
-        return self.dilation_conv_1(x) + self.dilation_conv_2(x) + self.dilation_conv_3(x)
+        return reduce(add, (convolution(x) for convolution in self.dilated))
+
+    @property
+    def dilated(self) -> list[ConvReLU]:
+        """The convolutions that `branches` adds."""
+        return [child for child in self.children() if isinstance(child, ConvReLU)]
 
 
 class MultiBranchFusionAvg(MultiBranchFusion):

@@ -31,15 +31,20 @@ class RefineMaskOutput(NamedTuple):
 class RefineStage(nn.Module):
     """Fuse instance features with the semantic ones of P2 and double their resolution."""
 
-    def __init__(self, channels: int, semantic_channels: int, num_classes: int, size: int) -> None:
+    def __init__(
+        self, config: RefineMaskConfig, channels: int, num_classes: int, size: int
+    ) -> None:
         super().__init__()
         self.size = size
         self.pool = RoIPooler(size, STRIDES[:1])
-        self.semantic_transform_in = nn.Conv2d(semantic_channels, channels, 1)
+        self.semantic_transform_in = nn.Conv2d(config.semantic_channels, channels, 1)
         self.semantic_transform_out = nn.Conv2d(channels, channels, 1)
         self.instance_logits = nn.Conv2d(channels, num_classes, 1)
         self.fuse_conv = nn.ModuleList(
-            (nn.Conv2d(2 * channels + 2, channels, 1), MultiBranchFusion(channels))
+            (
+                nn.Conv2d(2 * channels + 2, channels, 1),
+                MultiBranchFusion(channels, config.fusion_dilations),
+            )
         )
         self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 2, 1)
 
@@ -88,7 +93,7 @@ class RefineMaskHead(nn.Module):
             in_channels, config.semantic_channels, config.semantic_convs
         )
         self.stages = nn.ModuleList(
-            RefineStage(width, config.semantic_channels, num_classes, size)
+            RefineStage(config, width, num_classes, size)
             for width, size in zip(widths[:3], STAGE_SIZES[:3], strict=True)
         )
         self.final_instance_logits = nn.Conv2d(widths[3], final_classes, 1)

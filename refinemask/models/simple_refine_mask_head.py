@@ -30,13 +30,18 @@ from refinemask.ops.point_sampling import point_sample
 class SimpleRefineStage(nn.Module):
     """Fuse instance features with those of P2 and halve their channels."""
 
-    def __init__(self, channels: int, semantic_channels: int, size: int, *, upsample: bool) -> None:
+    def __init__(
+        self, config: SimpleRefineMaskConfig, channels: int, size: int, *, upsample: bool
+    ) -> None:
         super().__init__()
         self.size = size
         self.upsample = upsample
-        self.semantic_transform_in = nn.Conv2d(semantic_channels, channels, 1)
+        self.semantic_transform_in = nn.Conv2d(config.semantic_channels, channels, 1)
         self.fuse_conv = nn.ModuleList(
-            (nn.Conv2d(2 * channels + 1, channels, 1), MultiBranchFusionAvg(channels))
+            (
+                nn.Conv2d(2 * channels + 1, channels, 1),
+                MultiBranchFusionAvg(channels, config.fusion_dilations),
+            )
         )
         self.fuse_transform_out = nn.Conv2d(channels, channels // 2 - 1, 1)
 
@@ -76,7 +81,7 @@ class SimpleRefineMaskHead(nn.Module):
             in_channels, config.semantic_channels, config.semantic_convs
         )
         self.stages = nn.ModuleList(
-            SimpleRefineStage(width, config.semantic_channels, size, upsample=enlarge)
+            SimpleRefineStage(config, width, size, upsample=enlarge)
             for width, size, enlarge in zip(widths[:3], STAGE_SIZES[:3], upsample, strict=True)
         )
         self.stage_instance_logits = nn.ModuleList(

@@ -65,6 +65,8 @@ def test_limits_are_allowed():
         (RefineMaskConfig, {"channels": 36}, "multiple of 8"),
         (RefineMaskConfig, {"semantic_channels": 0}, "semantic_channels must be"),
         (RefineMaskConfig, {"loss_weights": (1.0, 1.0)}, "loss_weights must be a list of 4 values"),
+        (RefineMaskConfig, {"fusion_dilations": ()}, "must be a list of 1 to 8 values, each an"),
+        (RefineMaskConfig, {"fusion_dilations": (0,)}, "each an integer between 1 and 16"),
         (SimpleRefineMaskConfig, {"boundary_width": -1}, "boundary_width must be"),
         (FCNMaskConfig, {"num_convs": 10**5}, "num_convs must be an integer between 1 and 16"),
         (FCNMaskConfig, {"channels": 10**9}, "channels must be an integer between 1 and 1024"),
@@ -91,7 +93,7 @@ def test_conventions_survive_json():
 
 def test_files_of_earlier_versions_have_the_conventions_of_mmdetection():
     values = refinemask_r50_lvis().to_dict()
-    del values["conventions"], values["bn_eps"]
+    del values["conventions"], values["bn_eps"], values["mask_head"]["fusion_dilations"]
     assert ModelConfig.from_dict(values) == refinemask_r50_lvis()
     assert load_model("maskrcnn_small").config.conventions == MMDETECTION
 

@@ -8,7 +8,7 @@ import torch
 
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.config import SimpleRefineMaskConfig
-from refinemask.configs.presets import maskrcnn_small, refinemask_small
+from refinemask.configs.presets import maskrcnn_small, refinemask_small, refinemask_small_lite
 from refinemask.export import export_graph
 from refinemask.export.passes import PASSES, SPARSE_PASSES, rewritten
 from refinemask.export.passes.boundary_band import needed_pixels
@@ -49,23 +49,24 @@ def final_logits(model, features, rois, labels):
         return model.roi_head.mask_head.final_logits(features, rois, labels)
 
 
-def with_simple_head(model, upsample_features):
-    config = model.config.mask_head
-    simple = SimpleRefineMaskConfig(
-        channels=config.channels,
-        semantic_channels=config.semantic_channels,
-        upsample_features=upsample_features,
-    )
-    return synthetic_model(dataclasses.replace(model.config, mask_head=simple)).double()
+def with_head(name):
+    mask_head, _ = HEADS[name]
+    return synthetic_model(dataclasses.replace(refinemask_small(5), mask_head=mask_head)).double()
+
+
+HEADS = {
+    "refine": (refinemask_small(5).mask_head, 3),
+    "lite": (refinemask_small_lite(5).mask_head, 3),
+    "simple": (SimpleRefineMaskConfig(96, semantic_channels=64), 2),
+    "simple_upsampled": (SimpleRefineMaskConfig(96, 2, 64, upsample_features=True), 3),
+}
+"""With the number of enlargements of each."""
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
-@pytest.mark.parametrize("upsample_features", [None, False, True])
-def test_late_upsampling_gives_the_same_logits(model, upsample_features, count):
-    matches = 3
-    if upsample_features is not None:  # the other head
-        model = with_simple_head(model, upsample_features)
-        matches = 2 + upsample_features
+@pytest.mark.parametrize("head", HEADS)
+def test_late_upsampling_gives_the_same_logits(head, count):
+    model, matches = with_head(head), HEADS[head][1]
     changed = copy.deepcopy(model)
     assert PASSES["late_upsampling"](changed) == matches
     expected, got = run_head(model, count), run_head(changed, count)
@@ -95,13 +96,12 @@ def test_late_upsampling_has_no_features_of_the_last_size(model):
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
-@pytest.mark.parametrize("simple", [False, True])
-def test_semantic_tiles_give_the_same_logits(model, simple, count):
-    if simple:
-        model = with_simple_head(model, False)
+@pytest.mark.parametrize("head", HEADS)
+def test_semantic_tiles_give_the_same_logits(head, count):
+    model = with_head(head)
     changed = copy.deepcopy(model)
     PASSES["late_upsampling"](changed)
-    assert SPARSE_PASSES["semantic_tiles"](changed) == 4
+    assert SPARSE_PASSES["semantic_tiles"](changed) == model.config.mask_head.semantic_convs
     given = head_inputs(model, count)
     expected, got = final_logits(model, *given), final_logits(changed, *given)
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
@@ -120,18 +120,20 @@ def test_semantic_tiles_are_those_of_rois_alone(model):
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
+@pytest.mark.parametrize("head", ["refine", "lite"])
 @pytest.mark.parametrize("flat", [False, True])
-def test_boundary_band_gives_the_same_logits(model, count, flat):
+def test_boundary_band_gives_the_same_logits(head, count, flat):
     """Also where masks have no outline at all, and the band is empty."""
-    changed = copy.deepcopy(model)
+    changed = with_head(head)
+    convolutions = len(list(changed.roi_head.mask_head.stages[-1].fuse_conv[1].children()))
     if flat:
         for stage in changed.roi_head.mask_head.stages:
             torch.nn.init.zeros_(stage.instance_logits.weight)
             torch.nn.init.constant_(stage.instance_logits.bias, -1)
-    given = head_inputs(model, count)
+    given = head_inputs(changed, count)
     expected = final_logits(changed, *given)
     PASSES["late_upsampling"](changed)
-    assert SPARSE_PASSES["boundary_band"](changed) == 4
+    assert SPARSE_PASSES["boundary_band"](changed) == convolutions
     torch.testing.assert_close(final_logits(changed, *given), expected, rtol=0, atol=1e-10)
 
 

@@ -10,7 +10,7 @@ import pytest
 from refinemask import engines
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
-from refinemask.configs.presets import PRESETS, preset, refinemask_small
+from refinemask.configs.presets import PRESETS, preset, refinemask_small, refinemask_small_lite
 from refinemask.export import export_model
 from refinemask.export.forms import FORMS
 from refinemask.export.options import ExportOptions
@@ -36,7 +36,11 @@ def gentle(config):
     return model
 
 
-NARROW = {"simple_refine": lambda: calibrated(SIMPLE), "lvis": lambda: gentle(LVIS)}
+NARROW = {
+    "simple_refine": lambda: calibrated(SIMPLE),
+    "lvis": lambda: gentle(LVIS),
+    "lite": lambda: calibrated(refinemask_small_lite(5)),
+}
 """The heads of refinemask_small and maskrcnn_small are those of the other tests."""
 
 
@@ -61,6 +65,7 @@ def artifact_as(narrow, tmp_path_factory):
 FAST = {
     "simple_refine": ("fused-onnxruntime", "static-onnxruntime"),
     "lvis": ("portable-onnxruntime",),
+    "lite": ("fused-onnxruntime",),
 }
 """Targets in the fast tests; test_golden.py has the simple head in the form portable."""
 CASES = [

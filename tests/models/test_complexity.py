@@ -55,6 +55,16 @@ def test_multiply_adds_of_the_fast_head():
     assert sum(inside.values()) == parts["mask_head"]
 
 
+def test_multiply_adds_of_the_lite_head():
+    parts, inside = multiply_adds(presets.refinemask_r50_lite(), 320, 320, rois=7)
+    assert inside["semantic_convs"] == 80 * 80 * 9 * (256 * 128 + 128 * 128)
+    # Pooled features, logits, the fusion with one dilated convolution, and its last convolution.
+    per_pixel = 128 * 128 + 128 + 258 * 128 + (9 + 1) * 128 * 128 + 128 * 62
+    assert inside["stage_14"] == 80 * 80 * 128 * 128 + 7 * 14 * 14 * per_pixel
+    assert inside["logits"] == 7 * 112 * 112 * 16
+    assert sum(inside.values()) == parts["mask_head"]
+
+
 def test_costs_grow_with_what_they_are_of():
     config = presets.maskrcnn_small()
     once, twice = (multiply_adds(config, 256, side, 10, 100)[0] for side in (256, 512))

@@ -8,7 +8,12 @@ import torch
 
 from refinemask.checkpoints import synthetic_model
 from refinemask.configs.config import TORCHVISION, RefineMaskConfig, SimpleRefineMaskConfig
-from refinemask.configs.presets import maskrcnn_r50, maskrcnn_small, refinemask_small
+from refinemask.configs.presets import (
+    maskrcnn_r50,
+    maskrcnn_small,
+    refinemask_small,
+    refinemask_small_lite,
+)
 from refinemask.data.batches import Target
 from refinemask.data.masks import PolygonMask
 from refinemask.models.boxes import encode_boxes
@@ -28,6 +33,7 @@ CONFIGS = {
         refinemask_small(3), mask_head=RefineMaskConfig(32, class_agnostic_final=True)
     ),
     "simple_refine": replace(refinemask_small(3), mask_head=SimpleRefineMaskConfig(32)),
+    "lite": refinemask_small_lite(3),
     "fcn": maskrcnn_small(3),
 }
 
