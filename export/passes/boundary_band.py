@@ -48,6 +48,7 @@ class _BandStage(nn.Module):
         super().__init__()
         self.stage = stage
         self.classifier = classifier
+        self.instance_logits = stage.instance_logits
         self.semantic_transform_in = stage.semantic_transform_in
 
     def forward(
@@ -72,11 +73,7 @@ class _BandStage(nn.Module):
         """Return the features (P, C) of the pixels at places (P, 3) of x (K, C, S, S)."""
         merged = torch.zeros((), dtype=x.dtype, device=x.device)
         branches = self.stage.branches
-        for branch in (
-            branches.dilation_conv_1,
-            branches.dilation_conv_2,
-            branches.dilation_conv_3,
-        ):
+        for branch in branches.dilated:
             conv = branch.conv
             assert conv.bias is not None
             values = conv_at_places(x, places, conv.weight, conv.bias, conv.dilation[0])

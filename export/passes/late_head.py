@@ -40,11 +40,11 @@ class LateHead(RefineMaskHead):
     ) -> list[Tensor]:
         x, probs = instance, None
         stage_logits = []
-        for stage, features in zip(self.stages, fine, strict=True):
+        for stage, features in zip(self.stages, fine, strict=False):
             logits, x, probs = stage(x, probs, stage_logits, features, semantic_probs, rois, labels)
             stage_logits.append(logits)
-        assert probs is not None
-        return [*stage_logits, self.last_logits(x, probs, labels)]
+        classifiers = [stage.instance_logits for stage in self.stages]
+        return [*stage_logits, [*classifiers, self.last_logits][len(fine)](x, probs, labels)]
 
 
 class LateStage(nn.Module):

@@ -147,16 +147,19 @@ class RefineMaskHead(nn.Module):
 
         Args:
             instance: (K, C, 14, 14) features.
-            fine: (B, C_s, H / 4, W / 4) for each stage, see `semantic_maps`.
+            fine: (B, C_s, H / 4, W / 4) for each stage, see `semantic_maps`; those without are left
+                out, and with them the logits after.
             semantic_probs: (B, 1, H / 4, W / 4).
             rois: float32 (K, 5).
             labels: int64 (K,).
         """
         stage_logits = []
-        for stage, features in zip(self.stages, fine, strict=True):
+        for stage, features in zip(self.stages, fine, strict=False):
             logits, instance = stage(instance, features, semantic_probs, rois, labels)
             stage_logits.append(logits)
-        return [*stage_logits, class_logits(instance, self.final_instance_logits, labels)]
+        classifiers = [stage.instance_logits for stage in self.stages]
+        classifier = [*classifiers, self.final_instance_logits][len(fine)]
+        return [*stage_logits, class_logits(instance, classifier, labels)]
 
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
         """Return the refined mask logits (K, 1, 112, 112); arguments as in `forward`."""

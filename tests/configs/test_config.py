@@ -65,7 +65,7 @@ def test_limits_are_allowed():
         (RefineMaskConfig, {"channels": 36}, "multiple of 8"),
         (RefineMaskConfig, {"semantic_channels": 0}, "semantic_channels must be"),
         (RefineMaskConfig, {"loss_weights": (1.0, 1.0)}, "loss_weights must be a list of 4 values"),
-        (RefineMaskConfig, {"fusion_dilations": ()}, "must be a list of 1 to 8 values, each an"),
+        (RefineMaskConfig, {"fusion_dilations": ()}, "must be a list of 1 to 8 values, got"),
         (RefineMaskConfig, {"fusion_dilations": (0,)}, "each an integer between 1 and 16"),
         (SimpleRefineMaskConfig, {"boundary_width": -1}, "boundary_width must be"),
         (FCNMaskConfig, {"num_convs": 10**5}, "num_convs must be an integer between 1 and 16"),
