@@ -82,6 +82,7 @@ def export_model(
         parity={},
         sampling_ratio=fixed_sampling_ratio(form, options.sampling_ratio),
         outputs=options.outputs,
+        adaptive_depth=options.adaptive_depth,
     )
     beside = sidecar_path(output)
     with atomic_path(beside) as sidecar, atomic_path(output) as file:
@@ -95,6 +96,7 @@ def export_model(
                 sampling_ratio=options.sampling_ratio,
                 outputs=options.outputs,
                 optimize=options.optimize,
+                adaptive_depth=options.adaptive_depth,
                 report=lambda rewrite: say(str(rewrite)),
             )
             artifact = _Artifact(file, graph.SerializeToString())

@@ -19,6 +19,7 @@ from refinemask.export.passes import Rewrite, incomplete_layers, rewritten
 from refinemask.export.sampling import fixed_sampling_ratio, with_sampling_ratio
 from refinemask.export.simplify import simplify
 from refinemask.models import Detector
+from refinemask.models.adaptive_depth import with_adaptive_depth
 
 
 def export_graph(
@@ -32,6 +33,7 @@ def export_graph(
     sampling_ratio: int | None = None,
     outputs: OutputKind = "detections",
     optimize: Optimize = "all",
+    adaptive_depth: bool = False,
     report: Callable[[Rewrite], None] = lambda rewrite: None,
 ) -> onnx.ModelProto:
     """Export the graph of a model, without metadata.
@@ -50,6 +52,8 @@ def export_graph(
             RoI. Only the static form may have, and needs, a fixed number; None is 2 there.
         outputs: what the graph returns.
         optimize: "all" makes the model cheaper first, see `passes`; "none" only folds its norms.
+        adaptive_depth: small RoIs stop before fine stages, see `models.adaptive_depth`; not in the
+            static form.
         report: called with what each rewrite has done.
 
     Returns:
@@ -64,10 +68,14 @@ def export_graph(
     """
     if form not in FORMS:
         raise RefineMaskError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
+    if adaptive_depth and form == "static":
+        raise RefineMaskError("the form static has no adaptive depth; choose portable or fused")
     model = with_sampling_ratio(model, fixed_sampling_ratio(form, sampling_ratio))
     model, rewrites = rewritten(model, optimize, normalized_input, FORMS[form].sparse)
     for rewrite in rewrites:
         report(rewrite)
+    if adaptive_depth:
+        model = with_adaptive_depth(model)
     batch_dim, height_dim, width_dim = batch or "batch", height or "height", width or "width"
     pixels: Shape = (batch_dim, height_dim, width_dim, 3)
     if normalized_input:

@@ -33,6 +33,9 @@ class ExportOptions:
     optimize: Optimize = "all"
     """all: make the model cheaper by rewrites that change its numbers by rounding only. none:
     export it as it is."""
+    adaptive_depth: bool = False
+    """Enlarge the masks of boxes that are too small in the image to gain from the finest stages,
+    instead of refining them."""
     batch: Annotated[int | None, Option(min=1, max=MAX_BATCH)] = None
     """Fixed batch size; default: dynamic."""
     height: Annotated[int | None, _PADDED] = None
@@ -47,6 +50,11 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.adaptive_depth and self.form == "static":
+            raise WrongUsage(
+                "--adaptive-depth is not an option of the form static, which computes every stage "
+                "of every box; leave it out, or choose another --form"
+            )
         if self.sampling_ratio is not None and self.form != "static":
             raise WrongUsage(
                 f"--sampling-ratio is an option of the form static, not of {self.form}; leave it "

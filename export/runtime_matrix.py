@@ -18,6 +18,7 @@ from refinemask.engines.runtimes import COMPILED, check_comparable, find_runtime
 from refinemask.engines.torch import TorchEngine
 from refinemask.engines.torch_compiled import compile_model
 from refinemask.errors import WrongUsage
+from refinemask.export.as_exported import as_exported
 from refinemask.export.comparison import Comparison, compare
 from refinemask.export.layer_differences import (
     LayerDifference,
@@ -35,7 +36,6 @@ from refinemask.export.parity import (
     counted_detections,
     summarise,
 )
-from refinemask.export.sampling import with_sampling_ratio
 from refinemask.export.subjects import Progress, Subject, photographs
 from refinemask.export.tensor_files import saved
 from refinemask.export.verify import batches, check_model, run_subjects
@@ -158,7 +158,7 @@ def verify_runtimes(
     read = Artifact.open(artifact)
     metadata = read.metadata
     check_model(artifact, metadata, model)
-    model = with_sampling_ratio(model, metadata.sampling_ratio)
+    model = as_exported(model, metadata)
     opened = open_engines(read, model, runtimes, device)
     any_engine = next(iter(opened.values()))
     subjects: Iterable[Subject] = photographs(model, any_engine, images, progress)

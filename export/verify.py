@@ -10,9 +10,9 @@ from refinemask import engines
 from refinemask.configs.config import ModelConfig
 from refinemask.engines import Engine
 from refinemask.errors import GateFailed, RefineMaskError
+from refinemask.export.as_exported import as_exported
 from refinemask.export.comparison import Comparison, compare
 from refinemask.export.parity import ParityReport, check_decision, summarise
-from refinemask.export.sampling import with_sampling_ratio
 from refinemask.export.subjects import Progress, Subject, default_subjects, photographs
 from refinemask.export.tensor_files import saved
 from refinemask.inference.metadata import ArtifactMetadata
@@ -35,8 +35,8 @@ def verify_artifact(
 
     Both get the same resized and padded images, of the size that the artifact takes, and an
     artifact that segments given boxes gets those that the model detects. Where the artifact has a
-    fixed sampling ratio, the model gets the same. The first two images of equal padded size are
-    also run as one batch.
+    fixed sampling ratio or adaptive depth, the model gets the same. The first two images of equal
+    padded size are also run as one batch.
 
     Args:
         artifact: an ONNX file written by `export_model`.
@@ -56,7 +56,7 @@ def verify_artifact(
     """
     engine = engines.open(artifact, runtime, device)
     check_model(artifact, engine.metadata, model)
-    model = with_sampling_ratio(model, engine.metadata.sampling_ratio)
+    model = as_exported(model, engine.metadata)
     if images is None:
         subjects = default_subjects(model, engine, progress)
     else:

@@ -102,6 +102,8 @@ class ArtifactMetadata:
     do in the artifact, too, as in every form but static."""
     outputs: OutputKind = "detections"
     """What the graph returns; "masks" takes the boxes as an input."""
+    adaptive_depth: bool = False
+    """Whether small RoIs stop before fine stages."""
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -132,6 +134,11 @@ class ArtifactMetadata:
                     f"the {field} in artifact metadata must be {' or '.join(allowed)}, got "
                     f"{shown(getattr(self, field))}; {_AGAIN}"
                 )
+        if type(self.adaptive_depth) is not bool or (self.adaptive_depth and self.form == "static"):
+            raise RefineMaskError(
+                "the adaptive_depth in artifact metadata must be true or false, and false in the "
+                f"form static, got {shown(self.adaptive_depth)} in the form {self.form}; {_AGAIN}"
+            )
         ratio = self.sampling_ratio
         fixed = type(ratio) is int and 1 <= ratio <= MAX_SAMPLING_RATIO
         if not (fixed if self.form == "static" else ratio is None):

@@ -13,13 +13,15 @@ from torch import Tensor, nn
 from refinemask.errors import RefineMaskError
 from refinemask.models.detector import Detector
 from refinemask.models.layers import in_chunks
-from refinemask.models.refine_mask_head import STAGE_SIZES, RefineMaskHead
+from refinemask.models.refine_mask_head import (
+    STAGE_SIZES,
+    RefineMaskHead,
+    RefineMaskOutput,
+    refine_stages,
+)
 from refinemask.models.shared_copy import shared_copy
-from refinemask.ops.boundary_refine import boundary_refine, resize_aligned
+from refinemask.ops.boundary_refine import resize_aligned
 from refinemask.ops.places import nonzero_places
-
-OPTIONAL_SIZES = STAGE_SIZES[2:]
-"""The stages that small RoIs go without."""
 
 
 def with_adaptive_depth(model: Detector) -> Detector:
@@ -41,28 +43,33 @@ def with_adaptive_depth(model: Detector) -> Detector:
     return changed
 
 
-class AdaptiveHead(nn.Module):
+class AdaptiveHead(RefineMaskHead):
     """A mask head for inference whose RoIs run as many of its stages as their size asks for."""
 
     def __init__(self, head: RefineMaskHead) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.head = head
 
-    def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
-        """Return mask logits (K, 1, 112, 112); arguments as those of `RefineMaskHead.forward`."""
+    def forward(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> RefineMaskOutput:
+        """Predict the masks of all stages; arguments as those of `RefineMaskHead.forward`.
+
+        Where a RoI stopped, the logits of the finer stages are the enlarged refined ones, which the
+        boundary-aware refinement leaves as they are.
+        """
         fine, semantic_logits = self.head.semantic_maps(features[0], rois)
         semantic_probs = semantic_logits.sigmoid()
         instance = self.head.pool(features, rois)
         depths = depths_of(rois)
-        result = instance.new_zeros((rois.shape[0], 1, STAGE_SIZES[-1], STAGE_SIZES[-1]))
+        stages = [instance.new_zeros((rois.shape[0], 1, size, size)) for size in STAGE_SIZES]
         for depth in range(1, len(STAGE_SIZES)):
             rows = nonzero_places((depths == depth).float()[None, None])[:, 2]
-            run = partial(self._final_logits, fine[:depth], semantic_probs)
-            (logits,) = in_chunks(run, instance[rows], rois[rows], labels[rows])
-            result = result.index_put((rows,), logits)
-        return result
+            run = partial(self._run, fine[:depth], semantic_probs)
+            found = in_chunks(run, instance[rows], rois[rows], labels[rows])
+            pairs = zip(stages, found, strict=True)
+            stages = [logits.index_put((rows,), part) for logits, part in pairs]
+        return RefineMaskOutput(stages, semantic_logits)
 
-    def _final_logits(
+    def _run(
         self,
         fine: Sequence[Tensor],
         semantic_probs: Tensor,
@@ -72,16 +79,14 @@ class AdaptiveHead(nn.Module):
     ) -> list[Tensor]:
         """Run the stages that there are maps for; arguments as those of `stage_logits`."""
         instance = self.head.instance_convs(instance)
-        _, logits, *finer = self.head.stage_logits(instance, fine, semantic_probs, rois, labels)
-        for stage in finer:
-            logits = boundary_refine(logits, stage)
-        if len(finer) < len(OPTIONAL_SIZES):
-            logits = resize_aligned(logits, STAGE_SIZES[-1])
-        return [logits]
+        stages = self.head.stage_logits(instance, fine, semantic_probs, rois, labels)
+        for size in STAGE_SIZES[len(stages) :]:
+            stages.append(resize_aligned(refine_stages(stages)[-1], size))
+        return stages
 
 
 def depths_of(rois: Tensor) -> Tensor:
     """Return how many stages each of rois (K, 5) runs, int64 (K,) from 1 to 3."""
     sides = (rois[:, 3:] - rois[:, 1:3]).amax(1)
-    sizes = torch.tensor(OPTIONAL_SIZES, dtype=sides.dtype, device=sides.device)
+    sizes = torch.tensor(STAGE_SIZES[2:], dtype=sides.dtype, device=sides.device)
     return 1 + (sides[:, None] >= sizes).sum(1)

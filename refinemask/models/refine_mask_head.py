@@ -159,6 +159,7 @@ class RefineMaskHead(nn.Module):
             stage_logits.append(logits)
         classifiers = [stage.instance_logits for stage in self.stages]
         classifier = [*classifiers, self.final_instance_logits][len(fine)]
+        assert isinstance(classifier, nn.Conv2d)
         return [*stage_logits, class_logits(instance, classifier, labels)]
 
     def final_logits(self, features: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
@@ -176,10 +177,13 @@ def refine_stages(stages: Sequence[Tensor]) -> list[Tensor]:
     """Apply the boundary-aware refinement at inference (Sec. 3.3; numerics 8).
 
     Args:
-        stages: logits (K, 1, S, S) for S in 14, 28, 56, 112; the first is not used.
+        stages: logits (K, 1, S, S) for S in 14, 28, 56, 112, or the first two or three of them;
+            those at 14 are not used.
 
     Returns:
-        The refined logits at 56 and 112.
+        The logits at 28, which stay, and the refined ones of each stage after.
     """
-    half = boundary_refine(stages[1], stages[2])
-    return [half, boundary_refine(half, stages[3])]
+    refined = [stages[1]]
+    for fine in stages[2:]:
+        refined.append(boundary_refine(refined[-1], fine))
+    return refined

@@ -46,7 +46,7 @@ def test_each_roi_stops_at_its_stage(model, sides):
     stages = model.roi_head.mask_head(*arguments).stages
     half = boundary_refine(stages[1], stages[2])
     by_depth = (
-        resize_aligned(stages[1], 112),
+        resize_aligned(resize_aligned(stages[1], 56), 112),
         resize_aligned(half, 112),
         boundary_refine(half, stages[3]),
     )
