@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from refinemask.export.passes.enlarging import enlarged
 from refinemask.export.passes.late_head import LateHead, LateStage, SplitLogits
 from refinemask.models import Detector
+from refinemask.models.fusion import MultiBranchFusion
 from refinemask.models.mask_logits import class_logits
 from refinemask.ops.boundary_refine import boundary_refine, boundary_region, resize_aligned
 from refinemask.ops.places import conv_at_places, nonzero_places, scatter_tiles
@@ -73,6 +74,7 @@ class _BandStage(nn.Module):
         """Return the features (P, C) of the pixels at places (P, 3) of x (K, C, S, S)."""
         merged = torch.zeros((), dtype=x.dtype, device=x.device)
         branches = self.stage.branches
+        assert isinstance(branches, MultiBranchFusion)
         for branch in branches.dilated:
             conv = branch.conv
             assert conv.bias is not None

@@ -39,11 +39,11 @@ class LateHead(RefineMaskHead):
         labels: Tensor,
     ) -> list[Tensor]:
         x, probs = instance, None
-        stage_logits = []
+        stage_logits: list[Tensor] = []
         for stage, features in zip(self.stages, fine, strict=False):
             logits, x, probs = stage(x, probs, stage_logits, features, semantic_probs, rois, labels)
             stage_logits.append(logits)
-        classifiers = [stage.instance_logits for stage in self.stages]
+        classifiers = [stage.get_submodule("instance_logits") for stage in self.stages]
         return [*stage_logits, [*classifiers, self.last_logits][len(fine)](x, probs, labels)]
 
 

@@ -48,7 +48,7 @@ def refinemask_r50_fast(num_classes: int = 80) -> ModelConfig:
 
 
 def refinemask_r50_lite(num_classes: int = 80) -> ModelConfig:
-    """RefineMask with a mask head of half the width, as cheap as Mask R-CNN's; not published."""
+    """RefineMask with a mask head of half the width, about as cheap as Mask R-CNN's; ours."""
     return dataclasses.replace(
         refinemask_r50(num_classes),
         preset="refinemask_r50_lite",
@@ -119,7 +119,7 @@ def refinemask_small(num_classes: int = 1) -> ModelConfig:
 
 
 def refinemask_small_lite(num_classes: int = 1) -> ModelConfig:
-    """`refinemask_small` with a narrower mask head, as cheap as Mask R-CNN's."""
+    """`refinemask_small` with a narrower mask head, about as cheap as Mask R-CNN's."""
     return dataclasses.replace(
         refinemask_small(num_classes),
         preset="refinemask_small_lite",

@@ -86,7 +86,7 @@ class AdaptiveHead(RefineMaskHead):
 
 
 def depths_of(rois: Tensor) -> Tensor:
-    """Return how many stages each of rois (K, 5) runs, int64 (K,) from 1 to 3."""
+    """Return how many of the `stages` of a head each of rois (K, 5) runs, int64 (K,), 1 to 3."""
     sides = (rois[:, 3:] - rois[:, 1:3]).amax(1)
     sizes = torch.tensor(STAGE_SIZES[2:], dtype=sides.dtype, device=sides.device)
     return 1 + (sides[:, None] >= sizes).sum(1)

@@ -77,9 +77,8 @@ def test_not_in_the_static_form(model):
         ExportOptions(form="static", adaptive_depth=True)
     with pytest.raises(RefineMaskError, match="static has no adaptive depth; choose portable or"):
         export_graph(model, form="static", adaptive_depth=True)
-    values = {"form": "static", "sampling_ratio": 2, "adaptive_depth": True}
     with pytest.raises(RefineMaskError, match="false in the form static, got True in the form sta"):
-        make_metadata(**values)
+        make_metadata(form="static", sampling_ratio=2, adaptive_depth=True)
     with pytest.raises(RefineMaskError, match=r"adaptive_depth in .* true or false.*, got 1 in"):
         make_metadata(adaptive_depth=1)
 
