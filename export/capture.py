@@ -7,7 +7,7 @@ of the program, which begins with whole images.
 """
 
 import operator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,10 @@ from refinemask.export.layers import MODULES
 from refinemask.inference.sizes import DIVISOR, MAX_SIDE, MIN_SIDE
 from refinemask.models import Detector
 from refinemask.models.detector import normalise
+
+GraphOutputs = OutputKind | Literal["both"]
+"""What a graph returns: "both" is for measuring, the boxes that it detects, and the masks of those
+that it is given."""
 
 # With fewer, P6 has one cell, to which torch.export would specialise. Nothing in the ONNX graph
 # depends on this bound: it holds for images of 32 x 32.
@@ -38,7 +42,7 @@ def capture(
     height: int | None = None,
     width: int | None = None,
     detect: Detect = detect_flat,
-    outputs: OutputKind = "detections",
+    outputs: GraphOutputs = "detections",
 ) -> ExportedProgram:
     """Trace the model by the input contract of artifacts; our operators stay whole.
 
@@ -53,7 +57,8 @@ def capture(
 
     Returns:
         A program from images and image_sizes to what `detect` returns; or, for the outputs "masks",
-        from images, image_sizes, rois and labels to masks.
+        from images, image_sizes, rois and labels to masks; or, for "both", from these to the boxes,
+        scores, labels and image_index of detections, and the masks of the rois.
 
     Raises:
         RefineMaskError: a fixed size is not allowed.
@@ -75,11 +80,11 @@ def capture(
     }
     inputs: dict[str, Tensor] = {"images": images, "image_sizes": sizes}
     dynamic: dict[str, Any] = {"images": dynamic_images, "image_sizes": {0: batch_size}}
-    if outputs == "masks":
+    if outputs != "detections":
         number = Dim("rois")
         inputs |= {"rois": _EXAMPLE_ROIS, "labels": torch.zeros(len(_EXAMPLE_ROIS)).long()}
         dynamic |= {"rois": {0: number}, "labels": {0: number}}
-    graph = _Detect if outputs == "detections" else _Segment
+    graph = _GRAPHS[outputs]
     with torch.no_grad():
         program = torch.export.export(
             graph(model, detect, normalized_input, row_axis),
@@ -122,6 +127,42 @@ class _Segment(_Graph):
     ) -> tuple[Tensor]:
         features = self.detector.features(self.normalised(images, image_sizes))
         return (self.detector.segment_rois(features, rois, labels),)
+
+
+class _DetectAndSegment(_Graph):
+    def forward(
+        self, images: Tensor, image_sizes: Tensor, rois: Tensor, labels: Tensor
+    ) -> tuple[Tensor, ...]:
+        normalised = self.normalised(images, image_sizes)
+        return detect_and_segment(self.detector, normalised, image_sizes, rois, labels)
+
+
+_GRAPHS: dict[GraphOutputs, type[_Graph]] = {
+    "detections": _Detect,
+    "masks": _Segment,
+    "both": _DetectAndSegment,
+}
+
+
+def detect_and_segment(
+    detector: Detector, images: Tensor, image_sizes: Tensor, rois: Tensor, labels: Tensor
+) -> tuple[Tensor, ...]:
+    """Detect boxes, and predict the masks of others, as many as are given.
+
+    Args:
+        detector: the model.
+        images: normalised (B, 3, H, W).
+        image_sizes: as in `Detector.forward`.
+        rois: as in `Detector.segment_rois`.
+        labels: likewise.
+
+    Returns:
+        boxes, scores, labels and image_index of the detections, and masks (K, M, M) of the RoIs.
+    """
+    features = detector.features(images)
+    proposals = detector.proposals(features, image_sizes)
+    image, boxes, scores, found = detector.select_in_proposals(features, proposals, image_sizes)
+    return boxes, scores, found, image, detector.segment_rois(features, rois, labels)
 
 
 def _cells(name: str, fixed: int | None) -> Any:

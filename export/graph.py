@@ -6,9 +6,8 @@ import onnx
 import onnx_ir as ir
 import torch
 
-from refinemask.configs.output_kinds import OutputKind
 from refinemask.errors import RefineMaskError
-from refinemask.export.capture import capture
+from refinemask.export.capture import GraphOutputs, capture
 from refinemask.export.forms import FORMS
 from refinemask.export.forms.form import Shape
 from refinemask.export.forms.portable.operators import OPSET
@@ -31,7 +30,7 @@ def export_graph(
     height: int | None = None,
     width: int | None = None,
     sampling_ratio: int | None = None,
-    outputs: OutputKind = "detections",
+    outputs: GraphOutputs = "detections",
     optimize: Optimize = "all",
     adaptive_depth: bool = False,
     report: Callable[[Rewrite], None] = lambda rewrite: None,
@@ -60,7 +59,8 @@ def export_graph(
         A graph from images and image_sizes to boxes (N, 4), scores (N,), labels (N,), image_index
         (N,) and masks (N, M, M), as `Detector.detect` returns them; in the static form, to the
         fields of `PaddedOutputs`. For the outputs "masks" a graph from these, rois (K, 5) and
-        labels (K,) to masks (K, M, M), as `Detector.segment_rois`.
+        labels (K,) to masks (K, M, M), as `Detector.segment_rois`. For "both" a graph from these to
+        boxes, scores, classes and image_index of detections, and the masks of the rois.
 
     Raises:
         RefineMaskError: the form is unknown, a fixed size is not allowed, or the model is not one
@@ -70,6 +70,8 @@ def export_graph(
         raise RefineMaskError(f"unknown form {form!r}; choose one of {', '.join(FORMS)}")
     if adaptive_depth and form == "static":
         raise RefineMaskError("the form static has no adaptive depth; choose portable or fused")
+    if outputs == "both" and FORMS[form].padded:
+        raise RefineMaskError(f"the form {form} pads what it detects; export both in another form")
     model = with_sampling_ratio(model, fixed_sampling_ratio(form, sampling_ratio))
     model, rewrites = rewritten(model, optimize, normalized_input, FORMS[form].sparse)
     for rewrite in rewrites:
@@ -82,10 +84,12 @@ def export_graph(
         pixels = (batch_dim, 3, height_dim, width_dim)
     inputs: dict[str, Shape] = {"images": pixels, "image_sizes": (batch_dim, 2)}
     results = FORMS[form].outputs(model.config, batch_dim)
-    if outputs == "masks":
+    if outputs != "detections":
         side = model.config.mask_head.mask_size
         inputs |= {"rois": ("rois", 5), "labels": ("rois",)}
-        results = {"masks": ("rois", side, side)}
+        # An output may not have the name of an input.
+        found = {"classes" if name == "labels" else name: shape for name, shape in results.items()}
+        results = {**(found if outputs == "both" else {}), "masks": ("rois", side, side)}
     program = capture(model, normalized_input, batch, height, width, FORMS[form].detect, outputs)
     incomplete = incomplete_layers(rewrites)
     layers = {

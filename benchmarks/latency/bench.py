@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from refinemask.benchmarks.latency.figures import Subject, ratio_to_mask_rcnn, summarise
-from refinemask.benchmarks.latency.interleave import PHASES, Samples, interleave
+from refinemask.benchmarks.latency.interleave import PHASES, Samples, interleave, timed
 from refinemask.benchmarks.latency.options import BenchOptions, RecordOptions
 from refinemask.benchmarks.latency.peak_memory import peak_memory
 from refinemask.benchmarks.latency.targets import Target, parse_target, target_names
@@ -58,7 +58,8 @@ def bench(
     opened = [target.open(options.device, options.threads) for target in targets]
     load_average = os.getloadavg()[0]
     note(f"measuring latency: {iterations} iterations, {len(opened)} in turn")
-    samples = interleave(opened, pictures, warm_up, iterations, options.duration, options.streams)
+    subjects = [timed(engine) for engine in opened]
+    samples = interleave(subjects, pictures, warm_up, iterations, options.duration, options.streams)
     entries = _entries(targets, opened, samples)
     if record.export_times is not None:
         write_times(record.export_times, entries, samples, used)

@@ -1,9 +1,10 @@
-"""Runs of several engines in turn, timed phase by phase."""
+"""Runs of several engines, or other subjects, in turn, timed phase by phase."""
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +15,28 @@ from refinemask.inference.processing import postprocess
 PHASES = ("preprocess", "inference", "postprocess", "end_to_end")
 """Resizing and padding; the network; rescaling, pasting and run-length encoding; all three."""
 
+T = TypeVar("T")
+Clock = Callable[[], float]
+"""Returns seconds."""
+Readings = tuple[float, float, float, float]
+"""Of a clock: at the start, and at the end of each phase."""
+Timed = Callable[[T, Clock], Readings]
+"""Runs one item, such as an image, and reads the clock meanwhile."""
+
 
 @dataclass(frozen=True)
 class Run:
     """One measured run.
 
     Attributes:
-        image: index of the image.
+        image: index of the image, or other item.
         stream: number of the thread, from 0.
-        readings: of the clock, in seconds: at the start, and at the end of each phase.
+        readings: of the clock.
     """
 
     image: int
     stream: int
-    readings: tuple[float, float, float, float]
+    readings: Readings
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -40,7 +49,7 @@ class Run:
 
 @dataclass
 class Samples:
-    """The measured runs of one engine.
+    """The measured runs of one subject.
 
     Attributes:
         runs: in their order; those of a turn by stream.
@@ -62,58 +71,60 @@ class Samples:
 
 
 def interleave(
-    opened: Sequence[Engine],
-    images: Sequence[NDArray[np.uint8]],
+    subjects: Sequence[Timed[T]],
+    items: Sequence[T],
     warm_up: int,
     iterations: int,
     duration: float = 0.0,
     streams: int = 1,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Clock = time.perf_counter,
 ) -> list[Samples]:
-    """Run the engines in turn, image by image; return the measured runs of each.
+    """Run the subjects in turn, item by item; return the measured runs of each.
 
-    In its turn an engine runs one image in each of `streams` threads at the same time, and the
-    others wait. Both the warm-up and the measurement begin with the first image; images repeat.
+    In its turn a subject runs one item in each of `streams` threads at the same time, and the
+    others wait. Both the warm-up and the measurement begin with the first item; items repeat.
 
     Args:
-        opened: the engines.
-        images: uint8 RGB (H, W, 3).
-        warm_up: turns of each engine that are not measured.
+        subjects: what is measured, such as `timed` engines.
+        items: what each of them runs, such as images.
+        warm_up: turns of each subject that are not measured.
         iterations: least number of turns of each that are.
         duration: least number of seconds that the turns of each take.
-        streams: threads that run an engine at the same time.
-        clock: returns seconds.
+        streams: threads that run a subject at the same time.
+        clock: what the subjects read.
     """
-    samples = [Samples() for _ in opened]
+    samples = [Samples() for _ in subjects]
     with ThreadPoolExecutor(streams) as pool:
         parallel = map if streams == 1 else pool.map
 
-        def take_turn(engine: Engine, turn: int) -> list[Run]:
+        def take_turn(subject: Timed[T], turn: int) -> list[Run]:
             def run(stream: int) -> Run:
-                index = (turn * streams + stream) % len(images)
-                return Run(index, stream, _readings(engine, images[index], clock))
+                index = (turn * streams + stream) % len(items)
+                return Run(index, stream, subject(items[index], clock))
 
             return list(parallel(run, range(streams)))
 
         for turn in range(warm_up):
-            for engine in opened:
-                take_turn(engine, turn)
+            for subject in subjects:
+                take_turn(subject, turn)
         turn = 0
         while turn < iterations or min(one.seconds for one in samples) < duration:
-            for engine, one in zip(opened, samples, strict=True):
-                one.add(take_turn(engine, turn))
+            for subject, one in zip(subjects, samples, strict=True):
+                one.add(take_turn(subject, turn))
             turn += 1
     return samples
 
 
-def _readings(
-    engine: Engine, image: NDArray[np.uint8], clock: Callable[[], float]
-) -> tuple[float, float, float, float]:
-    """Predict one image; return what the clock read at the start and after each phase."""
-    start = clock()
-    prepared = engine.prepare(image)
-    ready = clock()
-    found = engine.run(prepared.image[None], np.array([prepared.size], np.int64))
-    done = clock()
-    postprocess(found, prepared, "rle")
-    return start, ready, done, clock()
+def timed(engine: Engine) -> Timed[NDArray[np.uint8]]:
+    """Return what predicts the masks of one uint8 RGB image (H, W, 3) with an engine."""
+
+    def predict(image: NDArray[np.uint8], clock: Clock) -> Readings:
+        start = clock()
+        prepared = engine.prepare(image)
+        ready = clock()
+        found = engine.run(prepared.image[None], np.array([prepared.size], np.int64))
+        done = clock()
+        postprocess(found, prepared, "rle")
+        return start, ready, done, clock()
+
+    return predict

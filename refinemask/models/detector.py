@@ -91,18 +91,31 @@ class Detector(nn.Module, ImagePredictor):
             Detections with mask logits.
         """
         features = self.features(images)
+        rois = self.proposals(features, image_sizes)
+        return self.detect_in_proposals(features, rois, image_sizes)
+
+    def proposals(self, features: Sequence[Tensor], image_sizes: Tensor) -> Tensor:
+        """Return the RoIs (K, 5) that the RPN proposes, grouped by image."""
         logits, deltas = self.rpn_head(features)
         conventions = self.config.conventions
         anchors = level_anchors(features, conventions)
         image, boxes, _ = propose(logits, deltas, anchors, image_sizes, conventions=conventions)
-        return self.detect_in_proposals(features, make_rois(image, boxes), image_sizes)
+        return make_rois(image, boxes)
 
     def detect_in_proposals(
         self, features: Sequence[Tensor], rois: Tensor, image_sizes: Tensor
     ) -> RawOutputs[Tensor]:
         """Run the box head and the mask head on proposals (K, 5), grouped by image."""
+        image, boxes, scores, labels = self.select_in_proposals(features, rois, image_sizes)
+        masks = self.roi_head.mask_head.final_logits(features, make_rois(image, boxes), labels)
+        return RawOutputs(boxes, scores, labels, image, masks[:, 0])
+
+    def select_in_proposals(
+        self, features: Sequence[Tensor], rois: Tensor, image_sizes: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Run the box head on proposals (K, 5); return what `select_detections` selects."""
         logits, deltas = self.roi_head.bbox_head(features, rois)
-        image, boxes, scores, labels = select_detections(
+        return select_detections(
             logits,
             deltas,
             rois,
@@ -111,8 +124,6 @@ class Detector(nn.Module, ImagePredictor):
             self.config.max_detections,
             self.config.conventions,
         )
-        masks = self.roi_head.mask_head.final_logits(features, make_rois(image, boxes), labels)
-        return RawOutputs(boxes, scores, labels, image, masks[:, 0])
 
     def detect(self, images: Tensor, image_sizes: Tensor) -> RawOutputs[Tensor]:
         """Detect objects by the input contract of every artifact.

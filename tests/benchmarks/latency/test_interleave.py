@@ -6,7 +6,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from refinemask.benchmarks.latency.interleave import PHASES, interleave
+from refinemask.benchmarks.latency.interleave import PHASES, interleave, timed
 from refinemask.engines import Engine
 from refinemask.inference.metadata import ArtifactMetadata
 from refinemask.inference.structures import RawArrays
@@ -34,7 +34,7 @@ class Recorder(Engine):
 
 def test_engines_take_turns_image_by_image(metadata) -> None:
     log: list[tuple[str, int]] = []
-    engines = [Recorder(metadata(), log, name) for name in "ab"]
+    engines = [timed(Recorder(metadata(), log, name)) for name in "ab"]
     images = [np.full((64, 96, 3), value, np.uint8) for value in (10, 20, 30)]
     interleave(engines, images, warm_up=2, iterations=4)
     values = [10, 20, 10, 20, 30, 10]
@@ -44,7 +44,7 @@ def test_engines_take_turns_image_by_image(metadata) -> None:
 def test_phases_lie_between_the_readings_of_the_clock(metadata) -> None:
     # Readings of one run: its start, and the ends of its three phases.
     readings = itertools.accumulate(itertools.cycle((1.0, 2.0, 4.0, 8.0)))
-    engine = Recorder(metadata(), [], "a")
+    engine = timed(Recorder(metadata(), [], "a"))
     image = np.zeros((64, 96, 3), np.uint8)
     [samples] = interleave([engine], [image], 0, 2, clock=lambda: next(readings))
     expected = ([2.0] * 2, [4.0] * 2, [8.0] * 2, [14.0] * 2)
@@ -55,7 +55,7 @@ def test_phases_lie_between_the_readings_of_the_clock(metadata) -> None:
 def test_a_duration_is_a_lower_bound_of_each_target(metadata) -> None:
     """Each reading is a second later, so a run takes 3 seconds, and the fifth ends at 15."""
     readings = itertools.count(0.0)
-    engines = [Recorder(metadata(), [], name) for name in "ab"]
+    engines = [timed(Recorder(metadata(), [], name)) for name in "ab"]
     images = [np.zeros((64, 96, 3), np.uint8)]
 
     def runs(iterations: int, duration: float) -> list[int]:
@@ -81,7 +81,7 @@ class Meeting(Recorder):
 
 def test_streams_run_at_the_same_time_and_targets_in_turn(metadata) -> None:
     log: list[tuple[str, int]] = []
-    engines = [Meeting(metadata(), log, name) for name in "ab"]
+    engines = [timed(Meeting(metadata(), log, name)) for name in "ab"]
     images = [np.full((64, 96, 3), value, np.uint8) for value in (10, 20, 30)]
     first, second = interleave(engines, images, warm_up=0, iterations=2, streams=2)
     turns = [log[start : start + 2] for start in range(0, 8, 2)]
