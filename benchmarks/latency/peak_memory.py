@@ -7,10 +7,11 @@ from standard input and prints the number of bytes.
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 from refinemask.benchmarks.latency.targets import Target
 from refinemask.child_process import module_command, module_environment
@@ -45,8 +46,22 @@ def peak_memory(
         "threads": threads,
         "streams": streams,
     }
+    return in_child("refinemask.benchmarks.latency.peak_memory", work, str(target))
+
+
+def in_child(module: str, work: Mapping[str, Any], subject: str) -> int:
+    """Run a module that reads JSON from standard input; return the number of bytes it prints.
+
+    Args:
+        module: of this package.
+        work: what it reads.
+        subject: whose memory it measures.
+
+    Raises:
+        RefineMaskError: the process failed.
+    """
     done = subprocess.run(
-        module_command("refinemask.benchmarks.latency.peak_memory"),
+        module_command(module),
         env=module_environment(),
         input=json.dumps(work),
         capture_output=True,
@@ -55,7 +70,7 @@ def peak_memory(
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise RefineMaskError(
-            f"the process that measures the memory of {target} failed: {reason}; "
+            f"the process that measures the memory of {subject} failed: {reason}; "
             "check that `refinemask predict` runs it and that the machine has enough memory"
         )
     return int(done.stdout)

@@ -24,8 +24,6 @@ from refinemask.inference.metadata import ArtifactMetadata, InputLimits
 from refinemask.version import __version__
 
 CLASSES = 80
-OUTPUTS = ("boxes", "scores", "classes", "image_index", "masks")
-"""Of each graph."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""What the commands of the suite share: scenes, networks, and the head of their results."""
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from refinemask.benchmarks.suite import graphs
+from refinemask.benchmarks.suite.candidates import GraphNetwork
+from refinemask.benchmarks.suite.graphs import Graph
+from refinemask.benchmarks.suite.layout import SEED, Scene, scenes
+from refinemask.benchmarks.suite.options import SuiteOptions
+from refinemask.inference.artifact import Artifact
+from refinemask.inference.sizes import DIVISOR, padded_side
+
+Note = Callable[[str], None]
+
+
+class Session:
+    """One command of the suite.
+
+    Attributes:
+        options: see `SuiteOptions`.
+        note: called with a line of text now and then.
+        refinemask: the exported RefineMask, in the form fused.
+        maskrcnn: Mask R-CNN likewise.
+    """
+
+    def __init__(self, options: SuiteOptions, note: Note) -> None:
+        self.options, self.note = options, note
+        self.refinemask, self.maskrcnn = map(Graph, options.presets)
+        self._load_average = os.getloadavg()[0]
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Height and width of the images in pixels."""
+        sizes = self.refinemask.config.input
+        return sizes.short_side, sizes.long_side
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of what the networks take."""
+        height, width = self.frame
+        return padded_side(height, DIVISOR), padded_side(width, DIVISOR)
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        """The images with their boxes, as many as are used."""
+        count = max(self.options.turns, self.options.warm_up_turns)
+        return scenes(*self.frame, self.options.images, count=count)
+
+    def artifact(self, graph: Graph) -> Artifact:
+        """Return the file of a graph."""
+        return graphs.artifact(graph, self.options.output / "graphs", self.note)
+
+    def network(self, graph: Graph, runtime: str, threads: int | None = None) -> GraphNetwork:
+        """Open a graph in a runtime."""
+        self.note(f"opening {graph.name} in {runtime}")
+        return GraphNetwork(self.artifact(graph), runtime, threads)
+
+    def head(self) -> dict[str, Any]:
+        """Return what a result begins with: how it was measured."""
+        images = self.options.images
+        return {
+            "quick": self.options.quick,
+            "presets": list(self.options.presets),
+            "weights": "synthetic",
+            "images": "photographs of scikit-image" if images is None else "COCO val2017",
+            "padded_size": list(self.padded),
+            "seed": SEED,
+            "iterations": self.options.turns,
+            "warm_up": self.options.warm_up_turns,
+            "load_average": self._load_average,
+        }
+
+
+def result_path(folder: Path, command: str) -> Path:
+    """Return the file with the results of a command."""
+    return folder / f"{command}.json"
