@@ -1,4 +1,4 @@
-"""Bar charts of the report, as SVG to put into the page."""
+"""Charts of reports, as SVG to put into the page."""
 
 import io
 import re
@@ -20,6 +20,9 @@ COLOURS = ("#3b78c9", "#e0a030", "#4f9d76", "#b5568f", "#7a6fd0", "#8a8f98")
 
 _WIDTH, _ROW, _LEGEND = 5.4, 0.5, 0.35
 """Inches: of a chart, and the height of a bar with its title and of the legend."""
+_PLOT, _LEGEND_ROW, _LEGEND_COLUMNS = 2.9, 0.26, 2
+"""Inches of a plot without its legend, and of a row of that."""
+_GREY = COLOURS[-1]
 _LABEL_SHARE = 0.16
 """Part of the width that is kept for the labels behind the bars."""
 
@@ -107,11 +110,72 @@ def draw_bars(bars: Sequence[Bar], legend: Mapping[str, str] | None = None) -> M
     return _svg(figure)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A curve, or a single point."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    colour: str
+    dashed: bool = False
+
+
+def draw_lines(lines: Sequence[Line], horizontal: str, vertical: str) -> Markup:
+    """Draw curves, or points, from the origin on, with their names below.
+
+    Args:
+        lines: at least one.
+        horizontal: what the first numbers of points are, with their unit.
+        vertical: what the second ones are.
+    """
+    rows = -(-len(lines) // _LEGEND_COLUMNS)
+    height = _PLOT + rows * _LEGEND_ROW
+    figure = Figure(figsize=(_WIDTH, height), facecolor="none")
+    bottom = (rows * _LEGEND_ROW + 0.65) / height
+    axes = figure.add_axes((0.13, bottom, 0.85, 0.95 - bottom))
+    axes.set_facecolor("none")
+    for line in lines:
+        across, up = zip(*line.points, strict=True)
+        style = "--" if line.dashed else "-"
+        axes.plot(across, up, style, color=line.colour, marker="o", markersize=4, label=line.name)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(horizontal)
+    axes.set_ylabel(vertical)
+    axes.grid(color=_GREY, alpha=0.3)
+    axes.tick_params(color=_GREY)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(_GREY)
+    figure.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 0),
+        ncols=_LEGEND_COLUMNS,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+    )
+    return _svg(figure)
+
+
 def _svg(figure: Figure) -> Markup:
     buffer = io.StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with rc_context({"svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata=metadata)
     text = buffer.getvalue()
-    # HTML needs no namespaces, and ids, which nothing here refers to, would repeat between charts.
-    return Markup(re.sub(r' (id|xmlns(:xlink)?)="[^"]*"', "", text[text.index("<svg") :]))
+    return Markup(_without_clashes(text[text.index("<svg") :]))
+
+
+def _without_clashes(svg: str) -> str:
+    """Drop the namespaces, which HTML needs not, and ids that could repeat between charts.
+
+    Nothing refers to those of bars; those that are referred to, of markers and clipped areas, are
+    made of the content by Matplotlib, so that equal ones are equal.
+    """
+    used = set(re.findall(r'(?:xlink:href="|url\()#([^")]+)', svg))
+
+    def kept(match: re.Match[str]) -> str:
+        return match[0] if match[1] in used else ""
+
+    return re.sub(r' id="([^"]*)"', kept, re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg))

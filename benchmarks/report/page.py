@@ -37,7 +37,7 @@ def render(report: Report) -> str:
             for name, count in zip(names, comparison.found, strict=True)
         ]
 
-    page = _template().render(
+    page = load_template("report").render(
         report=report,
         summary=summarise(report),
         names=names,
@@ -58,7 +58,8 @@ def render(report: Report) -> str:
     return printable(str(page))
 
 
-def _template() -> Any:
+def load_template(name: str) -> Any:
+    """Return a page of `templates/`."""
     environment = Environment(
         loader=PackageLoader("refinemask.benchmarks.report"),
         autoescape=True,
@@ -67,7 +68,7 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {"data_uri": _data_uri, "mean": format_mean}
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(f"{name}.html.jinja")
 
 
 def _parity_rows(reports: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
