@@ -93,14 +93,15 @@ def _run(
     say(table(result))
 
 
+COMMANDS: dict[str, Callable[..., None]] = {
+    "latency": latency,
+    "scaling": scaling,
+    "operators": operators,
+    "peers": peers,
+    "accuracy": accuracy,
+    "report": report,
+    "all": everything,
+}
+
 if __name__ == "__main__":
-    commands: dict[str, Callable[..., None]] = {
-        "latency": latency,
-        "scaling": scaling,
-        "operators": operators,
-        "peers": peers,
-        "accuracy": accuracy,
-        "report": report,
-        "all": everything,
-    }
-    new_program(**commands)()
+    new_program(**COMMANDS)()

@@ -20,7 +20,7 @@ COLOURS = ("#3b78c9", "#e0a030", "#4f9d76", "#b5568f", "#7a6fd0", "#8a8f98")
 
 _WIDTH, _ROW, _LEGEND = 5.4, 0.5, 0.35
 """Inches: of a chart, and the height of a bar with its title and of the legend."""
-_PLOT, _LEGEND_ROW, _LEGEND_COLUMNS = 2.9, 0.26, 2
+_PLOT, _LEGEND_ROW, _LEGEND_COLUMNS = 2.7, 0.21, 2
 """Inches of a plot without its legend, and of a row of that."""
 _GREY = COLOURS[-1]
 _LABEL_SHARE = 0.16
@@ -131,7 +131,7 @@ def draw_lines(lines: Sequence[Line], horizontal: str, vertical: str) -> Markup:
     rows = -(-len(lines) // _LEGEND_COLUMNS)
     height = _PLOT + rows * _LEGEND_ROW
     figure = Figure(figsize=(_WIDTH, height), facecolor="none")
-    bottom = (rows * _LEGEND_ROW + 0.65) / height
+    bottom = (rows * _LEGEND_ROW + 0.5) / height
     axes = figure.add_axes((0.13, bottom, 0.85, 0.95 - bottom))
     axes.set_facecolor("none")
     for line in lines:

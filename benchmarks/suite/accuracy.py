@@ -9,7 +9,7 @@ from refinemask.benchmarks.latency.interleave import PHASES, interleave, timed
 from refinemask.benchmarks.suite.accuracy_options import AccuracyOptions
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
-from refinemask.benchmarks.suite.timing import summary, warnings
+from refinemask.benchmarks.suite.timing import summary
 from refinemask.checkpoints import load_model
 from refinemask.checkpoints.shipped import find_checkpoint, shipped_models
 from refinemask.console import progress_bar
@@ -53,7 +53,7 @@ def accuracy(options: SuiteOptions, what: AccuracyOptions, note: Note) -> dict[s
         "runtime": runtime,
         "datasets": found,
         "latency": _latency(opened, next(iter(datasets.values())), options),
-        "warnings": warnings(session.head()["load_average"], []),
+        "warnings": session.warnings(),
     }
 
 

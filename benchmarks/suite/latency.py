@@ -13,7 +13,7 @@ from refinemask.benchmarks.suite.layout import Scene
 from refinemask.benchmarks.suite.memory import peak_memory
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
-from refinemask.benchmarks.suite.timing import Figures, measure, ratio, warnings
+from refinemask.benchmarks.suite.timing import Figures, measure, ratio
 from refinemask.engines.graph import GraphEngine
 from refinemask.engines.layer_times import layer_times
 
@@ -58,7 +58,7 @@ def latency(options: SuiteOptions, note: Note) -> dict[str, Any]:
     for runtime in options.runtimes:
         result["runtimes"][runtime] = _in_runtime(session, runtime, graphs, result)
     ratios = [one for by in result["runtimes"].values() for one in by["ratios"].values()]
-    return result | {"warnings": warnings(result["load_average"], ratios)}
+    return result | {"warnings": session.warnings(ratios)}
 
 
 def _in_runtime(

@@ -11,7 +11,7 @@ from refinemask.benchmarks.suite.latency import MANY
 from refinemask.benchmarks.suite.layout import Scene
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
-from refinemask.benchmarks.suite.timing import measure, ratio, warnings
+from refinemask.benchmarks.suite.timing import measure, ratio
 from refinemask.benchmarks.suite.torch_networks import TorchNetwork
 from refinemask.checkpoints import synthetic_model
 
@@ -44,7 +44,7 @@ def peers(options: SuiteOptions, note: Note, only: str = "") -> dict[str, Any]:
         "boxes": MANY,
         "subjects": figures,
         "ratios": ratios,
-        "warnings": warnings(session.head()["load_average"], list(ratios.values())),
+        "warnings": session.warnings(list(ratios.values())),
     }
 
 

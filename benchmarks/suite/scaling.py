@@ -11,7 +11,7 @@ from refinemask.benchmarks.suite.latency import MANY
 from refinemask.benchmarks.suite.layout import Scene, scenes
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
-from refinemask.benchmarks.suite.timing import summary, warnings
+from refinemask.benchmarks.suite.timing import summary
 from refinemask.benchmarks.suite.torch_networks import TorchNetwork
 from refinemask.checkpoints import synthetic_model
 from refinemask.engines.graph import Inputs
@@ -49,17 +49,19 @@ def scaling(options: SuiteOptions, note: Note) -> dict[str, Any]:
         "pixels": pixels,
         "batch": _batches(session, exported, LOADS[points]),
         "streams": _streams(session, exported, LOADS[points]),
-        "warnings": warnings(session.head()["load_average"], []),
+        "warnings": session.warnings(),
     }
 
 
 def growth(curve: Curve) -> float:
-    """Return how much steeper a curve is at its end than on the whole: 1 if it is a line.
+    """Return the time of the greatest size over that of the line through the other sizes.
 
-    The slope between its last two points over that between its first and its last one.
+    The line is that of least squares; what grows faster than a line is above 1.
     """
-    (first, fastest), (before, almost), (last, slowest) = curve[0], curve[-2], curve[-1]
-    return ((slowest - almost) / (last - before)) / ((slowest - fastest) / (last - first))
+    *others, (size, time) = curve
+    sizes, times = zip(*others, strict=True)
+    slope, start = np.polyfit(sizes, times, 1)
+    return float(time / (start + slope * size))
 
 
 def _networks(session: Session) -> Iterator[tuple[str, Network]]:

@@ -1,7 +1,7 @@
 """What the commands of the suite share: scenes, networks, and the head of their results."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from refinemask.benchmarks.suite.candidates import GraphNetwork
 from refinemask.benchmarks.suite.graphs import Graph
 from refinemask.benchmarks.suite.layout import SEED, Scene, scenes
 from refinemask.benchmarks.suite.options import SuiteOptions
+from refinemask.benchmarks.suite.timing import warnings
 from refinemask.inference.artifact import Artifact
 from refinemask.inference.sizes import DIVISOR, padded_side
 
@@ -73,6 +74,11 @@ class Session:
             "warm_up": self.options.warm_up_turns,
             "load_average": self._load_average,
         }
+
+    def warnings(self, ratios: Sequence[Mapping[str, float]] = ()) -> list[str]:
+        """Return why the figures should not be trusted, if there is a reason; see `timing`."""
+        found = warnings(self._load_average, ratios)
+        return ["a quick run of small models", *found] if self.options.quick else found
 
 
 def result_path(folder: Path, command: str) -> Path:

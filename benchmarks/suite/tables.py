@@ -81,7 +81,7 @@ def scaling_tables(result: Mapping[str, Any]) -> str:
     tables = []
     for what, title in (("boxes", "Boxes: ms"), ("pixels", "Sides of square images: ms")):
         one = result[what]
-        headings = ("", *map(str, one.get("sides", one["values"])), "slope, end over all")
+        headings = ("", *map(str, one.get("sides", one["values"])), "last over line")
         rows = [
             (name, *(f"{ms:.0f}" for ms in curve), f"{one['growth'][name]:.2f}")
             for name, curve in one["curves"].items()

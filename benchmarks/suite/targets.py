@@ -100,7 +100,12 @@ def _scaling(result: Mapping[str, Any]) -> Iterator[Target]:
     for what in ("boxes", "pixels"):
         for name, steeper in result.get(what, {}).get("growth", {}).items():
             yield Target(
-                7, f"slope of time in {what}, end over all", name, AT_MOST, STEEPER, steeper
+                7,
+                f"time of the most {what} over the line through others",
+                name,
+                AT_MOST,
+                STEEPER,
+                steeper,
             )
 
 

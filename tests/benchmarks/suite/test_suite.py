@@ -1,0 +1,141 @@
+"""The commands of the suite, run for real with small models."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+pytest.importorskip("jinja2")
+
+from typer.testing import CliRunner
+
+from refinemask.benchmarks.__main__ import COMMANDS
+from refinemask.commands import new_program
+from refinemask.inference import native
+from tests.shared_files import made_once
+
+needs_library = pytest.mark.skipif(
+    native.library("ort") is None, reason="needs ONNX Runtime's operator library"
+)
+ONCE = ("--quick", "--runtimes", "onnxruntime", "--iterations", "1", "--warm-up", "0")
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(new_program(**COMMANDS), arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all results of these tests: graphs are exported once."""
+
+    def measure(folder: Path) -> None:
+        run("latency", "--output", str(folder), *ONCE)
+
+    folder, _ = made_once(tmp_path_factory.getbasetemp(), "suite", measure)
+    return folder
+
+
+@needs_library
+def test_latency_has_the_figures_of_the_targets(output: Path) -> None:
+    result = json.loads((output / "latency.json").read_text())
+    assert result["setup"]["command"].startswith("python -m refinemask.benchmarks")
+    assert 0 < result["covered"]["10"] < result["covered"]["100"] < 1
+    found = result["runtimes"]["onnxruntime"]
+    assert len(found["subjects"]) == 7
+    for one in found["subjects"].values():
+        phases = one["runs"]
+        whole = sum(phases[name][0] for name in ("preprocess", "inference", "postprocess"))
+        assert whole == pytest.approx(phases["end_to_end"][0])
+    assert found["ratios"]["100"]["counted"] > found["ratios"]["10"]["counted"] > 1
+    plain, rewritten = (
+        result["counts"][name]["100"]["mask_head"]
+        for name in ("refinemask_small fused, not rewritten", "refinemask_small fused")
+    )
+    assert found["mask_branch"]["counted"] == pytest.approx(plain / rewritten)
+    refinemask, maskrcnn = found["peak_memory_bytes"].values()
+    assert refinemask > maskrcnn > 50 << 20
+    profile = found["profile"]["refinemask_small fused"]
+    assert 0 < profile["multiplying"] < profile["milliseconds"]
+    assert {"Conv", "MultiScaleRoIAlign"} & profile["kinds"].keys()
+    assert result["ceiling"]["best"] == max(
+        max(by.values()) for by in result["ceiling"]["products"].values()
+    )
+    assert "a quick run of small models" in result["warnings"]
+
+
+class Page(HTMLParser):
+    """Counts elements, and checks that those that must be are closed in order."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.found: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Note an element."""
+        self.found.append(tag)
+        if tag not in ("meta", "br", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        """Note an element that is closed at once."""
+        self.found.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that it is the last one opened."""
+        assert self.open.pop() == tag
+
+
+@needs_library
+def test_the_report_is_one_page_that_fetches_nothing(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "latency.json").write_text((output / "latency.json").read_text())
+    printed = run("report", "--output", str(tmp_path))
+    assert printed.strip() == (tmp_path / "targets.md").read_text().strip()
+    verdicts = re.findall(r"\| (met|\*\*missed by \d+%\*\*) \|", printed)
+    everything = json.loads((tmp_path / "results.json").read_text())
+    assert len(verdicts) == len(everything["targets"]) == 8
+    page = Page()
+    html = (tmp_path / "report.html").read_text()
+    page.feed(html)
+    assert page.open == []
+    assert page.found.count("svg") == 3
+    assert "A model, no measurement." in html
+    assert "Do not trust these figures" in html
+    assert not re.search(r"""(src|href)=["'](?!#)""", html)
+    assert not re.search("undefined|None|nan", html)
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(new_program(**COMMANDS), ["report", "--output", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "there are no results" in done.output
+
+
+@needs_library
+@pytest.mark.slow
+def test_scaling_peers_and_accuracy_run(output: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "graphs").symlink_to(output / "graphs")
+    once = ("--output", str(folder), *ONCE)
+    run("scaling", *once)
+    run("peers", *once, "--only", "ONNX")
+    run("accuracy", *once, "--dataset", "shapes:2")
+    scaling, peers, accuracy = (
+        json.loads((folder / f"{name}.json").read_text())
+        for name in ("scaling", "peers", "accuracy")
+    )
+    assert {len(curve) for curve in scaling["boxes"]["curves"].values()} == {3}
+    assert scaling["batch"]["throughput"].keys() == scaling["streams"]["throughput"].keys()
+    assert peers["ratios"]["Mask R-CNN of torchvision, PyTorch"]["ratio"] == 1
+    assert len(peers["subjects"]) == 6
+    measured = accuracy["datasets"]["shapes:2"]["refinemask_small"]
+    assert {"APs", "APm", "APl"} < measured["boundary"].keys()
+    run("report", "--output", str(folder))
