@@ -9,9 +9,12 @@ from refinemask.benchmarks.suite.accuracy_options import AccuracyOptions
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.commands import new_program
 from refinemask.configs.options import Option
-from refinemask.console import current_setup, note, say
+from refinemask.configs.shared_options import Json
+from refinemask.console import current_setup, note, say, write_result
 
 PROGRAM = "python -m refinemask.benchmarks"
+IMAGE = (800, 1344)
+"""Height and width of the padded image that GPUs are judged by, in pixels."""
 
 
 def latency(options: SuiteOptions) -> None:
@@ -49,6 +52,18 @@ def accuracy(options: SuiteOptions, what: AccuracyOptions) -> None:
     from refinemask.benchmarks.suite.tables import accuracy_tables
 
     _run("accuracy", options, lambda: measure(options, what, note), accuracy_tables)
+
+
+def gpus(
+    boxes: Annotated[int, Option(min=0, help="Detections of the image.")] = 100,
+    json: Json = None,
+) -> None:
+    """Derive from work and datasheets how fast GPUs could be at best: a model, no measurement."""
+    from refinemask.benchmarks.suite.gpu_model import gpu_model
+    from refinemask.benchmarks.suite.tables import gpu_tables
+
+    model = gpu_model(("refinemask_r50", "maskrcnn_r50"), *IMAGE, boxes)
+    write_result(gpu_tables(model), model | {"setup": current_setup(PROGRAM)}, json)
 
 
 def everything(options: SuiteOptions, what: AccuracyOptions) -> None:
@@ -99,6 +114,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "operators": operators,
     "peers": peers,
     "accuracy": accuracy,
+    "gpus": gpus,
     "report": report,
     "all": everything,
 }

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from refinemask.benchmarks.report.charts import COLOURS, Bar, Line, draw_bars, draw_lines
 from refinemask.benchmarks.suite.latency import MANY
+from refinemask.engines.runtimes import RUNTIMES
 from refinemask.models.complexity import PARTS
 
 
@@ -31,15 +32,17 @@ def all_charts(results: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str
 
 
 def _ratios(latency: Mapping[str, Any]) -> Markup:
-    bars = [
-        Bar(f"{runtime}, {count} detections: {what}", [(value, colour)], f"{value:.2f}")
-        for runtime, found in latency["runtimes"].items()
-        for count, one in found["ratios"].items()
-        for what, value, colour in (
-            ("measured", one["ratio"], COLOURS[0]),
-            ("multiply-adds", one["counted"], COLOURS[-1]),
-        )
-    ]
+    bars = []
+    for runtime, found in latency["runtimes"].items():
+        for count, one in found["ratios"].items():
+            title = f"{RUNTIMES[runtime].title}, {count} detections"
+            bars += [
+                Bar(f"{title}: {what}", [(value, colour)], f"{value:.2f}")
+                for what, value, colour in (
+                    ("measured", one["ratio"], COLOURS[0]),
+                    ("multiply-adds", one["counted"], COLOURS[-1]),
+                )
+            ]
     return draw_bars(bars)
 
 
@@ -58,7 +61,9 @@ def _stages(latency: Mapping[str, Any]) -> Markup:
             outside = around["preprocess"] + around["postprocess"]
             lengths = (max(whole - branch, 0.0), branch, outside)
             pieces = list(zip(lengths, colours.values(), strict=True))
-            bars.append(Bar(f"{name}, {runtime}", pieces, f"{whole + outside:.0f} ms"))
+            bars.append(
+                Bar(f"{name}, {RUNTIMES[runtime].title}", pieces, f"{whole + outside:.0f} ms")
+            )
     return draw_bars(bars, colours)
 
 

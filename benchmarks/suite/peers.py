@@ -14,6 +14,7 @@ from refinemask.benchmarks.suite.session import Note, Session
 from refinemask.benchmarks.suite.timing import measure, ratio
 from refinemask.benchmarks.suite.torch_networks import TorchNetwork
 from refinemask.checkpoints import synthetic_model
+from refinemask.engines.runtimes import RUNTIMES
 
 TORCHVISION = "Mask R-CNN of torchvision, PyTorch"
 """What the others are compared with."""
@@ -77,10 +78,9 @@ def _peers(session: Session) -> Iterator[tuple[str, Open]]:
     yield "Mask R-CNN, PyTorch", ours(session.maskrcnn)
     yield "RefineMask, PyTorch", ours(session.refinemask)
     yield "RefineMask, PyTorch, channels_last", ours(session.refinemask, channels_last=True)
-    titles = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
     for runtime in session.options.runtimes:
         for form in ("portable", "fused"):
             for model, preset in models:
                 graph = Graph(preset, form)
-                yield f"{model}, {titles[runtime]}, {form}", exported(graph, runtime)
+                yield f"{model}, {RUNTIMES[runtime].title}, {form}", exported(graph, runtime)
     yield "DeepLabV3+ (semantic), PyTorch", lambda: deeplab(sides, quick)

@@ -11,6 +11,7 @@ from refinemask.benchmarks.suite.gpu_model import gpu_model
 from refinemask.benchmarks.suite.latency import FEW, MANY
 from refinemask.benchmarks.suite.session import result_path
 from refinemask.benchmarks.suite.targets import markdown, targets
+from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS
 from refinemask.files import to_json, write_text
@@ -93,8 +94,8 @@ def _summary(results: Mapping[str, Any]) -> Iterator[str]:
     for runtime, found in runtimes.items():
         many, few = (found["ratios"][str(count)]["ratio"] for count in (MANY, FEW))
         yield (
-            f"In {runtime}, RefineMask takes {many:.2f} times as long as Mask R-CNN with {MANY} "
-            f"detections, and {few:.2f} times with {FEW}."
+            f"In {RUNTIMES[runtime].title}, RefineMask takes {many:.2f} times as long as "
+            f"Mask R-CNN with {MANY} detections, and {few:.2f} times with {FEW}."
         )
     ratios = results.get("peers", {}).get("ratios", {})
     ours = [one["ratio"] for name, one in ratios.items() if name.startswith("RefineMask, ")]

@@ -15,6 +15,7 @@ from refinemask.benchmarks.suite.timing import summary
 from refinemask.benchmarks.suite.torch_networks import TorchNetwork
 from refinemask.checkpoints import synthetic_model
 from refinemask.engines.graph import Inputs
+from refinemask.engines.runtimes import RUNTIMES
 
 BOXES = (1, 3, 10, 30, 100, 300)
 SIDES = (320, 480, 640, 800, 1120, 1600)
@@ -69,7 +70,7 @@ def _networks(session: Session) -> Iterator[tuple[str, Network]]:
         session.note(f"opening {title} in PyTorch")
         yield f"{title}, PyTorch", TorchNetwork(synthetic_model(graph.config))
         for runtime in session.options.runtimes:
-            yield f"{title}, {runtime}", session.network(graph, runtime)
+            yield f"{title}, {RUNTIMES[runtime].title}", session.network(graph, runtime)
 
 
 def _boxes(

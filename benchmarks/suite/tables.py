@@ -117,6 +117,27 @@ def accuracy_tables(result: Mapping[str, Any]) -> str:
     return format_tables(tables, head_lines(result))
 
 
+def gpu_tables(model: Mapping[str, Any]) -> str:
+    """Return the result of `gpu_model` as text."""
+    gpus = list(model["gpus"])
+    tables = []
+    for name, one in model["models"].items():
+        stages = {**one["stages"], "in all": None}
+        rows = []
+        for stage, work in stages.items():
+            floors = one["all"] if work is None else work["milliseconds"]
+            amounts = ("", "") if work is None else (work["gflops"], work["megabytes"])
+            shown = [value if value == "" else f"{value:.0f}" for value in amounts]
+            rows.append((stage, *shown, *(f"{floors[gpu]:.2f}" for gpu in gpus)))
+        tables.append((name, ("", "GFLOP", "MB", *(f"{gpu}, ms" for gpu in gpus)), rows))
+    height, width = model["padded_size"]
+    lines = [
+        "A model, no measurement: floors in float16 at the rates of datasheets, one image of "
+        f"{height}x{width}, {model['rois']} detections. {'; '.join(model['gpus'].values())}."
+    ]
+    return format_tables(tables, lines)
+
+
 def _share(value: float) -> str:
     return f"{value:.3f}" if value >= 0 else "-"
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from refinemask.benchmarks.suite.latency import FEW, MANY
+from refinemask.engines.runtimes import RUNTIMES
 
 AT_MOST, AT_LEAST = "at most", "at least"
 RATIOS = {str(MANY): 1.6, str(FEW): 1.42}
@@ -65,7 +66,8 @@ def targets(results: Mapping[str, Mapping[str, Any]]) -> list[Target]:
 
 
 def _latency(result: Mapping[str, Any]) -> Iterator[Target]:
-    for runtime, found in result.get("runtimes", {}).items():
+    for name, found in result.get("runtimes", {}).items():
+        runtime = RUNTIMES[name].title
         refinemask, maskrcnn = found["peak_memory_bytes"]
         branch, profile = found["mask_branch"]["speed_up"], found["profile"][refinemask]
         yield Target(1, "mask branch, times faster by the rewrites", runtime, AT_LEAST, 1.6, branch)

@@ -135,6 +135,7 @@ def test_every_file_is_installed(install: Install, tmp_path: Path) -> None:
     expected = package_files(install.checkout / "refinemask")
     assert {"export/__main__.py", "engines/base.py", "benchmarks/__init__.py"} <= expected
     assert {"py.typed", "benchmarks/report/templates/report.html.jinja"} <= expected
+    assert "benchmarks/suite/layout.json" in expected
     assert expected <= package_files(package)
 
 
