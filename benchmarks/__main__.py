@@ -13,8 +13,8 @@ from refinemask.configs.shared_options import Json
 from refinemask.console import current_setup, note, say, write_result
 
 PROGRAM = "python -m refinemask.benchmarks"
-IMAGE = (800, 1344)
-"""Height and width of the padded image that GPUs are judged by, in pixels."""
+IMAGE = (800, 1333)
+"""Height and width of the image that GPUs are judged by, in pixels."""
 
 
 def latency(options: SuiteOptions) -> None:
@@ -55,14 +55,14 @@ def accuracy(options: SuiteOptions, what: AccuracyOptions) -> None:
 
 
 def gpus(
-    boxes: Annotated[int, Option(min=0, help="Detections of the image.")] = 100,
+    boxes: Annotated[int, Option(min=1, max=300, help="Detections of the image.")] = 100,
     json: Json = None,
 ) -> None:
     """Derive from work and datasheets how fast GPUs could be at best: a model, no measurement."""
-    from refinemask.benchmarks.suite.gpu_model import gpu_model
+    from refinemask.benchmarks.suite.gpu_model import gpu_model, typical_scene
     from refinemask.benchmarks.suite.tables import gpu_tables
 
-    model = gpu_model(("refinemask_r50", "maskrcnn_r50"), *IMAGE, boxes)
+    model = gpu_model(("refinemask_r50", "maskrcnn_r50"), typical_scene(IMAGE, boxes))
     write_result(gpu_tables(model), model | {"setup": current_setup(PROGRAM)}, json)
 
 

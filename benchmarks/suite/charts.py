@@ -34,15 +34,14 @@ def all_charts(results: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str
 def _ratios(latency: Mapping[str, Any]) -> Markup:
     bars = []
     for runtime, found in latency["runtimes"].items():
-        for count, one in found["ratios"].items():
-            title = f"{RUNTIMES[runtime].title}, {count} detections"
-            bars += [
-                Bar(f"{title}: {what}", [(value, colour)], f"{value:.2f}")
-                for what, value, colour in (
-                    ("measured", one["ratio"], COLOURS[0]),
-                    ("multiply-adds", one["counted"], COLOURS[-1]),
-                )
-            ]
+        for variant, of_variant in found["ratios"].items():
+            for count, one in of_variant.items():
+                title = f"{RUNTIMES[runtime].title}, {variant}, {count} detections"
+                measured, work = one["ratio"], one["counted"]
+                bars += [
+                    Bar(title, [(measured, COLOURS[0])], f"{measured:.2f}"),
+                    Bar("multiply-adds", [(work, COLOURS[-1])], f"{work:.2f}"),
+                ]
     return draw_bars(bars)
 
 

@@ -7,8 +7,6 @@ as a compiler fuses most of it. So it is a floor, in float16.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +15,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from refinemask.benchmarks.suite.candidates import network_inputs
+from refinemask.benchmarks.suite.counts import rewritten_model
 from refinemask.benchmarks.suite.graphs import Graph
-from refinemask.export.passes import rewritten
-from refinemask.models import Detector, build_model
-from refinemask.models.complexity import PARTS
+from refinemask.benchmarks.suite.layout import Scene, scenes
+from refinemask.models.detector import normalise
 
 BYTES = 2
 """Of a number in float16."""
@@ -69,89 +68,87 @@ class Work:
         return max(self.flops / gpu.flops, self.bytes / gpu.bandwidth)
 
 
-def gpu_model(presets: tuple[str, str], height: int, width: int, rois: int) -> dict[str, Any]:
+def gpu_model(presets: tuple[str, str], scene: Scene) -> dict[str, Any]:
     """Derive the floors of both models before and after the rewrites.
 
     Args:
         presets: of the models.
-        height: of the padded image in pixels.
-        width: likewise.
-        rois: whose masks are predicted.
+        scene: which PyTorch runs, as the work depends on where boxes and outlines are.
 
     Returns:
-        `padded_size`, `rois`, `gpus` with their datasheets, and `models`: for each by name its
-        `stages`, of which each has `gflops`, `megabytes` and `milliseconds` by GPU, and `all`, the
-        milliseconds by GPU.
+        `padded_size`, `boxes` and the `covered` share of P2, `gpus` with their datasheets, and
+        `models`: for each by name its `stages`, of which each has `gflops`, `megabytes` and
+        `milliseconds` by GPU, and `all`, the milliseconds by GPU.
     """
     models = {}
     for preset in presets:
         for graph in (Graph(preset, optimize="none"), Graph(preset)):
             state = "after the rewrites" if graph.optimize == "all" else "before"
-            stages = stage_work(graph, height, width, rois)
-            floors = {
-                name: {
-                    "gflops": sum(one.flops for one in work) / 1e9,
-                    "megabytes": sum(one.bytes for one in work) / 1e6,
-                    "milliseconds": {
-                        gpu.name: 1e3 * sum(one.seconds(gpu) for one in work) for gpu in GPUS
-                    },
-                }
-                for name, work in stages.items()
-            }
+            stages = {name: _floor(work) for name, work in stage_work(graph, scene).items()}
             total = {
-                gpu.name: sum(one["milliseconds"][gpu.name] for one in floors.values())
+                gpu.name: sum(one["milliseconds"][gpu.name] for one in stages.values())
                 for gpu in GPUS
             }
-            models[f"{preset}, {state}"] = {"stages": floors, "all": total}
+            models[f"{preset}, {state}"] = {"stages": stages, "all": total}
+    config = Graph(presets[0]).config.input
+    prepared, _ = network_inputs(scene, (config.short_side, config.long_side))
     return {
-        "padded_size": [height, width],
-        "rois": rois,
+        "padded_size": list(prepared.image.shape[:2]),
+        "boxes": len(scene.boxes),
+        "covered": scene.covered(),
         "gpus": {gpu.name: gpu.source for gpu in GPUS},
         "models": models,
     }
 
 
-def stage_work(graph: Graph, height: int, width: int, rois: int) -> dict[str, list[Work]]:
-    """Return the convolutions and matrix products of each of `PARTS`, without running them."""
-    with torch.device("meta"):
-        model, _ = rewritten(build_model(graph.config), graph.optimize)
-        image = torch.empty(1, 3, height, width)
-        found, labels = torch.empty(rois, 5), torch.empty(rois, dtype=torch.int64)
-        proposals = torch.empty(PROPOSALS, 5)
-    with _recorded() as work:
-        for part, run in zip(PARTS, _stages(model, image, proposals, found, labels), strict=True):
-            work.begin(part)
-            run()
-    return dict(work.by_stage)
+def typical_scene(sides: tuple[int, int], boxes: int) -> Scene:
+    """Return the scene of the layout whose boxes cover the most usual share of P2.
+
+    Args:
+        sides: height and width of the image in pixels.
+        boxes: how many it has.
+    """
+    found = [scene.first(boxes) for scene in scenes(*sides, images=None)]
+    return sorted(found, key=Scene.covered)[len(found) // 2]
 
 
-def _stages(
-    model: Detector, image: Tensor, proposals: Tensor, found: Tensor, labels: Tensor
-) -> Iterator[Callable[[], Any]]:
-    """Yield what runs each of `PARTS`; each takes what the one before it has computed."""
-    kept: dict[str, Any] = {}
+def _floor(work: list[Work]) -> dict[str, Any]:
+    return {
+        "gflops": sum(one.flops for one in work) / 1e9,
+        "megabytes": sum(one.bytes for one in work) / 1e6,
+        "milliseconds": {gpu.name: 1e3 * sum(one.seconds(gpu) for one in work) for gpu in GPUS},
+    }
 
-    def keep(name: str, value: Any) -> None:
-        kept[name] = value
 
-    yield lambda: keep("maps", model.backbone(image))
-    yield lambda: keep("features", model.neck(kept["maps"]))
-    yield lambda: model.rpn_head(kept["features"])
-    yield lambda: model.roi_head.bbox_head(kept["features"], proposals)
-    yield lambda: model.roi_head.mask_head(kept["features"], found, labels)
+@torch.no_grad()
+def stage_work(graph: Graph, scene: Scene) -> dict[str, list[Work]]:
+    """Return the convolutions and matrix products of each of `PARTS` while PyTorch runs a scene."""
+    model, _ = rewritten_model(graph)
+    config, heads = model.config.input, model.roi_head
+    _, inputs = network_inputs(scene, (config.short_side, config.long_side))
+    images, sizes, rois, labels = (torch.from_numpy(values) for values in inputs.values())
+    pixels = normalise(images, sizes, config)
+    with _Recorder() as recorder:
+        recorder.stage = "backbone"
+        maps = model.backbone(pixels)
+        recorder.stage = "fpn"
+        features = model.neck(maps)
+        recorder.stage = "rpn"
+        model.rpn_head(features)
+        recorder.stage = "box_head"
+        heads.bbox_head(features, torch.zeros(PROPOSALS, 5))
+        recorder.stage = "mask_head"
+        heads.mask_head(features, rois, labels)
+    return dict(recorder.by_stage)
 
 
 class _Recorder(TorchDispatchMode):
-    """Notes the work of what PyTorch's counter of operations knows."""
+    """Notes the work of what PyTorch's counter of operations knows, by stage."""
 
     def __init__(self) -> None:
         super().__init__()
         self.by_stage: dict[str, list[Work]] = defaultdict(list)
-        self._stage = ""
-
-    def begin(self, stage: str) -> None:
-        """Add what follows to a stage."""
-        self._stage = stage
+        self.stage = ""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, and note its work."""
@@ -161,11 +158,5 @@ class _Recorder(TorchDispatchMode):
             tensors = [value for value in (*args, out) if isinstance(value, Tensor)]
             size = BYTES * sum(tensor.numel() for tensor in tensors)
             flops = count(*args, **(kwargs or {}), out_val=out)
-            self.by_stage[self._stage].append(Work(flops, size))
+            self.by_stage[self.stage].append(Work(flops, size))
         return out
-
-
-@contextmanager
-def _recorded() -> Iterator[_Recorder]:
-    with torch.no_grad(), _Recorder() as recorder:
-        yield recorder

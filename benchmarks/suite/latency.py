@@ -7,7 +7,7 @@ import numpy as np
 
 from refinemask.benchmarks.suite.candidates import OUTPUTS, network_inputs
 from refinemask.benchmarks.suite.ceiling import measure_ceiling
-from refinemask.benchmarks.suite.counts import counted
+from refinemask.benchmarks.suite.counts import Counts, counted
 from refinemask.benchmarks.suite.graphs import Graph
 from refinemask.benchmarks.suite.layout import Scene
 from refinemask.benchmarks.suite.memory import peak_memory
@@ -17,11 +17,13 @@ from refinemask.benchmarks.suite.timing import Figures, measure, ratio
 from refinemask.engines.graph import GraphEngine
 from refinemask.engines.layer_times import layer_times
 
+AllCounts = Mapping[str, Mapping[str, Counts]]
+"""By the name of a graph and the number of boxes."""
 MANY, FEW = 100, 10
 """Detections."""
 MULTIPLYING = (
     *("Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"),
-    *("Convolution", "Deconvolution", "FullyConnected"),
+    *("Convolution", "Deconvolution", "FullyConnected", "ConvAtPlaces"),
 )
 """Kinds of layers, in both runtimes, that are convolutions and matrix products."""
 _PROFILED = 3
@@ -33,17 +35,18 @@ def latency(options: SuiteOptions, note: Note) -> dict[str, Any]:
 
     Returns:
         The head of `Session`; `covered`, the median share of P2 in boxes by their number;
-        `counts`, see `counted`, by graph and number of boxes; `ceiling`, see `measure_ceiling`; and
-        for each of the `runtimes`: `subjects`, see `measure`; `ratios` of RefineMask to Mask R-CNN
-        with `counted`, what the multiply-adds predict; `mask_branch`; `around`, the share of pre-
-        and postprocessing; `peak_memory_bytes`; `profile`.
+        `counts`, see `counted`, by graph; `ceiling`, see `measure_ceiling`; and for each of the
+        `runtimes`: `subjects`, see `measure`; `ratios`, by the names of `Session.variants`, of
+        RefineMask to Mask R-CNN by the number of boxes, with `counted`, what the multiply-adds
+        predict; `mask_branch`; `around`, the share of pre- and postprocessing; `peak_memory_bytes`;
+        `profile`.
     """
     session = Session(options, note)
     kept = Graph(session.refinemask.preset, optimize="none")
-    graphs = (session.refinemask, session.maskrcnn, kept)
+    graphs = (*session.variants.values(), kept, session.maskrcnn)
+    note("counting multiply-adds")
     counts = {
-        graph.name: {str(count): counted(graph, *session.padded, count) for count in (MANY, FEW)}
-        for graph in graphs
+        graph.name: counted(graph, session.scenes, session.frame, (MANY, FEW)) for graph in graphs
     }
     result = session.head() | {
         "covered": {
@@ -52,21 +55,24 @@ def latency(options: SuiteOptions, note: Note) -> dict[str, Any]:
         },
         "counts": counts,
         "ceiling": measure_ceiling(options.runtimes, options.turns, options.quick),
-        "runtimes": {},
+        "runtimes": {
+            runtime: _in_runtime(session, runtime, kept, counts) for runtime in options.runtimes
+        },
     }
-    note(f"boxes cover {result['covered'][str(MANY)]:.0%} of P2 with {MANY} of them")
-    for runtime in options.runtimes:
-        result["runtimes"][runtime] = _in_runtime(session, runtime, graphs, result)
-    ratios = [one for by in result["runtimes"].values() for one in by["ratios"].values()]
+    ratios = [
+        one
+        for found in result["runtimes"].values()
+        for of_variant in found["ratios"].values()
+        for one in of_variant.values()
+    ]
     return result | {"warnings": session.warnings(ratios)}
 
 
-def _in_runtime(
-    session: Session, runtime: str, graphs: tuple[Graph, Graph, Graph], result: Mapping[str, Any]
-) -> dict[str, Any]:
-    refinemask, maskrcnn, _ = graphs
+def _in_runtime(session: Session, runtime: str, kept: Graph, counts: AllCounts) -> dict[str, Any]:
+    graphs = (*session.variants.values(), kept, session.maskrcnn)
     networks = {graph: session.network(graph, runtime) for graph in graphs}
-    cases = [(graph, count) for graph in graphs for count in (MANY, FEW)] + [(maskrcnn, 0)]
+    cases = [(graph, count) for graph in graphs for count in (MANY, FEW)]
+    cases.append((session.maskrcnn, 0))
     session.note(f"measuring {len(cases)} in turn in {runtime}")
     figures = measure(
         {subject(graph, count): networks[graph].timed(count) for graph, count in cases},
@@ -75,19 +81,20 @@ def _in_runtime(
         session.options.turns,
     )
     del networks
-    heavy = (refinemask, maskrcnn)
+    heavy = (session.refinemask, session.maskrcnn)
     return {
         "subjects": figures,
         "ratios": {
-            str(count): _to_mask_rcnn(figures, heavy, count, result["counts"])
-            for count in (MANY, FEW)
+            name: {
+                str(count): _over(figures, graph, session.maskrcnn, count, counts)
+                for count in (MANY, FEW)
+            }
+            for name, graph in session.variants.items()
         },
-        "mask_branch": _mask_branch(figures, graphs, result["counts"]),
+        "mask_branch": _mask_branch(figures, *heavy, kept, counts),
         "around": {graph.name: _around(figures[subject(graph, MANY)]) for graph in heavy},
         "peak_memory_bytes": _memory(session, heavy, runtime),
-        "profile": {
-            graph.name: _profile(session, graph, runtime, result["counts"]) for graph in heavy
-        },
+        "profile": {graph.name: _profile(session, graph, runtime, counts) for graph in heavy},
     }
 
 
@@ -96,13 +103,10 @@ def subject(graph: Graph, count: int) -> str:
     return f"{graph.name}, {count} boxes"
 
 
-def _to_mask_rcnn(
-    figures: Mapping[str, Figures],
-    graphs: tuple[Graph, Graph],
-    count: int,
-    counts: Mapping[str, Any],
+def _over(
+    figures: Mapping[str, Figures], one: Graph, other: Graph, count: int, counts: AllCounts
 ) -> dict[str, float]:
-    one, other = graphs
+    """Compare two graphs that are given so many boxes."""
     measured = ratio(figures[subject(one, count)], figures[subject(other, count)], "end_to_end")
     work = counts[one.name][str(count)]["all"] / counts[other.name][str(count)]["all"]
     return measured | {"counted": work}
@@ -110,15 +114,16 @@ def _to_mask_rcnn(
 
 def _mask_branch(
     figures: Mapping[str, Figures],
-    graphs: tuple[Graph, Graph, Graph],
-    counts: Mapping[str, Any],
+    refinemask: Graph,
+    maskrcnn: Graph,
+    kept: Graph,
+    counts: AllCounts,
 ) -> dict[str, float]:
     """Return the milliseconds of the mask branch with and without rewrites, and their ratio.
 
     A branch is the whole without Mask R-CNN that is given no box, turn by turn: the detectors are
     the same.
     """
-    refinemask, maskrcnn, kept = graphs
     runs = [
         np.array(figures[subject(graph, count)]["runs"]["inference"])
         for graph, count in ((refinemask, MANY), (kept, MANY), (maskrcnn, MANY), (maskrcnn, 0))
@@ -156,9 +161,7 @@ def _memory(session: Session, graphs: tuple[Graph, ...], runtime: str) -> dict[s
     return found
 
 
-def _profile(
-    session: Session, graph: Graph, runtime: str, counts: Mapping[str, Any]
-) -> dict[str, Any]:
+def _profile(session: Session, graph: Graph, runtime: str, counts: AllCounts) -> dict[str, Any]:
     """Time the layers: all by kind, and how fast those multiply that do nothing else."""
     session.note(f"timing the layers of {graph.name} in {runtime}")
     scenes = [scene.first(MANY) for scene in session.scenes[:_PROFILED]]

@@ -7,10 +7,11 @@ from typing import Any
 
 from refinemask.benchmarks.report.page import load_template
 from refinemask.benchmarks.suite import charts
-from refinemask.benchmarks.suite.gpu_model import gpu_model
+from refinemask.benchmarks.suite.gpu_model import gpu_model, typical_scene
 from refinemask.benchmarks.suite.latency import FEW, MANY
 from refinemask.benchmarks.suite.session import result_path
 from refinemask.benchmarks.suite.targets import markdown, targets
+from refinemask.configs.presets import preset
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS
@@ -34,7 +35,10 @@ def write_report(folder: Path) -> str:
     results = read_results(folder)
     found = targets(results)
     first = next(result for name, result in results.items() if name in COMMANDS[:3])
-    model = gpu_model(tuple(first["presets"]), *first["padded_size"], MANY)
+    refinemask, maskrcnn = first["presets"]
+    sizes = preset(refinemask).input
+    scene = typical_scene((sizes.short_side, sizes.long_side), MANY)
+    model = gpu_model((refinemask, maskrcnn), scene)
     everything = results | {"gpus": model, "targets": [target.to_dict() for target in found]}
     write_text(folder / "results.json", to_json(everything, indent=1) + "\n")
     table = markdown(found)
@@ -92,7 +96,7 @@ def _warnings(results: Results) -> list[str]:
 def _summary(results: Mapping[str, Any]) -> Iterator[str]:
     runtimes = results.get("latency", {}).get("runtimes", {})
     for runtime, found in runtimes.items():
-        many, few = (found["ratios"][str(count)]["ratio"] for count in (MANY, FEW))
+        many, few = (found["ratios"]["exact"][str(count)]["ratio"] for count in (MANY, FEW))
         yield (
             f"In {RUNTIMES[runtime].title}, RefineMask takes {many:.2f} times as long as "
             f"Mask R-CNN with {MANY} detections, and {few:.2f} times with {FEW}."

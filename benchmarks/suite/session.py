@@ -34,6 +34,11 @@ class Session:
         self._load_average = os.getloadavg()[0]
 
     @property
+    def variants(self) -> dict[str, Graph]:
+        """Exports of RefineMask that are compared with Mask R-CNN, by what targets call them."""
+        return {"exact": self.refinemask}
+
+    @property
     def frame(self) -> tuple[int, int]:
         """Height and width of the images in pixels."""
         sizes = self.refinemask.config.input

@@ -55,7 +55,8 @@ def latency_tables(result: Mapping[str, Any]) -> str:
         tables.append(_times(runtime, found["subjects"]))
         tables.append((f"{runtime}: figures", ("", "measured", "counted"), list(_figures(found))))
     tables.append(_ceiling(result["ceiling"]))
-    return format_tables(tables, head_lines(result))
+    covered = ", ".join(f"{share:.0%} with {n}" for n, share in result["covered"].items())
+    return format_tables(tables, [f"Boxes cover of P2: {covered}.", *head_lines(result)])
 
 
 def peers_tables(result: Mapping[str, Any]) -> str:
@@ -133,7 +134,8 @@ def gpu_tables(model: Mapping[str, Any]) -> str:
     height, width = model["padded_size"]
     lines = [
         "A model, no measurement: floors in float16 at the rates of datasheets, one image of "
-        f"{height}x{width}, {model['rois']} detections. {'; '.join(model['gpus'].values())}."
+        f"{height}x{width}, {model['boxes']} detections, which cover {model['covered']:.0%} of P2. "
+        f"{'; '.join(model['gpus'].values())}."
     ]
     return format_tables(tables, lines)
 
@@ -159,9 +161,11 @@ def _times(title: str, subjects: Mapping[str, Any]) -> tuple[str, Sequence[str],
 
 
 def _figures(found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
-    for count, one in found["ratios"].items():
-        measured = f"{one['ratio']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
-        yield f"RefineMask / Mask R-CNN, {count} boxes", measured, f"{one['counted']:.2f}"
+    for variant, of_variant in found["ratios"].items():
+        for count, one in of_variant.items():
+            measured = f"{one['ratio']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
+            name = f"RefineMask / Mask R-CNN, {variant}, {count} boxes"
+            yield name, measured, f"{one['counted']:.2f}"
     branch = found["mask_branch"]
     yield "mask branch, faster by the rewrites", *_both(branch["speed_up"], branch["counted"])
     for name, around in found["around"].items():

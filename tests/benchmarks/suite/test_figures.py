@@ -4,8 +4,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from refinemask.benchmarks.suite.gpu_model import GPUS, Gpu, Work, stage_work
+from refinemask.benchmarks.suite.counts import counted
+from refinemask.benchmarks.suite.gpu_model import Gpu, Work, stage_work
 from refinemask.benchmarks.suite.graphs import Graph
+from refinemask.benchmarks.suite.layout import scenes
 from refinemask.benchmarks.suite.scaling import growth
 from refinemask.benchmarks.suite.targets import AT_LEAST, AT_MOST, Target, markdown, targets
 from refinemask.benchmarks.suite.timing import ratio, summary, warnings
@@ -60,12 +62,28 @@ def test_work_takes_as_long_as_its_slower_part() -> None:
 
 
 @pytest.mark.parametrize("preset", ["refinemask_small", "maskrcnn_small"])
-def test_the_model_of_gpus_has_the_multiply_adds_of_complexity(preset: str) -> None:
+def test_work_and_counts_are_those_of_complexity(preset: str) -> None:
     graph = Graph(preset, optimize="none")
-    found = stage_work(graph, 96, 128, 3)
-    counts, _ = multiply_adds(graph.config, 96, 128, 3)
-    assert {name: sum(one.flops for one in work) // 2 for name, work in found.items()} == counts
-    weights = 2 * 81 * graph.config.box_head_channels
-    classifier = Work(2 * 1000 * weights // 2, 2 * (1000 * 256 + weights // 2 + 1000 * 81 + 81))
-    assert classifier in found["box_head"]  # a bias, too, is read
-    assert all(gpu.flops / gpu.bandwidth > 100 for gpu in GPUS)
+    (scene,) = scenes(384, 512, None, count=1)
+    work = stage_work(graph, scene.first(3))
+    parts, _ = multiply_adds(graph.config, 384, 512, 3)
+    assert {name: sum(one.flops for one in of) // 2 for name, of in work.items()} == parts
+    counts = counted(graph, [scene], (384, 512), [3])["3"]
+    assert counts["mask_head"] == parts["mask_head"]
+    assert counts["all"] == sum(parts.values())
+    weights = 81 * graph.config.box_head_channels
+    # A bias, too, is read.
+    classifier = Work(2 * 1000 * weights, 2 * (1000 * 256 + weights + 81 + 1000 * 81))
+    assert classifier in work["box_head"]
+
+
+def test_what_is_computed_only_where_it_shows_is_counted_there() -> None:
+    (scene,) = scenes(384, 512, None, count=1)
+    kept, sparse = (
+        counted(Graph("refinemask_small", optimize=optimize), [scene], (384, 512), [1, 30])
+        for optimize in ("none", "all")
+    )
+    for count in ("1", "30"):
+        assert sparse[count]["detector"] == kept[count]["detector"]
+    few, many = (sparse[n]["mask_head"] / kept[n]["mask_head"] for n in ("1", "30"))
+    assert few < many < 1
