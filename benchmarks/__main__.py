@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from refinemask.benchmarks.operators.__main__ import operators
+from refinemask.benchmarks.operators.command import operators
 from refinemask.benchmarks.suite.accuracy_options import AccuracyOptions
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.commands import new_program

@@ -7,6 +7,7 @@ from typing import Any
 from refinemask import engines, evaluation
 from refinemask.benchmarks.latency.interleave import PHASES, interleave, timed
 from refinemask.benchmarks.suite.accuracy_options import AccuracyOptions
+from refinemask.benchmarks.suite.graphs import code_version
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
 from refinemask.benchmarks.suite.timing import summary
@@ -18,7 +19,7 @@ from refinemask.data.open import open_dataset
 from refinemask.errors import WrongUsage
 from refinemask.export import export_model
 from refinemask.export.options import ExportOptions
-from refinemask.files import make_folder
+from refinemask.files import make_folder, sha256
 
 
 def accuracy(options: SuiteOptions, what: AccuracyOptions, note: Note) -> dict[str, Any]:
@@ -38,14 +39,14 @@ def accuracy(options: SuiteOptions, what: AccuracyOptions, note: Note) -> dict[s
     datasets = {name: open_dataset(name) for name in what.dataset}
     runtime = options.runtimes[0]
     opened = {
-        Path(name).stem: engines.open(_artifact(name, options.output / "graphs", note), runtime)
+        name: engines.open(_artifact(name, options.output / "graphs", note), runtime)
         for name in what.model or shipped_models()
     }
     found: dict[str, Any] = {}
     for name, dataset in datasets.items():
         measured = {model: _evaluate(engine, dataset, what) for model, engine in opened.items()}
         for file in what.results:
-            measured[file.stem] = evaluation.measure_file(file, dataset, what.limit)
+            measured[str(file)] = evaluation.measure_file(file, dataset, what.limit)
         found[name] = measured
     return session.head() | {
         "weights": "trained",
@@ -59,12 +60,12 @@ def accuracy(options: SuiteOptions, what: AccuracyOptions, note: Note) -> dict[s
 
 def _artifact(model: str, folder: Path, note: Note) -> Path:
     checkpoint = find_checkpoint(model)
-    path = folder / f"{checkpoint.stem}-fused.onnx"
-    note(f"exporting {model}")
-    make_folder(folder)
-    export_model(
-        load_model(model), path, ExportOptions(form="fused"), checkpoint=checkpoint, progress=note
-    )
+    path = folder / f"{checkpoint.stem}-{sha256(checkpoint)[:12]}-{code_version()}.onnx"
+    if not path.exists():
+        note(f"exporting {model}")
+        make_folder(folder)
+        options = ExportOptions(form="fused")
+        export_model(load_model(model), path, options, checkpoint=checkpoint, progress=note)
     return path
 
 

@@ -112,7 +112,7 @@ def _openvino(graph: onnx.ModelProto) -> Run:
 
 
 def _graph(product: Product, weight: NDArray[np.float32]) -> onnx.ModelProto:
-    padded = {"pads": [1, 1, 1, 1]} if product.kind == "Conv" else {}
+    padded: dict[str, Any] = {"pads": [1, 1, 1, 1]} if product.kind == "Conv" else {}
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in (("x", product.input), ("y", None))

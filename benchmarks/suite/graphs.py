@@ -62,7 +62,7 @@ def artifact(graph: Graph, folder: Path, note: Callable[[str], None]) -> Artifac
     Raises:
         RefineMaskError: the folder cannot be written.
     """
-    path = folder / f"{graph.preset}-{graph.form}-{graph.optimize}-{_version()}.onnx"
+    path = folder / f"{graph.preset}-{graph.form}-{graph.optimize}-{code_version()}.onnx"
     if not path.exists():
         make_folder(folder)
         note(f"exporting {graph.name}")
@@ -76,7 +76,7 @@ def artifact(graph: Graph, folder: Path, note: Callable[[str], None]) -> Artifac
         )
         with atomic_path(path) as temporary:
             onnx.save(made, temporary)
-    return Artifact(path, "onnx", _metadata(graph), _version())
+    return Artifact(path, "onnx", _metadata(graph), code_version())
 
 
 def _metadata(graph: Graph) -> ArtifactMetadata:
@@ -97,7 +97,7 @@ def _metadata(graph: Graph) -> ArtifactMetadata:
     )
 
 
-def _version() -> str:
+def code_version() -> str:
     """Return what changes with the code that exports: the version, and a hash of the sources."""
     package = Path(refinemask.__file__).parent
     sources = [p for part in ("export", "models", "ops") for p in (package / part).rglob("*.py")]

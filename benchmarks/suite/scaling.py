@@ -40,16 +40,16 @@ def scaling(options: SuiteOptions, note: Note) -> dict[str, Any]:
         second.
     """
     session = Session(options, note)
-    points = slice(_QUICK if options.quick else None)
+    points = _QUICK if options.quick else len(BOXES)
     networks = dict(_networks(session))
-    boxes = _boxes(session, networks, BOXES[points])
-    pixels = _pixels(session, networks, SIDES[points])
+    boxes = _boxes(session, networks, BOXES[:points])
+    pixels = _pixels(session, networks, SIDES[:points])
     exported = {name: network for name, network in networks.items() if "PyTorch" not in name}
     return session.head() | {
         "boxes": boxes,
         "pixels": pixels,
-        "batch": _batches(session, exported, LOADS[points]),
-        "streams": _streams(session, exported, LOADS[points]),
+        "batch": _batches(session, exported, LOADS[:points]),
+        "streams": _streams(session, exported, LOADS[:points]),
         "warnings": session.warnings(),
     }
 

@@ -12,13 +12,15 @@ from refinemask.evaluation.metric_names import KINDS
 
 _WIDTH = 110
 Rows = Sequence[Sequence[str]]
+TitledTable = tuple[str, Sequence[str], Rows]
+"""Title, headings and rows; all columns but the first are numbers."""
 
 
-def format_tables(tables: Sequence[tuple[str, Sequence[str], Rows]], lines: Sequence[str]) -> str:
+def format_tables(tables: Sequence[TitledTable], lines: Sequence[str]) -> str:
     """Return tables as text for a terminal.
 
     Args:
-        tables: title, headings and rows of each; all columns but the first are numbers.
+        tables: from top to bottom.
         lines: what stands below them.
     """
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, highlight=False)
@@ -50,7 +52,7 @@ def head_lines(result: Mapping[str, Any]) -> list[str]:
 
 def latency_tables(result: Mapping[str, Any]) -> str:
     """Return the result of `latency` as text."""
-    tables = []
+    tables: list[TitledTable] = []
     for runtime, found in result["runtimes"].items():
         tables.append(_times(runtime, found["subjects"]))
         tables.append((f"{runtime}: figures", ("", "measured", "counted"), list(_figures(found))))
@@ -79,7 +81,7 @@ def peers_tables(result: Mapping[str, Any]) -> str:
 
 def scaling_tables(result: Mapping[str, Any]) -> str:
     """Return the result of `scaling` as text."""
-    tables = []
+    tables: list[TitledTable] = []
     for what, title in (("boxes", "Boxes: ms"), ("pixels", "Sides of square images: ms")):
         one = result[what]
         headings = ("", *map(str, one.get("sides", one["values"])), "last over line")
@@ -101,7 +103,7 @@ def scaling_tables(result: Mapping[str, Any]) -> str:
 def accuracy_tables(result: Mapping[str, Any]) -> str:
     """Return the result of `accuracy` as text."""
     sizes = ("AP", "APs", "APm", "APl")
-    tables = []
+    tables: list[TitledTable] = []
     for dataset, measured in result["datasets"].items():
         rows = [
             (f"{name}, {kind}", *(_share(one[kind][metric]) for metric in sizes))
@@ -121,7 +123,7 @@ def accuracy_tables(result: Mapping[str, Any]) -> str:
 def gpu_tables(model: Mapping[str, Any]) -> str:
     """Return the result of `gpu_model` as text."""
     gpus = list(model["gpus"])
-    tables = []
+    tables: list[TitledTable] = []
     for name, one in model["models"].items():
         stages = {**one["stages"], "in all": None}
         rows = []
@@ -144,7 +146,7 @@ def _share(value: float) -> str:
     return f"{value:.3f}" if value >= 0 else "-"
 
 
-def _times(title: str, subjects: Mapping[str, Any]) -> tuple[str, Sequence[str], Rows]:
+def _times(title: str, subjects: Mapping[str, Any]) -> TitledTable:
     headings = ("", "inference, ms", "spread", "before, ms", "after, ms", "in all, ms")
     rows = [
         (
@@ -181,7 +183,7 @@ def _both(measured: float, counted: float) -> tuple[str, str]:
     return f"{measured:.2f}", f"{counted:.2f}"
 
 
-def _ceiling(ceiling: Mapping[str, Any]) -> tuple[str, Sequence[str], Rows]:
+def _ceiling(ceiling: Mapping[str, Any]) -> TitledTable:
     runtimes = list(next(iter(ceiling["products"].values())))
     rows = [
         (name, *(f"{by[runtime]:.1f}" for runtime in runtimes))

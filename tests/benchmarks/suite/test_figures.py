@@ -1,5 +1,7 @@
 """Ratios, growth, targets and the model of GPUs, computed by hand."""
 
+from typing import Any
+
 import pytest
 
 pytest.importorskip("torch")
@@ -14,7 +16,7 @@ from refinemask.benchmarks.suite.timing import ratio, summary, warnings
 from refinemask.models.complexity import multiply_adds
 
 
-def figures(*runs: float) -> dict:
+def figures(*runs: float) -> dict[str, Any]:
     return {"inference": summary(runs), "runs": {"inference": list(runs)}}
 
 

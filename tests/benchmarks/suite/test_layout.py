@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def coco_mini() -> Path:
 def test_it_is_what_its_rule_says() -> None:
     split = coco_mini() / "annotations/instances_val2017.json"
     data = json.loads(split.read_text(encoding="utf-8"))
-    of_image: dict[int, list[dict]] = {image["id"]: [] for image in data["images"]}
+    of_image: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in data["images"]}
     for annotation in data["annotations"]:
         if not annotation["iscrowd"]:
             of_image[annotation["image_id"]].append(annotation)

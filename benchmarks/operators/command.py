@@ -1,10 +1,9 @@
-"""How fast the operators and image functions are: `python -m refinemask.benchmarks.operators`."""
+"""How fast the operators and image functions are: `python -m refinemask.benchmarks operators`."""
 
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from refinemask.commands import new_program
 from refinemask.configs.options import Option
 from refinemask.configs.shared_options import Json
 from refinemask.console import current_setup, note, write_result
@@ -38,7 +37,7 @@ def operators(
     cv2.setNumThreads(threads)
     path = library or native.require("ort", "measuring the operators")
     result: dict[str, Any] = {
-        "setup": current_setup("python -m refinemask.benchmarks.operators"),
+        "setup": current_setup("python -m refinemask.benchmarks"),
         "threads": threads,
         "iterations": iterations,
         "load_average": os.getloadavg()[0],
@@ -50,7 +49,3 @@ def operators(
             note(case.name)
             result["cases"].append(measure(case, iterations, result["copy_bytes_per_second"]))
     write_result(format_table(result), result, json)
-
-
-if __name__ == "__main__":
-    new_program(operators=operators)()
