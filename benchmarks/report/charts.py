@@ -20,7 +20,7 @@ COLOURS = ("#3b78c9", "#e0a030", "#4f9d76", "#b5568f", "#7a6fd0", "#8a8f98")
 
 _WIDTH, _ROW, _LEGEND = 5.4, 0.5, 0.35
 """Inches: of a chart, and the height of a bar with its title and of the legend."""
-_PLOT, _LEGEND_ROW, _LEGEND_COLUMNS = 2.7, 0.21, 2
+_PLOT, _LEGEND_ROW = 2.9, 0.21
 """Inches of a plot without its legend, and of a row of that."""
 _GREY = COLOURS[-1]
 _LABEL_SHARE = 0.16
@@ -128,11 +128,11 @@ def draw_lines(lines: Sequence[Line], horizontal: str, vertical: str) -> Markup:
         horizontal: what the first numbers of points are, with their unit.
         vertical: what the second ones are.
     """
-    rows = -(-len(lines) // _LEGEND_COLUMNS)
-    height = _PLOT + rows * _LEGEND_ROW
+    legend_height = len(lines) * _LEGEND_ROW
+    height = _PLOT + legend_height
     figure = Figure(figsize=(_WIDTH, height), facecolor="none")
-    bottom = (rows * _LEGEND_ROW + 0.5) / height
-    axes = figure.add_axes((0.13, bottom, 0.85, 0.95 - bottom))
+    bottom = (legend_height + 0.5) / height
+    axes = figure.add_axes((0.1, bottom, 0.88, 1 - 0.25 / height - bottom))
     axes.set_facecolor("none")
     for line in lines:
         across, up = zip(*line.points, strict=True)
@@ -141,7 +141,7 @@ def draw_lines(lines: Sequence[Line], horizontal: str, vertical: str) -> Markup:
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(horizontal)
-    axes.set_ylabel(vertical)
+    axes.set_title(vertical, loc="left", fontsize="medium")
     axes.grid(color=_GREY, alpha=0.3)
     axes.tick_params(color=_GREY)
     for side, spine in axes.spines.items():
@@ -150,10 +150,10 @@ def draw_lines(lines: Sequence[Line], horizontal: str, vertical: str) -> Markup:
     figure.legend(
         loc="lower left",
         bbox_to_anchor=(0, 0),
-        ncols=_LEGEND_COLUMNS,
         frameon=False,
         borderpad=0,
         borderaxespad=0,
+        labelspacing=0.3,
     )
     return _svg(figure)
 

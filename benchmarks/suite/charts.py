@@ -28,6 +28,7 @@ def all_charts(results: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str
         drawn |= dict(_scaling(results["scaling"]))
     if "accuracy" in results:
         drawn["accuracy"] = _accuracy(results["accuracy"])
+        drawn["boundaries"] = _boundaries(results["accuracy"])
     return drawn
 
 
@@ -46,8 +47,8 @@ def _ratios(latency: Mapping[str, Any]) -> Markup:
 
 
 def _stages(latency: Mapping[str, Any]) -> Markup:
-    """Draw detector, mask branch, and what comes before and after the network, in milliseconds."""
-    parts = ("backbone to box head", "mask branch", "before and after")
+    """Draw detector, mask branch, and what is around the network, in milliseconds."""
+    parts = ("detector", "mask branch", "around")
     colours = dict(zip(parts, COLOURS, strict=False))
     bars = []
     for runtime, found in latency["runtimes"].items():
@@ -116,7 +117,7 @@ def _accuracy(accuracy: Mapping[str, Any]) -> Markup:
     """Draw boundary AP against latency, a point for each model and dataset."""
     lines = [
         Line(
-            f"{name}, {dataset.rpartition('/')[2]}",
+            f"{name}, {_file(dataset)}",
             [(accuracy["latency"][name]["median"], max(measured[name]["boundary"]["AP"], 0.0))],
             colour,
         )
@@ -124,6 +125,23 @@ def _accuracy(accuracy: Mapping[str, Any]) -> Markup:
         for name, colour in zip(accuracy["latency"], COLOURS, strict=False)
     ]
     return draw_lines(lines, "latency, ms", "boundary AP")
+
+
+def _boundaries(accuracy: Mapping[str, Any]) -> Markup:
+    """Draw boundary AP by the size of objects, where there are such objects."""
+    sizes = {"APs": "small", "APm": "medium", "APl": "large"}
+    bars = [
+        Bar(f"{name}, {title}, {_file(dataset)}", [(value, colour)], f"{value:.3f}")
+        for dataset, measured in accuracy["datasets"].items()
+        for metric, title in sizes.items()
+        for (name, one), colour in zip(measured.items(), COLOURS * len(measured), strict=False)
+        if (value := one["boundary"][metric]) >= 0
+    ]
+    return draw_bars(bars) if bars else Markup()
+
+
+def _file(dataset: str) -> str:
+    return dataset.rpartition("/")[2]
 
 
 def _gpus(model: Mapping[str, Any]) -> Markup:

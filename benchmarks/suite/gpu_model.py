@@ -19,11 +19,14 @@ from refinemask.benchmarks.suite.candidates import network_inputs
 from refinemask.benchmarks.suite.counts import rewritten_model
 from refinemask.benchmarks.suite.graphs import Graph
 from refinemask.benchmarks.suite.layout import Scene, scenes
+from refinemask.inference import native
 from refinemask.models.detector import normalise
+from refinemask.ops.compiled import compiled_operators
 
 BYTES = 2
 """Of a number in float16."""
 PROPOSALS = 1000
+_CONV_AT_PLACES = "refinemask.conv_at_places"
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ def stage_work(graph: Graph, scene: Scene) -> dict[str, list[Work]]:
     _, inputs = network_inputs(scene, (config.short_side, config.long_side))
     images, sizes, rois, labels = (torch.from_numpy(values) for values in inputs.values())
     pixels = normalise(images, sizes, config)
-    with _Recorder() as recorder:
+    native.require("torch", "deriving the work of operators of our own")
+    with compiled_operators(), _Recorder() as recorder:
         recorder.stage = "backbone"
         maps = model.backbone(pixels)
         recorder.stage = "fpn"
@@ -159,4 +163,13 @@ class _Recorder(TorchDispatchMode):
             size = BYTES * sum(tensor.numel() for tensor in tensors)
             flops = count(*args, **(kwargs or {}), out_val=out)
             self.by_stage[self.stage].append(Work(flops, size))
+        elif str(func._overloadpacket) == _CONV_AT_PLACES:
+            self.by_stage[self.stage].append(_at_places(*args[:3], out))
         return out
+
+
+def _at_places(maps: Tensor, places: Tensor, weight: Tensor, out: Tensor) -> Work:
+    """Return the work of a convolution at some places; no pixel of the maps is read twice."""
+    read = min(maps.numel(), len(places) * weight[0].numel())
+    size = BYTES * (read + weight.numel() + out.numel())
+    return Work(2 * len(places) * weight.numel(), size)

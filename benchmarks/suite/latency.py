@@ -1,5 +1,6 @@
 """RefineMask against Mask R-CNN, exported alike: time, memory, and where the time goes."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
 from refinemask.benchmarks.suite.timing import Figures, measure, ratio
 from refinemask.engines.graph import GraphEngine
-from refinemask.engines.layer_times import layer_times
+from refinemask.engines.layer_times import Layer, layer_times
 
 AllCounts = Mapping[str, Mapping[str, Counts]]
 """By the name of a graph and the number of boxes."""
@@ -23,7 +24,8 @@ MANY, FEW = 100, 10
 """Detections."""
 MULTIPLYING = (
     *("Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"),
-    *("Convolution", "Deconvolution", "FullyConnected", "ConvAtPlaces"),
+    *("Convolution", "GroupConvolution", "ConvolutionBackpropData", "FullyConnected"),
+    *("ConvAtPlaces", "conv_at_places"),
 )
 """Kinds of layers, in both runtimes, that are convolutions and matrix products."""
 _PROFILED = 3
@@ -173,7 +175,8 @@ def _profile(session: Session, graph: Graph, runtime: str, counts: AllCounts) ->
     assert found is not None
     kinds: dict[str, float] = {}
     for layer in found.layers:
-        kinds[layer.kind] = kinds.get(layer.kind, 0.0) + 1e3 * layer.seconds
+        kind = _operator(layer)
+        kinds[kind] = kinds.get(kind, 0.0) + 1e3 * layer.seconds
     multiplying = sum(kinds.get(kind, 0.0) for kind in MULTIPLYING)
     operations = 2 * counts[graph.name][str(MANY)]["all"]
     return {
@@ -182,3 +185,10 @@ def _profile(session: Session, graph: Graph, runtime: str, counts: AllCounts) ->
         "multiplying": multiplying,
         "gflops": operations / multiplying / 1e6 if multiplying else None,
     }
+
+
+def _operator(layer: Layer) -> str:
+    """Return the kind of a layer; OpenVINO calls all operators of other libraries references."""
+    if layer.kind == "Reference":
+        return re.sub(r"^node_|_\d+$", "", layer.name)
+    return layer.kind

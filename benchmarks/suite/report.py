@@ -51,6 +51,7 @@ def write_report(folder: Path) -> str:
         charts=charts.all_charts(results, model),
         kinds=KINDS,
         sizes=SIZES,
+        titles={name: runtime.title for name, runtime in RUNTIMES.items()},
         many=str(MANY),
         few=str(FEW),
         warnings=_warnings(results),

@@ -13,6 +13,7 @@ from refinemask.benchmarks.suite.layout import scenes
 from refinemask.benchmarks.suite.scaling import growth
 from refinemask.benchmarks.suite.targets import AT_LEAST, AT_MOST, Target, markdown, targets
 from refinemask.benchmarks.suite.timing import ratio, summary, warnings
+from refinemask.inference import native
 from refinemask.models.complexity import multiply_adds
 
 
@@ -63,6 +64,7 @@ def test_work_takes_as_long_as_its_slower_part() -> None:
     assert Work(flops=200, bytes=50).seconds(gpu) == 5
 
 
+@pytest.mark.skipif(native.library("torch") is None, reason="needs PyTorch's operator library")
 @pytest.mark.parametrize("preset", ["refinemask_small", "maskrcnn_small"])
 def test_work_and_counts_are_those_of_complexity(preset: str) -> None:
     graph = Graph(preset, optimize="none")

@@ -18,8 +18,9 @@ from refinemask.commands import new_program
 from refinemask.inference import native
 from tests.shared_files import made_once
 
-needs_library = pytest.mark.skipif(
-    native.library("ort") is None, reason="needs ONNX Runtime's operator library"
+needs_libraries = pytest.mark.skipif(
+    native.library("ort") is None or native.library("torch") is None,
+    reason="needs the operator libraries of ONNX Runtime and PyTorch",
 )
 ONCE = ("--quick", "--runtimes", "onnxruntime", "--iterations", "1", "--warm-up", "0")
 
@@ -41,7 +42,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@needs_library
+@needs_libraries
 def test_latency_has_the_figures_of_the_targets(output: Path) -> None:
     result = json.loads((output / "latency.json").read_text())
     assert result["setup"]["command"].startswith("python -m refinemask.benchmarks")
@@ -94,7 +95,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-@needs_library
+@needs_libraries
 def test_the_report_is_one_page_that_fetches_nothing(output: Path, tmp_path: Path) -> None:
     (tmp_path / "latency.json").write_text((output / "latency.json").read_text())
     printed = run("report", "--output", str(tmp_path))
@@ -119,7 +120,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert "there are no results" in done.output
 
 
-@needs_library
+@needs_libraries
 @pytest.mark.slow
 def test_scaling_peers_and_accuracy_run(output: Path, tmp_path: Path) -> None:
     folder = tmp_path / "results"
