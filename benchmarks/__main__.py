@@ -59,10 +59,12 @@ def gpus(
     json: Json = None,
 ) -> None:
     """Derive from work and datasheets how fast GPUs could be at best: a model, no measurement."""
-    from refinemask.benchmarks.suite.gpu_model import gpu_model, typical_scene
+    from refinemask.benchmarks.suite.gpu_model import gpu_model
+    from refinemask.benchmarks.suite.layout import scenes, typical_scene
     from refinemask.benchmarks.suite.tables import gpu_tables
 
-    model = gpu_model(("refinemask_r50", "maskrcnn_r50"), typical_scene(IMAGE, boxes))
+    scene = typical_scene(scenes(*IMAGE, images=None), boxes)
+    model = gpu_model(("refinemask_r50", "maskrcnn_r50"), scene)
     write_result(gpu_tables(model), model | {"setup": current_setup(PROGRAM)}, json)
 
 

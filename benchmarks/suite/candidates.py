@@ -50,11 +50,11 @@ class Network(ABC):
 class GraphNetwork(Network):
     """A graph of `suite.graphs` in a runtime."""
 
-    def __init__(self, artifact: Artifact, runtime: str, threads: int | None = None) -> None:
+    def __init__(self, artifact: Artifact, runtime: str) -> None:
         """Open it; see `refinemask.engines.open`."""
         limits = artifact.metadata.input_limits
         super().__init__(limits.short_side, limits.long_side)
-        engine = engines.open(artifact, runtime, threads=threads)
+        engine = engines.open(artifact, runtime)
         assert isinstance(engine, GraphEngine)  # as those of artifacts are
         self.engine = engine
 

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from refinemask.benchmarks.suite.candidates import network_inputs
 from refinemask.benchmarks.suite.counts import rewritten_model
 from refinemask.benchmarks.suite.graphs import Graph
-from refinemask.benchmarks.suite.layout import Scene, scenes
+from refinemask.benchmarks.suite.layout import Scene
 from refinemask.inference import native
 from refinemask.models.detector import normalise
 from refinemask.ops.compiled import compiled_operators
@@ -104,17 +104,6 @@ def gpu_model(presets: tuple[str, str], scene: Scene) -> dict[str, Any]:
     }
 
 
-def typical_scene(sides: tuple[int, int], boxes: int) -> Scene:
-    """Return the scene of the layout whose boxes cover the most usual share of P2.
-
-    Args:
-        sides: height and width of the image in pixels.
-        boxes: how many it has.
-    """
-    found = [scene.first(boxes) for scene in scenes(*sides, images=None)]
-    return sorted(found, key=Scene.covered)[len(found) // 2]
-
-
 def _floor(work: list[Work]) -> dict[str, Any]:
     return {
         "gflops": sum(one.flops for one in work) / 1e9,
@@ -164,7 +153,8 @@ class _Recorder(TorchDispatchMode):
             flops = count(*args, **(kwargs or {}), out_val=out)
             self.by_stage[self.stage].append(Work(flops, size))
         elif str(func._overloadpacket) == _CONV_AT_PLACES:
-            self.by_stage[self.stage].append(_at_places(*args[:3], out))
+            maps, places, weight, *_ = args
+            self.by_stage[self.stage].append(_at_places(maps, places, weight, out))
         return out
 
 

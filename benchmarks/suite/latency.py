@@ -10,7 +10,7 @@ from refinemask.benchmarks.suite.candidates import OUTPUTS, network_inputs
 from refinemask.benchmarks.suite.ceiling import measure_ceiling
 from refinemask.benchmarks.suite.counts import Counts, counted
 from refinemask.benchmarks.suite.graphs import Graph
-from refinemask.benchmarks.suite.layout import Scene
+from refinemask.benchmarks.suite.layout import Scene, typical_scene
 from refinemask.benchmarks.suite.memory import peak_memory
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
@@ -29,7 +29,7 @@ MULTIPLYING = (
 )
 """Kinds of layers, in both runtimes, that are convolutions and matrix products."""
 _PROFILED = 3
-"""Scenes whose layers are timed."""
+"""Runs whose layers are timed, and scenes whose memory is measured."""
 
 
 def latency(options: SuiteOptions, note: Note) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _in_runtime(session: Session, runtime: str, kept: Graph, counts: AllCounts) 
         "mask_branch": _mask_branch(figures, *heavy, kept, counts),
         "around": {graph.name: _around(figures[subject(graph, MANY)]) for graph in heavy},
         "peak_memory_bytes": _memory(session, heavy, runtime),
-        "profile": {graph.name: _profile(session, graph, runtime, counts) for graph in heavy},
+        "profile": {graph.name: _profile(session, graph, runtime) for graph in heavy},
     }
 
 
@@ -163,27 +163,27 @@ def _memory(session: Session, graphs: tuple[Graph, ...], runtime: str) -> dict[s
     return found
 
 
-def _profile(session: Session, graph: Graph, runtime: str, counts: AllCounts) -> dict[str, Any]:
+def _profile(session: Session, graph: Graph, runtime: str) -> dict[str, Any]:
     """Time the layers: all by kind, and how fast those multiply that do nothing else."""
     session.note(f"timing the layers of {graph.name} in {runtime}")
-    scenes = [scene.first(MANY) for scene in session.scenes[:_PROFILED]]
+    typical = typical_scene(session.scenes, MANY)
 
     def run(engine: GraphEngine, scene: Scene) -> None:
         engine.inspect(OUTPUTS, network_inputs(scene, session.frame)[1])
 
-    found = layer_times(session.artifact(graph), runtime, scenes, run=run)
+    found = layer_times(session.artifact(graph), runtime, [typical] * _PROFILED, run=run)
     assert found is not None
     kinds: dict[str, float] = {}
     for layer in found.layers:
         kind = _operator(layer)
         kinds[kind] = kinds.get(kind, 0.0) + 1e3 * layer.seconds
     multiplying = sum(kinds.get(kind, 0.0) for kind in MULTIPLYING)
-    operations = 2 * counts[graph.name][str(MANY)]["all"]
+    operations = 2 * counted(graph, [typical], session.frame, [MANY])[str(MANY)]["all"]
     return {
         "milliseconds": 1e3 * found.seconds,
         "kinds": dict(sorted(kinds.items(), key=lambda item: -item[1])),
         "multiplying": multiplying,
-        "gflops": operations / multiplying / 1e6 if multiplying else None,
+        "gflops": operations / multiplying / 1e6,
     }
 
 

@@ -88,6 +88,12 @@ def scenes(
     ]
 
 
+def typical_scene(given: Sequence[Scene], count: int) -> Scene:
+    """Return the scene whose first boxes cover the median share of P2, with these boxes."""
+    found = [scene.first(count) for scene in given]
+    return sorted(found, key=Scene.covered)[len(found) // 2]
+
+
 @cache
 def layout() -> list[dict[str, Any]]:
     """Return `file_name`, `width`, `height`, `boxes` (xyxy) and `labels` of each image."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from refinemask.benchmarks.report.page import load_template
 from refinemask.benchmarks.suite import charts
-from refinemask.benchmarks.suite.gpu_model import gpu_model, typical_scene
+from refinemask.benchmarks.suite.gpu_model import gpu_model
 from refinemask.benchmarks.suite.latency import FEW, MANY
+from refinemask.benchmarks.suite.layout import scenes, typical_scene
 from refinemask.benchmarks.suite.session import result_path
 from refinemask.benchmarks.suite.targets import markdown, targets
 from refinemask.configs.presets import preset
@@ -37,7 +38,7 @@ def write_report(folder: Path) -> str:
     first = next(result for name, result in results.items() if name in COMMANDS[:3])
     refinemask, maskrcnn = first["presets"]
     sizes = preset(refinemask).input
-    scene = typical_scene((sizes.short_side, sizes.long_side), MANY)
+    scene = typical_scene(scenes(sizes.short_side, sizes.long_side, images=None), MANY)
     model = gpu_model((refinemask, maskrcnn), scene)
     everything = results | {"gpus": model, "targets": [target.to_dict() for target in found]}
     write_text(folder / "results.json", to_json(everything, indent=1) + "\n")

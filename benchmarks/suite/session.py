@@ -60,10 +60,10 @@ class Session:
         """Return the file of a graph."""
         return graphs.artifact(graph, self.options.output / "graphs", self.note)
 
-    def network(self, graph: Graph, runtime: str, threads: int | None = None) -> GraphNetwork:
+    def network(self, graph: Graph, runtime: str) -> GraphNetwork:
         """Open a graph in a runtime."""
         self.note(f"opening {graph.name} in {runtime}")
-        return GraphNetwork(self.artifact(graph), runtime, threads)
+        return GraphNetwork(self.artifact(graph), runtime)
 
     def head(self) -> dict[str, Any]:
         """Return what a result begins with: how it was measured."""

@@ -175,8 +175,7 @@ def _figures(found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     for name, size in found["peak_memory_bytes"].items():
         yield f"{name}: peak memory", f"{size / 2**20:.0f} MiB", ""
     for name, profile in found["profile"].items():
-        if profile["gflops"] is not None:
-            yield f"{name}: while it multiplies", f"{profile['gflops']:.1f} GFLOP/s", ""
+        yield f"{name}: while it multiplies", f"{profile['gflops']:.1f} GFLOP/s", ""
 
 
 def _both(measured: float, counted: float) -> tuple[str, str]:

@@ -81,9 +81,8 @@ def _latency(result: Mapping[str, Any]) -> Iterator[Target]:
                 yield Target(2, what, runtime, AT_MOST, limit, one["ratio"])
                 what = f"that over what multiply-adds predict, {variant}, {count} detections"
                 yield Target(2, what, runtime, AT_MOST, 1.1, predicted)
-        if profile["gflops"] is not None:
-            share = profile["gflops"] / result["ceiling"]["best"]
-            yield Target(4, "share of the machine's ceiling", runtime, AT_LEAST, 0.8, share)
+        share = profile["gflops"] / result["ceiling"]["best"]
+        yield Target(4, "share of the machine's ceiling", runtime, AT_LEAST, 0.8, share)
         share = found["around"][refinemask]["share"]
         yield Target(5, "pre- and postprocessing over inference", runtime, AT_MOST, 0.03, share)
         memory = found["peak_memory_bytes"]
