@@ -53,7 +53,7 @@ def accuracy(options: SuiteOptions, what: AccuracyOptions, note: Note) -> dict[s
         "images": "those of the first dataset",
         "runtime": runtime,
         "datasets": found,
-        "latency": _latency(opened, next(iter(datasets.values())), options),
+        "latency": _latency(opened, next(iter(datasets.values())), session),
         "warnings": session.warnings(),
     }
 
@@ -77,12 +77,12 @@ def _evaluate(
 
 
 def _latency(
-    opened: Mapping[str, engines.Engine], dataset: EvaluationDataset, options: SuiteOptions
+    opened: Mapping[str, engines.Engine], dataset: EvaluationDataset, session: Session
 ) -> dict[str, Any]:
-    count = min(options.turns, len(dataset.image_ids))
+    count = min(session.turns, len(dataset.image_ids))
     images = [dataset.load_image(index) for index in range(count)]
     subjects = [timed(engine) for engine in opened.values()]
-    samples = interleave(subjects, images, options.warm_up_turns, options.turns)
+    samples = interleave(subjects, images, session.options.warm_up, session.turns)
     return {
         name: summary([1e3 * seconds for seconds in one.phase(PHASES[-1])])
         for name, one in zip(opened, samples, strict=True)

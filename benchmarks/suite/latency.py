@@ -56,7 +56,7 @@ def latency(options: SuiteOptions, note: Note) -> dict[str, Any]:
             for count in (MANY, FEW)
         },
         "counts": counts,
-        "ceiling": measure_ceiling(options.runtimes, options.turns, options.quick),
+        "ceiling": measure_ceiling(options.runtimes, session.turns, options.quick),
         "runtimes": {
             runtime: _in_runtime(session, runtime, kept, counts) for runtime in options.runtimes
         },
@@ -79,8 +79,8 @@ def _in_runtime(session: Session, runtime: str, kept: Graph, counts: AllCounts) 
     figures = measure(
         {subject(graph, count): networks[graph].timed(count) for graph, count in cases},
         session.scenes,
-        session.options.warm_up_turns,
-        session.options.turns,
+        session.options.warm_up,
+        session.turns,
     )
     del networks
     heavy = (session.refinemask, session.maskrcnn)

@@ -21,9 +21,10 @@ class SuiteOptions:
     """Folder with the images of the layout, COCO's val2017; default: photographs of scikit-image
     in their place, with the same boxes."""
     iterations: Annotated[int | None, Option(min=1)] = None
-    """Measured turns of each candidate; default: 20, one of each image, and 2 with `quick`."""
-    warm_up: Annotated[int | None, Option(min=0)] = None
-    """Turns before them; default: 2, and 1 with `quick`."""
+    """Measured turns of each candidate; default: 20, one of each image, 7 of scaling, and 2 with
+    `quick`."""
+    warm_up: Annotated[int, Option(min=0)] = 1
+    """Turns before them."""
     runtimes: Annotated[tuple[str, ...], Option(metavar="NAME,NAME", read=read_names)] = (
         RUNTIMES_MEASURED
     )
@@ -41,18 +42,6 @@ class SuiteOptions:
             )
         for name in self.runtimes:
             RUNTIMES[name].require()
-
-    @property
-    def turns(self) -> int:
-        """Measured turns."""
-        return self.iterations or (2 if self.quick else 20)
-
-    @property
-    def warm_up_turns(self) -> int:
-        """Turns before them."""
-        if self.warm_up is not None:
-            return self.warm_up
-        return 1 if self.quick else 2
 
     @property
     def presets(self) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def peers(options: SuiteOptions, note: Note, only: str = "") -> dict[str, Any]:
             note(f"opening {name}")
             subjects[name] = open_peer()
     note(f"measuring {len(subjects)} in turn")
-    figures = measure(subjects, session.scenes, options.warm_up_turns, options.turns)
+    figures = measure(subjects, session.scenes, options.warm_up, session.turns)
     ratios = {name: ratio(one, figures[TORCHVISION], "end_to_end") for name, one in figures.items()}
     return session.head() | {
         "boxes": MANY,

@@ -11,7 +11,7 @@ from refinemask.benchmarks.suite.latency import MANY
 from refinemask.benchmarks.suite.layout import Scene, scenes
 from refinemask.benchmarks.suite.options import SuiteOptions
 from refinemask.benchmarks.suite.session import Note, Session
-from refinemask.benchmarks.suite.timing import summary
+from refinemask.benchmarks.suite.timing import rested, summary
 from refinemask.benchmarks.suite.torch_networks import TorchNetwork
 from refinemask.checkpoints import synthetic_model
 from refinemask.engines.graph import Inputs
@@ -25,6 +25,7 @@ LOADS = (1, 2, 4)
 _QUICK = 3
 """Points of each curve in a quick run, and images: the first ones."""
 _SCENES = 5
+TURNS = 7
 
 Curve = Sequence[tuple[float, float]]
 """Pairs of a size and the milliseconds that it takes."""
@@ -39,7 +40,7 @@ def scaling(options: SuiteOptions, note: Note) -> dict[str, Any]:
         value; of the first two also `growth`, see there; of the others `throughput` in images a
         second.
     """
-    session = Session(options, note)
+    session = Session(options, note, TURNS)
     points = _QUICK if options.quick else len(BOXES)
     networks = dict(_networks(session))
     boxes = _boxes(session, networks, BOXES[:points])
@@ -132,7 +133,7 @@ def _curves(
     sizes: Sequence[int],
 ) -> dict[str, Any]:
     options = session.options
-    samples = interleave(list(subjects.values()), items, options.warm_up_turns, options.turns)
+    samples = interleave([*map(rested, subjects.values())], items, options.warm_up, session.turns)
     medians = {
         key: summary([1e3 * seconds for seconds in one.phase("inference")])["median"]
         for key, one in zip(subjects, samples, strict=True)
@@ -186,9 +187,7 @@ def _streams(
     throughput: dict[str, list[float]] = {name: [] for name in networks}
     subjects = [_inference(network, MANY, session.frame) for network in networks.values()]
     for value in values:
-        samples = interleave(
-            subjects, session.scenes[:_SCENES], 1, session.options.turns, streams=value
-        )
+        samples = interleave(subjects, session.scenes[:_SCENES], 1, session.turns, streams=value)
         for name, one in zip(networks, samples, strict=True):
             throughput[name].append(len(one.runs) / one.seconds)
     return {"values": list(values), "throughput": throughput}

@@ -16,6 +16,7 @@ from refinemask.inference.artifact import Artifact
 from refinemask.inference.sizes import DIVISOR, padded_side
 
 Note = Callable[[str], None]
+QUICK_TURNS = 2
 
 
 class Session:
@@ -26,10 +27,13 @@ class Session:
         note: called with a line of text now and then.
         refinemask: the exported RefineMask, in the form fused.
         maskrcnn: Mask R-CNN likewise.
+        turns: measured ones of each candidate.
     """
 
-    def __init__(self, options: SuiteOptions, note: Note) -> None:
+    def __init__(self, options: SuiteOptions, note: Note, turns: int = 20) -> None:
+        """Begin; `turns` is the default of a whole run."""
         self.options, self.note = options, note
+        self.turns = options.iterations or (QUICK_TURNS if options.quick else turns)
         self.refinemask, self.maskrcnn = map(Graph, options.presets)
         self._load_average = os.getloadavg()[0]
 
@@ -53,7 +57,7 @@ class Session:
     @cached_property
     def scenes(self) -> list[Scene]:
         """The images with their boxes, as many as are used."""
-        count = max(self.options.turns, self.options.warm_up_turns)
+        count = max(self.turns, self.options.warm_up)
         return scenes(*self.frame, self.options.images, count=count)
 
     def artifact(self, graph: Graph) -> Artifact:
@@ -75,8 +79,8 @@ class Session:
             "images": "photographs of scikit-image" if images is None else "COCO val2017",
             "padded_size": list(self.padded),
             "seed": SEED,
-            "iterations": self.options.turns,
-            "warm_up": self.options.warm_up_turns,
+            "iterations": self.turns,
+            "warm_up": self.options.warm_up,
             "load_average": self._load_average,
         }
 

@@ -1,12 +1,14 @@
 """Medians, ratios and how far to trust them."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from refinemask.benchmarks.latency.interleave import PHASES, Timed, interleave
+from refinemask.benchmarks.latency.interleave import PHASES, Clock, Readings, Timed, interleave
+from refinemask.benchmarks.operators.measure import PAUSE
 from refinemask.benchmarks.suite.layout import Scene
 
 BUSY = 0.5
@@ -14,6 +16,7 @@ BUSY = 0.5
 UNSTEADY = 0.15
 """Spread of a ratio from which on it is noise."""
 
+T = TypeVar("T")
 Figures = dict[str, Any]
 """Of one subject, see `measure`."""
 
@@ -28,12 +31,22 @@ def measure(
         and `spread`, the distance of the quartiles over the median; and `runs`, the milliseconds of
         each phase in each turn.
     """
-    samples = interleave(list(subjects.values()), scenes, warm_up, iterations)
+    samples = interleave([*map(rested, subjects.values())], scenes, warm_up, iterations)
     found = {}
     for name, one in zip(subjects, samples, strict=True):
         runs = {phase: [1e3 * seconds for seconds in one.phase(phase)] for phase in PHASES}
         found[name] = {phase: summary(values) for phase, values in runs.items()} | {"runs": runs}
     return found
+
+
+def rested(subject: Timed[T]) -> Timed[T]:
+    """Return a subject that lets the waiting threads of the one before it go to sleep first."""
+
+    def run(item: T, clock: Clock) -> Readings:
+        time.sleep(PAUSE)
+        return subject(item, clock)
+
+    return run
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
