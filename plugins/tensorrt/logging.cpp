@@ -62,22 +62,25 @@ bool isOf10(void const* object)
         || reinterpret_cast<std::int32_t (*)()>(version)() / kMajor == NV_TENSORRT_MAJOR;
 }
 
+template <typename Finder>
+bool passOn(Finder& finder, char const* message)
+{
+    auto* const logger = finder.findLogger();
+    if (logger == nullptr)
+    {
+        return false;
+    }
+    logger->log(ILogger::Severity::kERROR, message);
+    return true;
+}
+
 //! Give a message to the logger of the calling builder or engine, if there is one.
 bool passOn(char const* message)
 {
     nvinfer1::ILoggerFinder* const finder = gFinder.load();
-    constexpr auto kError = ILogger::Severity::kERROR;
-    if (finder == nullptr)
-    {
-        return false;
-    }
-    if (gIsOf10.load())
-    {
-        ILogger* const logger = finder->findLogger();
-        return logger != nullptr && (logger->log(kError, message), true);
-    }
-    auto* const logger = reinterpret_cast<layouts::FinderOf11*>(finder)->findLogger();
-    return logger != nullptr && (logger->log(kError, message), true);
+    return finder != nullptr
+        && (gIsOf10.load() ? passOn(*finder, message)
+                           : passOn(*reinterpret_cast<layouts::FinderOf11*>(finder), message));
 }
 
 } // namespace
