@@ -1,6 +1,7 @@
 """The commands of the suite, run for real with small models."""
 
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -122,22 +123,39 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
 
 @needs_libraries
 @pytest.mark.slow
-def test_scaling_peers_and_accuracy_run(output: Path, tmp_path: Path) -> None:
+def test_scaling_and_peers_run(output: Path, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     folder.mkdir()
     (folder / "graphs").symlink_to(output / "graphs")
     once = ("--output", str(folder), *ONCE)
     run("scaling", *once)
     run("peers", *once, "--only", "ONNX")
-    run("accuracy", *once, "--dataset", "shapes:2")
-    scaling, peers, accuracy = (
-        json.loads((folder / f"{name}.json").read_text())
-        for name in ("scaling", "peers", "accuracy")
+    scaling, peers = (
+        json.loads((folder / f"{name}.json").read_text()) for name in ("scaling", "peers")
     )
     assert {len(curve) for curve in scaling["boxes"]["curves"].values()} == {3}
     assert scaling["batch"]["throughput"].keys() == scaling["streams"]["throughput"].keys()
     assert peers["ratios"]["Mask R-CNN of torchvision, PyTorch"]["ratio"] == 1
     assert len(peers["subjects"]) == 6
-    measured = accuracy["datasets"]["shapes:2"]["refinemask_small"]
-    assert {"APs", "APm", "APl"} < measured["boundary"].keys()
     run("report", "--output", str(folder))
+    assert "<h2>Scaling</h2>" in (folder / "report.html").read_text()
+
+
+@needs_libraries
+@pytest.mark.slow
+def test_accuracy_is_that_of_models_and_of_files_of_results(tmp_path: Path) -> None:
+    shared = Path(os.environ.get("REFINEMASK_SHARED", "shared"))
+    dataset = shared / "data/pennfudan/instances_val.json"
+    if not dataset.is_file():
+        pytest.skip("needs Penn-Fudan; set REFINEMASK_SHARED")
+    truth = json.loads(dataset.read_text())
+    results = tmp_path / "perfect.json"
+    results.write_text(json.dumps([one | {"score": 1} for one in truth["annotations"]]))
+    once = ("--output", str(tmp_path), *ONCE, "--limit", "2", "--model", "refinemask_small")
+    run("accuracy", *once, "--dataset", str(dataset), "--results", str(results))
+    result = json.loads((tmp_path / "accuracy.json").read_text())
+    measured = result["datasets"][str(dataset)]
+    for kind in ("box", "mask", "boundary"):
+        assert measured[str(results)][kind]["APl"] == pytest.approx(1)
+        assert 0 < measured["refinemask_small"][kind]["AP"] < 1
+    assert result["latency"]["refinemask_small"]["median"] > 0
