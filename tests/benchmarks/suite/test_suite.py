@@ -12,10 +12,18 @@ pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
+import numpy as np
 from typer.testing import CliRunner
 
 from refinemask.benchmarks.__main__ import COMMANDS
+from refinemask.benchmarks.suite.candidates import OUTPUTS, GraphNetwork, network_inputs
+from refinemask.benchmarks.suite.graphs import Graph, artifact
+from refinemask.benchmarks.suite.layout import scenes
+from refinemask.benchmarks.suite.torch_networks import TorchNetwork
+from refinemask.checkpoints import synthetic_model
 from refinemask.commands import new_program
+from refinemask.errors import RefineMaskError
+from refinemask.export import export_graph
 from refinemask.inference import native
 from tests.shared_files import made_once
 
@@ -70,6 +78,26 @@ def test_latency_has_the_figures_of_the_targets(output: Path) -> None:
         max(by.values()) for by in result["ceiling"]["products"].values()
     )
     assert "a quick run of small models" in result["warnings"]
+
+
+@needs_libraries
+@pytest.mark.parametrize("preset", ["refinemask_small", "maskrcnn_small"])
+def test_graphs_give_the_masks_of_their_models(output: Path, preset: str) -> None:
+    graph = Graph(preset)
+    network = GraphNetwork(artifact(graph, output / "graphs", pytest.fail), "onnxruntime")
+    (scene,) = scenes(384, 512, None, count=1)
+    _, inputs = network_inputs(scene.first(20), (384, 512))
+    found = network.engine.inspect(OUTPUTS, inputs)
+    masks = TorchNetwork(synthetic_model(graph.config)).masks(inputs)
+    assert (np.abs(found["masks"] - masks) < 1e-3).mean() > 0.9999
+    counts = {len(found[name]) for name in OUTPUTS if name != "masks"}
+    assert len(counts) == 1 and counts != {20}
+
+
+def test_padded_graphs_are_refused() -> None:
+    model = synthetic_model(Graph("maskrcnn_small").config)
+    with pytest.raises(RefineMaskError, match="the form static pads what it detects"):
+        export_graph(model, form="static", outputs="both")
 
 
 class Page(HTMLParser):
