@@ -13,6 +13,7 @@ from refinemask.checkpoints import synthetic_model
 from refinemask.export.forms import FORMS
 from refinemask.export.passes import Rewrite, rewritten
 from refinemask.models import Detector
+from refinemask.models.adaptive_depth import with_adaptive_depth
 from refinemask.models.complexity import mask_head_multiply_adds, multiply_adds
 from refinemask.models.detector import normalise
 
@@ -41,7 +42,7 @@ def counted(
     height, width = network_inputs(scenes[0], sides)[0].image.shape[:2]
     parts, _ = multiply_adds(graph.config, height, width)
     detector = sum(parts.values()) - parts["mask_head"]
-    if any(rewrite.saved is None for rewrite in rewrites):
+    if graph.adaptive_depth or any(rewrite.saved is None for rewrite in rewrites):
         heads = np.median([_on_scene(model, scene, sides, boxes) for scene in scenes], axis=0)
     else:
         heads = np.array([mask_head_multiply_adds(model, n, height, width) for n in boxes])
@@ -54,7 +55,8 @@ def counted(
 def rewritten_model(graph: Graph) -> tuple[Detector, list[Rewrite]]:
     """Return the model of a graph after the rewrites of its export, and what these did."""
     sparse = FORMS[graph.form].sparse
-    return rewritten(synthetic_model(graph.config), graph.optimize, sparse=sparse)
+    model, rewrites = rewritten(synthetic_model(graph.config), graph.optimize, sparse=sparse)
+    return (with_adaptive_depth(model) if graph.adaptive_depth else model), rewrites
 
 
 @torch.no_grad()

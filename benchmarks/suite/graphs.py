@@ -34,16 +34,19 @@ class Graph:
         preset: the model's.
         form: "portable" or "fused".
         optimize: "all" or "none", see `export_graph`.
+        adaptive_depth: see there.
     """
 
     preset: str
     form: str = "fused"
     optimize: Optimize = "all"
+    adaptive_depth: bool = False
 
     @property
     def name(self) -> str:
         """What results call it."""
-        return f"{self.preset} {self.form}" + ("" if self.optimize == "all" else ", not rewritten")
+        kept = ", not rewritten" if self.optimize == "none" else ""
+        return f"{self.preset} {self.form}{kept}" + (", adaptive" if self.adaptive_depth else "")
 
     @property
     def config(self) -> ModelConfig:
@@ -62,7 +65,9 @@ def artifact(graph: Graph, folder: Path, note: Callable[[str], None]) -> Artifac
     Raises:
         RefineMaskError: the folder cannot be written.
     """
-    path = folder / f"{graph.preset}-{graph.form}-{graph.optimize}-{code_version()}.onnx"
+    depth = "adaptive" if graph.adaptive_depth else "whole"
+    name = "-".join((graph.preset, graph.form, graph.optimize, depth, code_version()))
+    path = folder / f"{name}.onnx"
     if not path.exists():
         make_folder(folder)
         note(f"exporting {graph.name}")
@@ -72,7 +77,12 @@ def artifact(graph: Graph, folder: Path, note: Callable[[str], None]) -> Artifac
 
         model = synthetic_model(graph.config)
         made = export_graph(
-            model, form=graph.form, outputs="both", optimize=graph.optimize, report=report
+            model,
+            form=graph.form,
+            outputs="both",
+            optimize=graph.optimize,
+            adaptive_depth=graph.adaptive_depth,
+            report=report,
         )
         with atomic_path(path) as temporary:
             onnx.save(made, temporary)
@@ -94,6 +104,7 @@ def _metadata(graph: Graph) -> ArtifactMetadata:
         checkpoint_sha256=None,
         parity={},
         outputs="masks",
+        adaptive_depth=graph.adaptive_depth,
     )
 
 

@@ -39,8 +39,13 @@ class Session:
 
     @property
     def variants(self) -> dict[str, Graph]:
-        """Exports of RefineMask that are compared with Mask R-CNN, by what targets call them."""
-        return {"exact": self.refinemask}
+        """Exports of RefineMask that are compared with Mask R-CNN, by what targets call them.
+
+        The lite head, which is trained as such, is left out of a quick run.
+        """
+        preset = self.refinemask.preset
+        exports = {"exact": self.refinemask, "adaptive depth": Graph(preset, adaptive_depth=True)}
+        return exports if self.options.quick else exports | {"lite": Graph(f"{preset}_lite")}
 
     @property
     def frame(self) -> tuple[int, int]:

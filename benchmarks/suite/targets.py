@@ -11,6 +11,7 @@ AT_MOST, AT_LEAST = "at most", "at least"
 RATIOS = {
     "exact": {str(MANY): 1.6, str(FEW): 1.42},
     "adaptive depth": {str(MANY): 1.45, str(FEW): 1.3},
+    "lite": {str(MANY): 1.15, str(FEW): 1.15},
 }
 """RefineMask over Mask R-CNN by the variant of its export and the number of boxes."""
 STEEPER = 1.1

@@ -57,13 +57,15 @@ def test_latency_has_the_figures_of_the_targets(output: Path) -> None:
     assert result["setup"]["command"].startswith("python -m refinemask.benchmarks")
     assert 0 < result["covered"]["10"] < result["covered"]["100"] < 1
     found = result["runtimes"]["onnxruntime"]
-    assert len(found["subjects"]) == 7
+    assert len(found["subjects"]) == 9
     for one in found["subjects"].values():
         phases = one["runs"]
         whole = sum(phases[name][0] for name in ("preprocess", "inference", "postprocess"))
         assert whole == pytest.approx(phases["end_to_end"][0])
     ratios = found["ratios"]["exact"]
     assert ratios["100"]["counted"] > ratios["10"]["counted"] > 1
+    adaptive = found["ratios"]["adaptive depth"]
+    assert adaptive["100"]["counted"] < ratios["100"]["counted"]
     plain, rewritten = (
         result["counts"][name]["100"]["mask_head"]
         for name in ("refinemask_small fused, not rewritten", "refinemask_small fused")
@@ -81,9 +83,12 @@ def test_latency_has_the_figures_of_the_targets(output: Path) -> None:
 
 
 @needs_libraries
-@pytest.mark.parametrize("preset", ["refinemask_small", "maskrcnn_small"])
-def test_graphs_give_the_masks_of_their_models(output: Path, preset: str) -> None:
-    graph = Graph(preset)
+@pytest.mark.parametrize(
+    "graph",
+    [Graph("refinemask_small"), Graph("maskrcnn_small")],
+    ids=lambda graph: graph.name,
+)
+def test_graphs_give_the_masks_of_their_models(output: Path, graph: Graph) -> None:
     network = GraphNetwork(artifact(graph, output / "graphs", pytest.fail), "onnxruntime")
     (scene,) = scenes(384, 512, None, count=1)
     _, inputs = network_inputs(scene.first(20), (384, 512))
@@ -131,7 +136,7 @@ def test_the_report_is_one_page_that_fetches_nothing(output: Path, tmp_path: Pat
     assert printed.strip() == (tmp_path / "targets.md").read_text().strip()
     verdicts = re.findall(r"\| (met|\*\*missed by \d+%\*\*) \|", printed)
     everything = json.loads((tmp_path / "results.json").read_text())
-    assert len(verdicts) == len(everything["targets"]) == 8
+    assert len(verdicts) == len(everything["targets"]) == 12
     page = Page()
     html = (tmp_path / "report.html").read_text()
     page.feed(html)
