@@ -101,7 +101,7 @@ LEFT_OUT = {"__pycache__", "deeplab_training"}
 
 def package_files(package: Path) -> set[str]:
     """Return the files that belong to the package, through its links."""
-    kept = (".py", ".typed", ".safetensors", ".md", ".txt", ".jinja", ".css")
+    kept = (".py", ".typed", ".safetensors", ".md", ".txt", ".json", ".jinja", ".css")
     return {
         str(Path(folder, name).relative_to(package))
         for folder, _, names in os.walk(package, followlinks=True)

@@ -87,6 +87,6 @@ def test_the_command_measures_the_cases_asked_for(tmp_path):
     done = CliRunner().invoke(new_program(operators=operators), [*options, "--json", str(path)])
     assert done.exit_code == 0, done.output
     result = json.loads(path.read_text())
-    assert result["setup"]["command"].startswith("python -m refinemask.benchmarks ")
+    assert result["setup"]["command"].startswith("python -m refinemask.benchmarks")
     assert [case["name"] for case in result["cases"]] == ["BoundaryRefine, 100 masks, 28 to 56"]
     assert format_table(result) in done.stdout
