@@ -70,7 +70,7 @@ void scatterTile(
 {
     Inside const y = insideOf(tileRows(size), place[1], shape.height);
     Inside const x = insideOf(tileColumns(size), place[2], shape.width);
-    for (std::int64_t row = 0; row < y.count; ++row)
+    for (std::int64_t row = 0; row < y.count && x.count > 0; ++row)
     {
         std::copy_n(
             tile + row * size.width, x.count, map + (y.pixel + row) * shape.width + x.pixel);

@@ -103,6 +103,18 @@ TEST(scatteredTilesAreGatheredAgain)
     CHECK_EQUAL(again[9 * 20], 0U);
 }
 
+TEST(mapsWithoutColumnsTakeNothing)
+{
+    MapsShape const shape{2, 1, 3, 0};
+    std::vector<std::int64_t> const places{0, 0, 0, 1, 1, 1};
+    std::vector<std::uint32_t> tiles(8, 7);
+    gatherTiles<std::uint32_t>(
+        nullptr, shape, places.data(), 2, TileSize{2, 2, 0}, tiles.data(), serially);
+    CHECK(tiles == std::vector<std::uint32_t>(8, 0));
+    scatterTiles<std::uint32_t>(
+        tiles.data(), TileSize{2, 2, 0}, places.data(), 2, shape, nullptr, serially);
+}
+
 template <typename T>
 void compareWithPlain(double tolerance)
 {
