@@ -13,12 +13,6 @@ namespace refinemask
 
 using Place = std::array<std::int64_t, 3>; //!< map, row and column
 
-//! From the four lengths of a tensor.
-inline MapsShape mapsShape(std::vector<std::int64_t> const& lengths)
-{
-    return MapsShape{lengths[0], lengths[1], lengths[2], lengths[3]};
-}
-
 //! An unsigned integer of the size of T: tiles are moved, whatever their elements are.
 template <typename T>
 using Bits = std::conditional_t<sizeof(T) == sizeof(std::uint16_t), std::uint16_t, std::uint32_t>;

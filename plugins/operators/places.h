@@ -11,6 +11,12 @@ namespace refinemask
 constexpr std::int64_t kLargestTileSide = 4096; //!< also of a margin and a dilation
 constexpr std::int64_t kLargestKernelSide = 31;
 
+//! From the shape of a tensor that was checked.
+inline MapsShape mapsShape(Shape const& lengths)
+{
+    return MapsShape{lengths[0], lengths[1], lengths[2], lengths[3]};
+}
+
 struct NonZeroPlacesAttributes
 {
     static constexpr char const* kOperatorName = "NonZeroPlaces";

@@ -44,7 +44,7 @@ protected:
         ConvAtPlacesLaunch launch{};
         launch.type = toElementType(inputDescs[0].type);
         launch.maps = inputs[0];
-        launch.shape = mapsShape(inputDescs[0].dims);
+        launch.shape = mapsShape(toShape(inputDescs[0].dims));
         launch.places = placesOf(inputs);
         launch.numPlaces = inputDescs[kPlaces].dims.d[0];
         launch.kernel = attributes().kernel(toShape(inputDescs[kWeight].dims));

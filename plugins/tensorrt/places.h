@@ -17,7 +17,6 @@ class PlacesPlugin : public Plugin<Derived, Attributes>
 public:
     using Base = Plugin<Derived, Attributes>;
     using DataType = typename Base::DataType;
-    using Dims = typename Base::Dims;
     using DynamicTensorDesc = typename Base::DynamicTensorDesc;
 
     static constexpr std::int32_t kNumOutputs = 1;
@@ -56,11 +55,6 @@ protected:
             }
         }
         outputs[0] = inputs[0];
-    }
-
-    static MapsShape mapsShape(Dims const& dims)
-    {
-        return MapsShape{dims.d[0], dims.d[1], dims.d[2], dims.d[3]};
     }
 
     static std::int64_t const* placesOf(void const* const* inputs)

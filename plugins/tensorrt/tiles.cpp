@@ -43,7 +43,7 @@ protected:
         GatherTilesLaunch launch{};
         launch.type = toElementType(inputDescs[0].type);
         launch.maps = inputs[0];
-        launch.shape = mapsShape(inputDescs[0].dims);
+        launch.shape = mapsShape(toShape(inputDescs[0].dims));
         launch.places = placesOf(inputs);
         launch.numPlaces = inputDescs[kPlaces].dims.d[0];
         launch.tile = attributes().tile();
@@ -84,7 +84,7 @@ protected:
         launch.tile = Attributes::tile(toShape(inputDescs[0].dims));
         launch.places = placesOf(inputs);
         launch.numPlaces = inputDescs[kPlaces].dims.d[0];
-        launch.shape = mapsShape(outputDescs[0].dims);
+        launch.shape = mapsShape(toShape(outputDescs[0].dims));
         launch.maps = outputs[0];
         return launchScatterTiles(launch, stream);
     }

@@ -15,11 +15,6 @@ namespace
 constexpr auto kInt64 = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
 constexpr auto kBfloat16 = ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16;
 
-MapsShape mapsShape(Shape const& lengths)
-{
-    return MapsShape{lengths[0], lengths[1], lengths[2], lengths[3]};
-}
-
 class NonZeroPlacesKernel : public KernelBase<NonZeroPlacesKernel>
 {
 public:

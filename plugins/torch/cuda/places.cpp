@@ -10,11 +10,6 @@ namespace refinemask
 namespace
 {
 
-MapsShape mapsShape(Shape const& lengths)
-{
-    return MapsShape{lengths[0], lengths[1], lengths[2], lengths[3]};
-}
-
 Tensor nonZeroOnCuda(Tensor mask)
 {
     constexpr char const* kName = NonZeroPlacesAttributes::kOperatorName;
