@@ -46,6 +46,9 @@ class OnnxRuntimeEngine(GraphEngine):
         options.log_severity_level = 3  # Errors only: users can do nothing about the warnings.
         # Else the name of the file may choose another format.
         options.add_session_config_entry("session.load_model_format", "ONNX")
+        # It plans the memory of all tensors for given sizes of inputs. Those of ours depend on what
+        # is in an image, so that the plan of another image is allocated in addition.
+        options.enable_mem_pattern = False
         if threads is not None:
             options.intra_op_num_threads = threads
         if trace is not None:

@@ -120,6 +120,8 @@ public:
         auto const settings = mApi->make(mOrt.ReleaseSessionOptions, mOrt.CreateSessionOptions);
         check(mOrt.SetSessionLogSeverityLevel(settings.get(), ORT_LOGGING_LEVEL_WARNING));
         check(mOrt.AddSessionConfigEntry(settings.get(), "session.load_model_format", "ONNX"));
+        // A plan for given sizes of inputs is of no use: those of tensors depend on the image.
+        check(mOrt.DisableMemPattern(settings.get()));
         if (options.threads > 0)
         {
             check(mOrt.SetIntraOpNumThreads(settings.get(), options.threads));
