@@ -162,7 +162,10 @@ def detect_and_segment(
     features = detector.features(images)
     proposals = detector.proposals(features, image_sizes)
     image, boxes, scores, found = detector.select_in_proposals(features, proposals, image_sizes)
-    return boxes, scores, found, image, detector.segment_rois(features, rois, labels)
+    # Adding nothing to RoIs makes runtimes compute masks after boxes, as the masks of these boxes:
+    # else they may keep in memory what boxes are made of until all masks are done.
+    masks = detector.segment_rois(features, rois + boxes[:0].sum(), labels)
+    return boxes, scores, found, image, masks
 
 
 def _cells(name: str, fixed: int | None) -> Any:

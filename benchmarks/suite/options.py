@@ -21,8 +21,8 @@ class SuiteOptions:
     """Folder with the images of the layout, COCO's val2017; default: photographs of scikit-image
     in their place, with the same boxes."""
     iterations: Annotated[int | None, Option(min=1)] = None
-    """Measured turns of each candidate; default: 20, one of each image, 7 of scaling, and 2 with
-    `quick`."""
+    """Measured turns of each candidate; default: 20, one of each image, and 2 with `quick`. Scaling
+    takes 3 at most."""
     warm_up: Annotated[int, Option(min=0)] = 1
     """Turns before them."""
     runtimes: Annotated[tuple[str, ...], Option(metavar="NAME,NAME", read=read_names)] = (

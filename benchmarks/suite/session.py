@@ -16,7 +16,7 @@ from refinemask.inference.artifact import Artifact
 from refinemask.inference.sizes import DIVISOR, padded_side
 
 Note = Callable[[str], None]
-QUICK_TURNS = 2
+TURNS, QUICK_TURNS = 20, 2
 
 
 class Session:
@@ -30,10 +30,11 @@ class Session:
         turns: measured ones of each candidate.
     """
 
-    def __init__(self, options: SuiteOptions, note: Note, turns: int = 20) -> None:
-        """Begin; `turns` is the default of a whole run."""
+    def __init__(self, options: SuiteOptions, note: Note, most: int | None = None) -> None:
+        """Begin; `most` turns are measured, and as many by default."""
         self.options, self.note = options, note
-        self.turns = options.iterations or (QUICK_TURNS if options.quick else turns)
+        turns = options.iterations or (QUICK_TURNS if options.quick else most or TURNS)
+        self.turns = min(turns, most or turns)
         self.refinemask, self.maskrcnn = map(Graph, options.presets)
         self._load_average = os.getloadavg()[0]
 

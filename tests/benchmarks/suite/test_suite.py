@@ -13,6 +13,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
 import numpy as np
+import onnx
 from typer.testing import CliRunner
 
 from refinemask.benchmarks.__main__ import COMMANDS
@@ -97,6 +98,19 @@ def test_graphs_give_the_masks_of_their_models(output: Path, graph: Graph) -> No
     assert (np.abs(found["masks"] - masks) < 1e-3).mean() > 0.9999
     counts = {len(found[name]) for name in OUTPUTS if name != "masks"}
     assert len(counts) == 1 and counts != {20}
+
+
+@needs_libraries
+def test_masks_are_computed_after_boxes(output: Path) -> None:
+    path = artifact(Graph("maskrcnn_small"), output / "graphs", pytest.fail).path
+    graph = onnx.load(path, load_external_data=False).graph
+    inputs_of = {name: node.input for node in graph.node for name in node.output}
+    before, found = {"masks"}, ["masks"]
+    while found:
+        new = set(inputs_of.get(found.pop(), ())) - before
+        before |= new
+        found.extend(new)
+    assert "boxes" in before
 
 
 def test_padded_graphs_are_refused() -> None:
