@@ -103,7 +103,7 @@ class LateStage(nn.Module):
             logits = self.instance_logits(x, probs, labels)
         else:
             logits = class_logits(x, self.instance_logits, labels)
-        own = torch.cat((logits.sigmoid(), self.pool([semantic_probs], rois)), 1)
+        own = torch.cat((logits.sigmoid(), self.pool([semantic_probs], rois)), 1).to(pooled.dtype)
         fused, known = self.from_features(x), own
         if probs is not None:
             fused, known = enlarged(fused), torch.cat((probs, own), 1)

@@ -68,6 +68,7 @@ class _LateStage(nn.Module):
             The next features (K, C / 2, S, S), to be enlarged or not.
         """
         sampled = point_sample(rois, fine, self.size, STRIDES[0])
+        probs = probs.to(sampled.dtype)
         fused = self.from_features(x)
         if self.enlarges:
             fused = enlarged(fused)

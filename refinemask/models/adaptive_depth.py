@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from refinemask.errors import RefineMaskError
 from refinemask.models.detector import Detector
-from refinemask.models.layers import in_chunks
+from refinemask.models.layers import at_least_float32, in_chunks
 from refinemask.models.refine_mask_head import (
     STAGE_SIZES,
     RefineMaskHead,
@@ -60,7 +60,8 @@ class AdaptiveHead(RefineMaskHead):
         semantic_probs = semantic_logits.sigmoid()
         instance = self.head.pool(features, rois)
         depths = depths_of(rois)
-        stages = [instance.new_zeros((rois.shape[0], 1, size, size)) for size in STAGE_SIZES]
+        exact = at_least_float32(instance[:0])
+        stages = [exact.new_zeros((rois.shape[0], 1, size, size)) for size in STAGE_SIZES]
         for depth in range(1, len(STAGE_SIZES)):
             rows = nonzero_places((depths == depth).float()[None, None])[:, 2]
             run = partial(self._run, fine[:depth], semantic_probs)

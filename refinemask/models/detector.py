@@ -78,7 +78,8 @@ class Detector(nn.Module, ImagePredictor):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Map normalised images (B, 3, H, W) to P2..P6."""
-        return self.neck(self.backbone(images))
+        computes_in = next(self.backbone.parameters()).dtype
+        return self.neck(self.backbone(images.to(computes_in)))
 
     def forward(self, images: Tensor, image_sizes: Tensor) -> RawOutputs[Tensor]:
         """Detect objects in normalised images.

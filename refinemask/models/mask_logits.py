@@ -16,8 +16,9 @@ def class_logits(features: Tensor, classifier: nn.Conv2d, labels: Tensor) -> Ten
         labels: int64 (K,).
 
     Returns:
-        (K, 1, S, S).
+        (K, 1, S, S) in the dtype of the classifier's weights.
     """
+    features = features.to(classifier.weight.dtype)
     rows = labels.clamp(max=classifier.out_channels - 1)
     weight = classifier.weight.flatten(1)[rows].unsqueeze(1)
     logits = torch.bmm(weight, features.flatten(2))

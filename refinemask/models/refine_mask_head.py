@@ -71,7 +71,7 @@ class RefineStage(nn.Module):
         fine = F.relu(self.semantic_transform_out(self.pool([fine], rois)), inplace=True)
         logits = class_logits(instance, self.instance_logits, labels)
         pooled_probs = self.pool([semantic_probs], rois)
-        probs = torch.cat((logits.sigmoid(), pooled_probs), 1)
+        probs = torch.cat((logits.sigmoid(), pooled_probs), 1).to(fine.dtype)
         x = torch.cat((instance, fine, probs), 1)
         for layer in self.fuse_conv:
             x = F.relu(layer(x), inplace=True)

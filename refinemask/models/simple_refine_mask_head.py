@@ -58,6 +58,7 @@ class SimpleRefineStage(nn.Module):
             The next instance features (K, C / 2, 2S, 2S), or (K, C / 2, S, S) without upsampling.
         """
         sampled = point_sample(rois, fine, self.size, STRIDES[0])
+        probs = probs.to(sampled.dtype)
         x = torch.cat((instance, sampled, probs), 1)
         for layer in self.fuse_conv:
             x = F.relu(layer(x), inplace=True)
