@@ -76,7 +76,7 @@ def export_model(
         category_ids=model.category_ids,
         input_limits=_limits(model, batch, height, width),
         form=form,
-        precision="float32",
+        precision=options.precision,
         weights=weights,
         checkpoint_sha256=sha256(checkpoint) if checkpoint else None,
         parity={},
@@ -97,6 +97,7 @@ def export_model(
                 outputs=options.outputs,
                 optimize=options.optimize,
                 adaptive_depth=options.adaptive_depth,
+                precision=options.precision,
                 report=lambda rewrite: say(str(rewrite)),
             )
             artifact = _Artifact(file, graph.SerializeToString())

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from refinemask.configs.precisions import Precision
 from refinemask.export.mask_ties import explained_by_near_ties
-from refinemask.export.matching import match
+from refinemask.export.matching import match, match_confident
 from refinemask.export.reference import Reference
 from refinemask.export.tolerances import PROBABILITY_TOLERANCE
 from refinemask.inference.pasting import paste_mask
@@ -24,6 +25,8 @@ class Comparison:
     batched: bool
     """Whether the artifact ran it as part of a batch."""
     detections: int
+    compared: int
+    """Of these: all but excused ones; in half precision those that are confident."""
     unmatched: int
     near_tie_detections: int
     box_difference: float
@@ -45,6 +48,7 @@ def compare(
     name: str = "the image",
     batched: bool = False,
     expected: RawArrays | None = None,
+    precision: Precision = "float32",
 ) -> Comparison:
     """Compare the outputs of an artifact for one image with those of the model, or of another run.
 
@@ -55,28 +59,37 @@ def compare(
         name: of the image, for messages.
         batched: whether the artifact ran it as part of a batch.
         expected: what another runtime returned for it, to compare with instead of the model.
+        precision: in which the artifact computes; in half precision only detections that are
+            confident count, and near ties excuse nothing.
     """
+    exact = precision == "float32"
     if expected is None:
         expected, known = reference.outputs, reference
     else:
         known = _reordered(reference, expected)
-    matching = match(expected, outputs, reference.undecided)
+    if exact:
+        matching = match(expected, outputs, reference.undecided)
+    else:
+        matching = match_confident(expected, outputs)
     mine, theirs = matching.pairs[:, 0], matching.pairs[:, 1]
 
     def difference(ours: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.abs(ours[mine].astype(np.float64) - others[theirs])
 
     masks = outputs.masks[theirs]
-    near_ties = _near_ties(known, mine, expected.masks[mine], masks)
+    near_ties = np.zeros(masks.shape, bool)
+    if exact:
+        near_ties = _near_ties(known, mine, expected.masks[mine], masks)
     masks = np.where(near_ties, expected.masks[mine], masks)
     differences = np.abs(expected.masks[mine].astype(np.float64) - masks)
     within = differences <= PROBABILITY_TOLERANCE
-    moved = known.level_ties[mine] & ~within.all((1, 2))
+    moved = exact & known.level_ties[mine] & ~within.all((1, 2))
     settled = np.flatnonzero(~moved)
     return Comparison(
         name=name,
         batched=batched,
         detections=len(expected.scores),
+        compared=len(mine) + len(matching.missing),
         unmatched=len(matching.missing) + len(matching.extra),
         near_tie_detections=matching.near_ties + int(moved.sum()),
         box_difference=difference(expected.boxes, outputs.boxes).max(initial=0.0),

@@ -6,6 +6,7 @@ import onnx
 import onnx_ir as ir
 import torch
 
+from refinemask.configs.precisions import Precision
 from refinemask.errors import RefineMaskError
 from refinemask.export.capture import GraphOutputs, capture
 from refinemask.export.forms import FORMS
@@ -19,6 +20,7 @@ from refinemask.export.sampling import fixed_sampling_ratio, with_sampling_ratio
 from refinemask.export.simplify import simplify
 from refinemask.models import Detector
 from refinemask.models.adaptive_depth import with_adaptive_depth
+from refinemask.models.half_precision import to_half_precision
 
 
 def export_graph(
@@ -33,6 +35,7 @@ def export_graph(
     outputs: GraphOutputs = "detections",
     optimize: Optimize = "all",
     adaptive_depth: bool = False,
+    precision: Precision = "float32",
     report: Callable[[Rewrite], None] = lambda rewrite: None,
 ) -> onnx.ModelProto:
     """Export the graph of a model, without metadata.
@@ -53,6 +56,8 @@ def export_graph(
         optimize: "all" makes the model cheaper first, see `passes`; "none" only folds its norms.
         adaptive_depth: small RoIs stop before fine stages, see `models.adaptive_depth`; not in the
             static form.
+        precision: in which the model computes, see `models.half_precision`; inputs and outputs are
+            those of float32.
         report: called with what each rewrite has done.
 
     Returns:
@@ -76,6 +81,7 @@ def export_graph(
     model, rewrites = rewritten(model, optimize, normalized_input, FORMS[form].sparse)
     for rewrite in rewrites:
         report(rewrite)
+    to_half_precision(model, precision)
     if adaptive_depth:
         model = with_adaptive_depth(model)
     batch_dim, height_dim, width_dim = batch or "batch", height or "height", width or "width"

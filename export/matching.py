@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinemask.export.near_ties import Candidates, box_iou
-from refinemask.export.tolerances import BOX_TOLERANCE, MATCH_IOU, SCORE_TOLERANCE
+from refinemask.export.tolerances import (
+    BOX_TOLERANCE,
+    CONFIDENT_IOU,
+    CONFIDENT_SCORE,
+    MATCH_IOU,
+    SCORE_TOLERANCE,
+)
 from refinemask.inference.structures import RawArrays
 
 
@@ -33,7 +39,7 @@ def match(reference: RawArrays, found: RawArrays, undecided: Candidates) -> Matc
         undecided: detections that rounding may add to the reference or remove from it. One that is
             missing or extra is excused if it is one of them, with the same score.
     """
-    pairs = _pairs(reference, found)
+    pairs = _pairs(reference, found, MATCH_IOU)
     may_go, may_come = _is_one_of(reference, undecided), _is_one_of(found, undecided)
     # Where rounding exchanges two proposals of one object, their detections overlap but differ.
     exchanged = ~_close(reference, found, pairs) & may_go[pairs[:, 0]] & may_come[pairs[:, 1]]
@@ -48,8 +54,20 @@ def match(reference: RawArrays, found: RawArrays, undecided: Candidates) -> Matc
     )
 
 
-def _pairs(reference: RawArrays, found: RawArrays) -> NDArray[np.int64]:
-    """Pair boxes of the same label and an IoU above `MATCH_IOU`, the most alike first.
+def match_confident(reference: RawArrays, found: RawArrays) -> Matching:
+    """Match the detections of one image that either run is confident of; nothing is excused."""
+    pairs = _pairs(reference, found, CONFIDENT_IOU)
+    sure, found_sure = reference.scores >= CONFIDENT_SCORE, found.scores >= CONFIDENT_SCORE
+    return Matching(
+        pairs[sure[pairs[:, 0]]],
+        np.setdiff1d(np.flatnonzero(sure), pairs[:, 0]),
+        np.setdiff1d(np.flatnonzero(found_sure), pairs[:, 1]),
+        near_ties=0,
+    )
+
+
+def _pairs(reference: RawArrays, found: RawArrays, least: float) -> NDArray[np.int64]:
+    """Pair boxes of the same label and an IoU above the least, the most alike first.
 
     Boxes whose corners are within the tolerance match as well: a box much thinner than a pixel has
     no meaningful IoU.
@@ -61,7 +79,7 @@ def _pairs(reference: RawArrays, found: RawArrays) -> NDArray[np.int64]:
     pairs = []
     for index in range(len(overlap)):
         best = int(overlap[index].argmax()) if overlap.shape[1] else -1
-        if best >= 0 and overlap[index, best] > MATCH_IOU:
+        if best >= 0 and overlap[index, best] > least:
             pairs.append((index, best))
             overlap[:, best] = 0.0
     return np.array(pairs, np.int64).reshape(-1, 2)

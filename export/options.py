@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from refinemask.configs.options import Option, check_options
 from refinemask.configs.output_kinds import OutputKind
+from refinemask.configs.precisions import Precision
 from refinemask.engines.runtimes import RUNTIMES
 from refinemask.errors import WrongUsage
 from refinemask.inference.metadata import MAX_SAMPLING_RATIO
@@ -33,6 +34,9 @@ class ExportOptions:
     optimize: Optimize = "all"
     """all: make the model cheaper by rewrites that change its numbers by rounding only. none:
     export it as it is."""
+    precision: Precision = "float32"
+    """float32: the numbers of the model. float16: files of half the size, whose masks are those of
+    the model but for a few pixels; boxes, scores and decisions stay in float32."""
     adaptive_depth: bool = False
     """Enlarge the masks of boxes that are too small in the image to gain from the finest stages,
     instead of refining them."""

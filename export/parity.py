@@ -6,10 +6,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from refinemask.configs.precisions import Precision
 from refinemask.errors import RefineMaskError
 from refinemask.export.comparison import Comparison
 from refinemask.export.tolerances import (
     BOX_TOLERANCE,
+    CONFIDENT_SCORE,
+    CONFIDENT_SHARE,
+    HALF_MASK_IOU,
     MASK_IOU,
     MIN_DETECTIONS,
     NEAR_TIE_DETECTIONS,
@@ -57,6 +61,22 @@ GATE = (
     Figure("smallest_mask_iou", "smallest IoU of pasted masks"),
 )
 
+HALF_GATE = (
+    Figure("matched_share", "confident detections matched", ">=", CONFIDENT_SHARE),
+    Figure("box_difference", "box difference (px)"),
+    Figure("score_difference", "score difference"),
+    Figure("probability_difference", "mask probability difference"),
+    Figure("probability_share", "mask probabilities within 1e-3"),
+    Figure("mask_iou", "mean IoU of pasted masks", ">=", HALF_MASK_IOU),
+    Figure("smallest_mask_iou", "smallest IoU of pasted masks"),
+)
+"""Of artifacts in half precision, whose detections with low scores are not compared."""
+
+
+def gate(precision: Precision) -> tuple[Figure, ...]:
+    """Return what is shown of artifacts of a precision, and what is allowed."""
+    return GATE if precision == "float32" else HALF_GATE
+
 
 @dataclass(frozen=True)
 class ParityReport:
@@ -68,6 +88,8 @@ class ParityReport:
     images: int
     detections: int
     """Of the model, the reference, over all images."""
+    compared: int = 0
+    """Of these: all but excused ones; in half precision those that are confident."""
     empty_images: int = 0
     """Images in which the model detects nothing."""
     batched_images: int = 0
@@ -91,21 +113,30 @@ class ParityReport:
     """Mean IoU of the masks of matched detections, pasted into the original image."""
     smallest_mask_iou: float = 1.0
     """Smallest of them."""
+    precision: Precision = "float32"
+    """In which the artifact computes."""
+
+    @property
+    def matched_share(self) -> float:
+        """Share of the compared that have a partner; one too many counts as one too few."""
+        return 1 - self.unmatched / max(self.compared, 1)
 
     @property
     def passed(self) -> bool:
         """Whether every figure is within its tolerance."""
-        return all(figure.holds(getattr(self, figure.name)) for figure in GATE)
+        return all(figure.holds(getattr(self, figure.name)) for figure in gate(self.precision))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures and `passed` as JSON values; null stands for what is not finite."""
-        figures = {name: _json_number(value) for name, value in vars(self).items()}
-        return figures | {"passed": self.passed}
+        figures = {
+            name: _json_number(value) for name, value in vars(self).items() if name != "precision"
+        }
+        return figures | {"matched_share": self.matched_share, "passed": self.passed}
 
     def table(self) -> str:
         """Return the gate as text: figure, measured, allowed, verdict."""
         rows = [("figure", "measured", "allowed", "verdict")]
-        for figure in GATE:
+        for figure in gate(self.precision):
             measured = getattr(self, figure.name)
             verdict = ("passed" if figure.holds(measured) else "FAILED") if figure.limit else ""
             rows.append((figure.title, f"{measured:.6g}", figure.limit, verdict))
@@ -124,14 +155,20 @@ def _json_number(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def summarise(parts: Sequence[Comparison]) -> ParityReport:
-    """Join the figures of several images."""
+def summarise(parts: Sequence[Comparison], precision: Precision = "float32") -> ParityReport:
+    """Join the figures of several images.
+
+    Args:
+        parts: the comparison of each image.
+        precision: in which the artifact computes.
+    """
     single = [part for part in parts if not part.batched]
     pixels = sum(part.pixels for part in parts)
     ious = [iou for part in parts for iou in part.mask_ious]
     return ParityReport(
         images=len(single),
         detections=sum(part.detections for part in single),
+        compared=sum(part.compared for part in parts),
         empty_images=sum(part.detections == 0 for part in single),
         batched_images=len(parts) - len(single),
         unmatched=sum(part.unmatched for part in parts),
@@ -143,6 +180,7 @@ def summarise(parts: Sequence[Comparison]) -> ParityReport:
         near_tie_pixels=sum(part.near_tie_pixels for part in parts),
         mask_iou=float(np.mean(ious)) if ious else 1.0,
         smallest_mask_iou=min(ious, default=1.0),
+        precision=precision,
     )
 
 
@@ -161,6 +199,12 @@ def check_decision(report: ParityReport, parts: Sequence[Comparison]) -> None:
         raise RefineMaskError(
             f"{counted_detections(report)} of the model, and parity needs at least "
             f"{MIN_DETECTIONS}; give photographs that show its classes ({_OPTIONS})"
+        )
+    if report.precision != "float32" and not report.compared:
+        raise RefineMaskError(
+            f"the model is confident of none of its {counted_detections(report)}, and half "
+            f"precision is judged by those with scores of at least {CONFIDENT_SCORE}; give "
+            f"photographs that show its classes ({_OPTIONS})"
         )
     for part in parts if report.passed else ():
         for kind, ties, total, allowed in (

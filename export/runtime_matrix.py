@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from refinemask import engines
+from refinemask.configs.precisions import Precision
 from refinemask.engines import Engine
 from refinemask.engines.runtimes import COMPILED, check_comparable, find_runtime
 from refinemask.engines.torch import TorchEngine
@@ -30,10 +31,10 @@ from refinemask.export.layer_differences import (
 )
 from refinemask.export.layer_runs import layer_runs
 from refinemask.export.parity import (
-    GATE,
     ParityReport,
     check_decision,
     counted_detections,
+    gate,
     summarise,
 )
 from refinemask.export.subjects import Progress, Subject, photographs
@@ -49,6 +50,7 @@ Pair = tuple[str, str]
 
 _COLUMNS = {
     "unmatched": "unmatched",
+    "matched_share": "matched",
     "near_tie_detections": "near ties",
     "box_difference": "boxes (px)",
     "score_difference": "scores",
@@ -86,13 +88,14 @@ class RuntimeMatrix:
 
     def table(self) -> str:
         """Return as text the matrix, a line for each pair, and the layers of each pair."""
-        figures = [figure for figure in GATE if figure.name in _COLUMNS]
-        rows = [["runtimes", *(_COLUMNS[figure.name] for figure in figures), "verdict"]]
+        any_report = next(iter(self.pairs.values()))
+        shown = [figure for figure in gate(any_report.precision) if figure.name in _COLUMNS]
+        rows = [["runtimes", *(_COLUMNS[figure.name] for figure in shown), "verdict"]]
         for pair, report in self.pairs.items():
-            values = [f"{getattr(report, figure.name):.6g}" for figure in figures]
+            values = [f"{getattr(report, figure.name):.6g}" for figure in shown]
             rows.append([" - ".join(pair), *values, "passed" if report.passed else "FAILED"])
-        rows.append(["allowed", *(figure.limit for figure in figures), ""])
-        compared = counted_detections(next(iter(self.pairs.values())))
+        rows.append(["allowed", *(figure.limit for figure in shown), ""])
+        compared = counted_detections(any_report)
         lines = [*aligned(rows), f"compared on {compared}"]
         for pair, differences in self.layers.items():
             parted = first_parted(differences)
@@ -172,10 +175,10 @@ def verify_runtimes(
             differences = {pair: [] for pair in parts}
             subjects = _layers_compared(subjects, run, differences)
         for batch in batches(subjects, metadata.input_limits.batch):
-            for pair, comparison in _compare(opened, runtimes, batch):
+            for pair, comparison in _compare(opened, runtimes, batch, metadata.precision):
                 parts[pair].append(comparison)
     matrix = RuntimeMatrix(
-        {pair: summarise(found) for pair, found in parts.items()},
+        {pair: summarise(found, metadata.precision) for pair, found in parts.items()},
         {pair: joined_differences(found) for pair, found in differences.items()},
     )
     if matrix.passed:
@@ -185,7 +188,10 @@ def verify_runtimes(
 
 
 def _compare(
-    opened: Mapping[str, Engine], runtimes: Sequence[str], batch: list[Subject]
+    opened: Mapping[str, Engine],
+    runtimes: Sequence[str],
+    batch: list[Subject],
+    precision: Precision,
 ) -> Iterator[tuple[Pair, Comparison]]:
     """Run images in every runtime, and compare each pair."""
     found = {name: run_subjects(engine, batch) for name, engine in opened.items()}
@@ -201,6 +207,7 @@ def _compare(
                     one.name,
                     batched=len(batch) > 1,
                     expected=None if first == PYTORCH else expected,
+                    precision=precision,
                 ),
             )
 

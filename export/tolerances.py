@@ -24,6 +24,15 @@ MASK_IOU = 0.999
 """Mean over the masks, pasted into the original image. A single pixel is more than this of a small
 mask."""
 
+CONFIDENT_SCORE = 0.3
+"""In half precision, detections with lower scores are not compared."""
+CONFIDENT_IOU = 0.9
+"""There, two detections are the same if label and image agree and their boxes overlap by more."""
+CONFIDENT_SHARE = 0.98
+"""There, the smallest share of them that must have a partner."""
+HALF_MASK_IOU = 0.99
+"""There, the mean over the pasted masks of partners."""
+
 LOGIT_MARGIN = 1e-3
 """A boundary decision on a logit this close to 0 may fall either way."""
 SCORE_MARGIN = 1e-4

@@ -64,7 +64,7 @@ def verify_artifact(
     if save_tensors is not None:
         subjects = saved(subjects, save_tensors, model, engine.metadata)
     comparisons = list(compare_subjects(engine, subjects))
-    report = summarise(comparisons)
+    report = summarise(comparisons, engine.metadata.precision)
     check_decision(report, comparisons)
     return report
 
@@ -83,7 +83,14 @@ def compare_subjects(engine: Engine, subjects: Iterable[Subject]) -> Iterator[Co
     """Compare each image, and the first two of equal padded size as a batch as well."""
     for batch in batches(subjects, engine.metadata.input_limits.batch):
         for one, outputs in zip(batch, run_subjects(engine, batch), strict=True):
-            yield compare(one.reference, outputs, one.prepared, one.name, batched=len(batch) > 1)
+            yield compare(
+                one.reference,
+                outputs,
+                one.prepared,
+                one.name,
+                batched=len(batch) > 1,
+                precision=engine.metadata.precision,
+            )
 
 
 def batches(subjects: Iterable[Subject], limit: int | None) -> Iterator[list[Subject]]:

@@ -12,7 +12,7 @@ from refinemask.benchmarks.report.comparison import Comparison, compare
 from refinemask.engines import Engine
 from refinemask.errors import RefineMaskError
 from refinemask.evaluation.metric_names import KINDS, METRICS
-from refinemask.export.parity import GATE
+from refinemask.export.parity import gate
 from refinemask.inference.images import load_image
 from refinemask.inference.photographs import Photo
 
@@ -107,9 +107,10 @@ def check_inputs(options: BenchOptions, photos: Sequence[Photo]) -> None:
     """
     for text in options.targets:
         target = parse_target(text, options.runtime)
-        parity = target.open(options.device, options.threads).metadata.parity
-        missing = {"images", "detections", *(figure.name for figure in GATE)} - parity.keys()
-        if parity and missing:
+        metadata = target.open(options.device, options.threads).metadata
+        figures = {figure.name for figure in gate(metadata.precision)}
+        missing = {"images", "detections", *figures} - metadata.parity.keys()
+        if metadata.parity and missing:
             raise RefineMaskError(
                 f"{target.path} lacks the parity figures {', '.join(sorted(missing))}; export it "
                 "again with refinemask-export"

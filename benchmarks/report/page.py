@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import cv2
@@ -16,8 +17,9 @@ from refinemask.benchmarks.report.contents import Report
 from refinemask.benchmarks.report.pictures import SCORE_THRESHOLD
 from refinemask.benchmarks.report.summary import format_mean, summarise
 from refinemask.configs.config import ModelConfig
+from refinemask.configs.precisions import Precision
 from refinemask.evaluation.metric_names import KINDS, METRICS
-from refinemask.export.parity import GATE
+from refinemask.export.parity import gate
 from refinemask.inference.drawing import Image
 from refinemask.printable import printable
 
@@ -47,7 +49,9 @@ def render(report: Report) -> str:
         models=list(zip(report.subjects, metadata, configs, strict=True)),
         latency_chart=latency_chart(report.latency["artifacts"]),
         accuracy_chart=accuracy_chart(report.accuracy),
-        parity_rows=_parity_rows(list(report.parity.values())),
+        parity_rows=_parity_rows(
+            list(report.parity.values()), [one.precision for one in metadata if one.parity]
+        ),
         score_threshold=SCORE_THRESHOLD,
         match_iou=MATCH_IOU,
         statistics=list(STATISTICS),
@@ -71,15 +75,21 @@ def load_template(name: str) -> Any:
     return environment.get_template(f"{name}.html.jinja")
 
 
-def _parity_rows(reports: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
-    """Return title, limit and the values of each report for every figure of the gate."""
+def _parity_rows(
+    reports: Sequence[Mapping[str, Any]], precisions: Sequence[Precision]
+) -> list[tuple[str, str, list[str]]]:
+    """Return title, limit and the values of each report for every figure of its gate."""
     rows = [
         (title, "", [str(report[name]) for report in reports])
         for name, title in (("images", "images"), ("detections", "detections compared"))
     ]
-    for figure in GATE:
+    gates = [gate(precision) for precision in precisions]
+    for figure in dict.fromkeys(chain(*gates)):
         limit = figure.limit.replace("<=", "≤").replace(">=", "≥")
-        values = [_format_number(report[figure.name]) for report in reports]
+        values = [
+            _format_number(report[figure.name]) if figure in own else "–"
+            for report, own in zip(reports, gates, strict=True)
+        ]
         rows.append((figure.title, limit, values))
     verdicts = ["passed" if report["passed"] else "FAILED" for report in reports]
     return [*rows, ("verdict", "", verdicts)]

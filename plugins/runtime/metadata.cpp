@@ -85,7 +85,7 @@ Metadata readMetadata(Json const& object)
     read.preset = object.at("preset").get<std::string>();
     read.form = readChoice(object, "form", {"portable", "fused", "static"});
     read.outputs = readChoice(object, "outputs", {"detections", "masks"});
-    read.precision = readChoice(object, "precision", {"float32"});
+    read.precision = readChoice(object, "precision", {"float32", "float16"});
     read.classNames = object.at("class_names").get<std::vector<std::string>>();
     read.categoryIds = object.at("category_ids").get<std::vector<std::int64_t>>();
     read.limits = readLimits(object.at("input_limits"));

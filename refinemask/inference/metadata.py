@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 from refinemask.configs.config import ModelConfig
 from refinemask.configs.output_kinds import OutputKind
+from refinemask.configs.precisions import PRECISIONS, Precision
 from refinemask.errors import RefineMaskError
 from refinemask.inference.sizes import DIVISOR, MAX_BATCH, MAX_SIDE, MIN_SIDE
 from refinemask.printable import is_clean, last_line, one_line, shown
@@ -89,8 +90,8 @@ class ArtifactMetadata:
     input_limits: InputLimits
     form: str
     """Form of the graph: portable, fused or static; torch for a checkpoint that an engine runs."""
-    precision: str
-    """float32."""
+    precision: Precision
+    """In which it computes, see `configs.precisions`."""
     weights: str
     """trained or synthetic."""
     checkpoint_sha256: str | None
@@ -125,7 +126,7 @@ class ArtifactMetadata:
     def _check_origin(self) -> None:
         for field, allowed in (
             ("form", ("portable", "fused", "static", "torch")),
-            ("precision", ("float32",)),
+            ("precision", PRECISIONS),
             ("weights", ("trained", "synthetic")),
             ("outputs", get_args(OutputKind)),
         ):

@@ -1,5 +1,6 @@
 """Artifacts that tests of several folders read; each is exported once in a run of the tests."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import onnx
 import pytest
 
 from refinemask.checkpoints import load_model
+from refinemask.configs.config import ModelConfig
 from refinemask.configs.presets import refinemask_small
 from refinemask.export import artifact, export_graph, export_model
 from refinemask.export.options import ExportOptions
@@ -63,6 +65,17 @@ def small_fused_graph(base: Path) -> onnx.ModelProto:
 
     folder, _ = made_once(base, "small-fused-graph", export)
     return onnx.load(folder / "graph.onnx")
+
+
+def half_precision_graph(base: Path, preset: Callable[[int], ModelConfig]) -> Path:
+    """Export the float16 graph of a small model of five classes in the form fused."""
+
+    def export(folder: Path) -> None:
+        made = export_graph(calibrated(preset(5)), form="fused", precision="float16")
+        onnx.save(made, folder / "model.onnx")
+
+    folder, _ = made_once(base, f"half-{preset.__name__}", export)
+    return folder / "model.onnx"
 
 
 def trained_artifact(base: Path, form: str) -> Artifact:

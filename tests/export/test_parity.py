@@ -66,9 +66,49 @@ def failures(result: ParityReport) -> list[str]:
     return [figure.name for figure in GATE if not figure.holds(getattr(result, figure.name))]
 
 
+def half(found: RawArrays, expected: RawArrays | None = None) -> ParityReport:
+    known = reference(outputs() if expected is None else expected)
+    comparison = compare(known, found, PREPARED, precision="float16")
+    return summarise([comparison], "float16")
+
+
+def test_half_precision_is_judged_by_confident_detections():
+    unsure = outputs()
+    unsure.scores[:] = [0.9, 0.8, 0.31, 0.29, 0.1]
+    moved, moved_unsure = outputs(), outputs()
+    moved.scores[:] = moved_unsure.scores[:] = unsure.scores
+    moved.boxes[2] += 20
+    moved_unsure.boxes[3:] += 20
+    assert half(moved_unsure, unsure).passed
+    result = half(moved, unsure)
+    assert (result.compared, result.unmatched, result.passed) == (3, 2, False)
+    assert result.matched_share == pytest.approx(1 / 3)
+    assert half(changed("scores", slice(None), 0.05)).passed
+    assert half(changed("boxes", 0, 1)).unmatched == 0  # an IoU of 0.95
+    assert json.loads(json.dumps(result.to_dict()))["matched_share"] == result.matched_share
+
+
+def test_half_precision_needs_the_masks_of_the_model():
+    eroded = outputs()
+    eroded.masks[:, 0] = 0  # a row of 28
+    result = half(eroded)
+    assert (result.matched_share, result.passed) == (1, False)
+    assert result.mask_iou == pytest.approx(27 / 28, abs=0.02)
+    assert "mean IoU of pasted masks" in result.table()
+    assert "near ties" not in result.table()
+
+
+def test_half_precision_of_an_unsure_model_is_not_decided():
+    unsure = outputs()
+    unsure.scores[:] = 0.2
+    part = compare(reference(unsure), unsure, PREPARED, precision="float16")
+    with pytest.raises(RefineMaskError, match="confident of none of its 5 detections"):
+        check_decision(summarise([part], "float16"), [part])
+
+
 def test_equal_outputs_pass():
     result = summary(outputs())
-    assert result == ParityReport(images=1, detections=5)
+    assert result == ParityReport(images=1, detections=5, compared=5)
     assert result.passed
     assert failures(result) == []
 

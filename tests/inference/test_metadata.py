@@ -132,7 +132,7 @@ def test_limits_that_contradict_each_other():
         {"sampling_ratio": 2},
         {"form": None},
         {"form": ["portable"]},
-        {"precision": "float16"},
+        {"precision": "int4"},
         {"weights": 1},
         {"checkpoint_sha256": "x" * 64},
         {"checkpoint_sha256": 5},

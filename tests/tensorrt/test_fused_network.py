@@ -22,7 +22,7 @@ from refinemask.export.subjects import default_subjects
 from refinemask.export.verify import compare_subjects
 from refinemask.inference.artifact import Artifact
 from refinemask.models import Detector
-from tests.export.shared_artifacts import small_artifact
+from tests.export.shared_artifacts import half_precision_graph, small_artifact
 from tests.export.small import calibrated
 from tests.plugins.hosts import HOSTS
 from tests.plugins.torch_host import TORCH_HOSTS
@@ -102,6 +102,17 @@ def network(request, tmp_path_factory):
 def test_it_builds_in_tensorrt(rtx_plugins, network, tmp_path):
     built, _ = build_artifact(Artifact.open(network.path), tmp_path / "model.engine", OPTIONS)
     check(onnx.load(network.path), built, 112)
+
+
+def test_half_precision_builds_in_tensorrt(rtx_plugins, tmp_path_factory):
+    path = half_precision_graph(tmp_path_factory.getbasetemp(), refinemask_small)
+    graph = onnx.load(path)
+    engine = build_engine(path, PROFILE, rtx_plugins)
+    check(graph, engine, 112)
+    pooled = sum(node.op_type == "MultiScaleRoIAlign" for node in graph.graph.node)
+    types = [layer.outputs[0].dtype for layer in engine.layers if layer.kind == "PLUGIN_V3"]
+    assert types.count("HALF") >= pooled
+    assert sum(layer.outputs[0].dtype == "HALF" for layer in engine.layers) > 100
 
 
 @pytest.mark.slow  # test_engine_file.py builds the small one

@@ -77,8 +77,8 @@ def _pool(
 ) -> Any:
     image = op.Gather(rois, op.Constant(value_int=0), axis=1)
     boxes = op.Slice(rois, integers(1), integers(5), integers(1))
-    return op.RoiAlign(
-        feature,
+    pooled = op.RoiAlign(
+        op.Cast(feature, to=onnx.TensorProto.FLOAT),
         boxes if sampling_ratio or not aligned else _with_samples(boxes, stride),
         op.Cast(image, to=onnx.TensorProto.INT64),
         coordinate_transformation_mode="half_pixel" if aligned else "output_half_pixel",
@@ -88,6 +88,7 @@ def _pool(
         sampling_ratio=sampling_ratio,
         spatial_scale=1 / stride,
     )
+    return op.CastLike(pooled, feature)
 
 
 def _with_samples(boxes: Any, stride: int) -> Any:

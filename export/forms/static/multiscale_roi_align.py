@@ -158,14 +158,13 @@ def _pooled(
         bounds = integers(first), integers(first + count), integers(1)
         cells, weights = (op.Slice(values, *bounds) for values in rows)
         index = op.Add(op.Reshape(cells, integers(0, count * taps, 1)), column_cells)
-        gathered = op.Reshape(
-            op.Gather(table, index), integers(0, count, taps, all_taps * channels)
-        )
+        gathered = op.Cast(op.Gather(table, index), to=_FLOAT)
+        gathered = op.Reshape(gathered, integers(0, count, taps, all_taps * channels))
         summed = op.MatMul(op.Reshape(weights, integers(0, count, 1, taps)), gathered)
         summed = op.Reshape(summed, integers(0, count, size, taps, channels))
         parts.append(op.MatMul(column_weights, summed))
     pooled = op.Squeeze(op.Concat(*parts, axis=1), integers(3))
-    return op.Transpose(pooled, perm=[0, 3, 1, 2])
+    return op.CastLike(op.Transpose(pooled, perm=[0, 3, 1, 2]), table)
 
 
 def _matrix(column: Any) -> Any:
