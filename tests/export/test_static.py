@@ -14,6 +14,7 @@ from refinemask.export.options import ExportOptions
 from refinemask.export.sampling import with_sampling_ratio
 from refinemask.inference.padded_outputs import PaddedOutputs, unpad
 from refinemask.models import Detector
+from refinemask.models.fcn_mask_head import FCNMaskHead
 from refinemask.models.roi_pooler import RoIPooler
 from tests.export.graphs import assert_static, load
 from tests.export.small import assert_parity, calibrated, limited_as, photo, sampled_as
@@ -61,9 +62,16 @@ LIMIT = 10
 
 @pytest.fixture(scope="session")
 def greedy():
-    """Return a model for which every box of every class is a candidate."""
+    """Return a model for which every box of every class is a candidate.
+
+    Its masks are half as steep as others: of so few, a single pixel would fail the gate.
+    """
     config = replace(maskrcnn_small(5), score_threshold=0.0, max_detections=LIMIT)
-    return calibrated(config)
+    model = calibrated(config)
+    head = model.roi_head.mask_head
+    assert isinstance(head, FCNMaskHead)
+    head.conv_logits.weight.data *= 0.5
+    return model
 
 
 @pytest.fixture(scope="session")
