@@ -66,8 +66,8 @@ def match_confident(reference: RawArrays, found: RawArrays) -> Matching:
     )
 
 
-def _pairs(reference: RawArrays, found: RawArrays, least: float) -> NDArray[np.int64]:
-    """Pair boxes of the same label and an IoU above the least, the most alike first.
+def _pairs(reference: RawArrays, found: RawArrays, min_iou: float) -> NDArray[np.int64]:
+    """Pair boxes of the same label and an IoU above `min_iou`, the most alike first.
 
     Boxes whose corners are within the tolerance match as well: a box much thinner than a pixel has
     no meaningful IoU.
@@ -79,7 +79,7 @@ def _pairs(reference: RawArrays, found: RawArrays, least: float) -> NDArray[np.i
     pairs = []
     for index in range(len(overlap)):
         best = int(overlap[index].argmax()) if overlap.shape[1] else -1
-        if best >= 0 and overlap[index, best] > least:
+        if best >= 0 and overlap[index, best] > min_iou:
             pairs.append((index, best))
             overlap[:, best] = 0.0
     return np.array(pairs, np.int64).reshape(-1, 2)

@@ -3,7 +3,7 @@
 `layout.json` has the first 20 images of the COCO subset's validation split that are at least 1.3
 times as wide as high and have at least 8 annotations (crowds left out), in the order of their ids,
 with the boxes and classes of these annotations. The pixels matter only to what RPN and box head
-select; where there is no folder of the images, photographs that scikit-image ships are used.
+select; without a folder of the images, photographs that scikit-image ships are used.
 """
 
 import json

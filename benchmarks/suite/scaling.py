@@ -25,8 +25,8 @@ LOADS = (1, 2, 4)
 _QUICK = 3
 """Points of each curve in a quick run, and images: the first ones."""
 _SCENES = 5
-TURNS = 3
-"""At most: the points of a curve vouch for each other, and are many."""
+MAX_TURNS = 3
+"""The points of a curve vouch for each other, and are many."""
 
 Curve = Sequence[tuple[float, float]]
 """Pairs of a size and the milliseconds that it takes."""
@@ -41,7 +41,7 @@ def scaling(options: SuiteOptions, note: Note) -> dict[str, Any]:
         value; of the first two also `growth`, see there; of the others `throughput` in images a
         second.
     """
-    session = Session(options, note, most=TURNS)
+    session = Session(options, note, max_turns=MAX_TURNS)
     points = _QUICK if options.quick else len(BOXES)
     networks = dict(_networks(session))
     boxes = _boxes(session, networks, BOXES[:points])

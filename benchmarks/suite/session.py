@@ -30,11 +30,11 @@ class Session:
         turns: measured ones of each candidate.
     """
 
-    def __init__(self, options: SuiteOptions, note: Note, most: int | None = None) -> None:
-        """Begin; `most` turns are measured, and as many by default."""
+    def __init__(self, options: SuiteOptions, note: Note, max_turns: int | None = None) -> None:
+        """Begin; at most `max_turns` are measured, and as many by default."""
         self.options, self.note = options, note
-        turns = options.iterations or (QUICK_TURNS if options.quick else most or TURNS)
-        self.turns = min(turns, most or turns)
+        turns = options.iterations or (QUICK_TURNS if options.quick else max_turns or TURNS)
+        self.turns = min(turns, max_turns or turns)
         self.refinemask, self.maskrcnn = map(Graph, options.presets)
         self._load_average = os.getloadavg()[0]
 

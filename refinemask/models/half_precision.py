@@ -1,7 +1,7 @@
 """Models that compute in half precision, but for what decides.
 
-Whole modules get weights of 16 bits, and compute in these: those of `HALF`. What is between them
-stays in float32: what turns numbers into decisions, which rounding to 11 bits would change, and
+All modules but a few get weights of 16 bits, and compute in these. What is between them stays in
+float32: what turns numbers into decisions, which rounding to 11 bits would change, and
 coordinates, which it would move.
 
 | float32 | why |
@@ -22,14 +22,11 @@ from refinemask.configs.precisions import Precision
 from refinemask.errors import RefineMaskError
 from refinemask.models.detector import Detector
 
-HALF = ("backbone", "neck", "rpn_head", "roi_head.bbox_head", "roi_head.mask_head")
-"""Modules that compute in half precision."""
 _CLASSIFIERS = (
     *("instance_logits", "final_instance_logits", "stage_instance_logits", "conv_logits"),
     *("last_logits", "classifier"),  # of heads that an export has rewritten
 )
 """Names of modules in mask heads that stay in float32, with all that is in them."""
-_TYPES = {"float16": torch.float16}
 
 
 def to_half_precision(model: Detector, precision: Precision) -> None:
@@ -42,18 +39,17 @@ def to_half_precision(model: Detector, precision: Precision) -> None:
     """
     if precision == "float32":
         return
-    for part in HALF:
-        for name, module in model.get_submodule(part).named_modules(prefix=part):
-            if not set(_CLASSIFIERS).intersection(name.split(".")):
-                _round(module, name, _TYPES[precision])
+    for name, module in model.named_modules():
+        if not set(_CLASSIFIERS).intersection(name.split(".")):
+            _round(module, name, precision)
 
 
-def _round(module: nn.Module, name: str, dtype: torch.dtype) -> None:
+def _round(module: nn.Module, name: str, precision: Precision) -> None:
     for key, values in module.named_parameters(recurse=False):
-        rounded = values.detach().to(dtype)
+        rounded = values.detach().to(getattr(torch, precision))
         if not rounded.isfinite().all():
             raise RefineMaskError(
-                f"{name}.{key} has weights up to {values.abs().max():.3g}, which "
-                f"{str(dtype).removeprefix('torch.')} does not hold; export the model in float32"
+                f"{name}.{key} has weights up to {values.abs().max():.3g}, which {precision} does "
+                "not hold; export the model in float32"
             )
         setattr(module, key, nn.Parameter(rounded, requires_grad=False))
